@@ -1,0 +1,33 @@
+import { z } from 'zod'
+
+type JsonSchema = Record<string, unknown>
+
+/**
+ * The JSON Schema of a zod shape, in the dialect that OpenStack's clients read: a value that may be null has a list
+ * of types rather than alternatives, and integers have no bounds of JavaScript's.
+ */
+export function toPublishedSchema(type: z.ZodType): JsonSchema {
+  const { $schema: _, ...schema } = z.toJSONSchema(type, {
+    target: 'draft-4',
+    io: 'input',
+    override: ({ jsonSchema }) => {
+      foldNull(jsonSchema)
+      removeSafeIntegerBounds(jsonSchema)
+    },
+  })
+  return schema
+}
+
+function foldNull(schema: JsonSchema): void {
+  const { anyOf } = schema
+  if (!Array.isArray(anyOf) || anyOf.length !== 2 || anyOf[1]?.type !== 'null') return
+  const { type, enum: values, ...rest } = anyOf[0]
+  delete schema['anyOf']
+  Object.assign(schema, rest, { type: ['null', type] }, values && { enum: [null, ...values] })
+}
+
+function removeSafeIntegerBounds(schema: JsonSchema): void {
+  if (schema['type'] !== 'integer') return
+  if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum']
+  if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum']
+}

@@ -1,0 +1,40 @@
+// Written by scripts/embed-migrations.ts from the SQL files beside it.
+export const MIGRATIONS: { revision: string; statements: string[] }[] = [
+  {
+    "revision": "0000_foundation",
+    "statements": [
+      "CREATE TABLE `blob_chunks` (\n\t`blob` text(64) NOT NULL,\n\t`position` integer NOT NULL,\n\t`digest` text(64),\n\tPRIMARY KEY(`blob`, `position`),\n\tFOREIGN KEY (`blob`) REFERENCES `blobs`(`digest`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `blob_chunks_by_digest` ON `blob_chunks` (`digest`);",
+      "CREATE TABLE `blobs` (\n\t`digest` text(64) PRIMARY KEY NOT NULL,\n\t`size` integer NOT NULL,\n\t`chunk_size` integer NOT NULL,\n\t`checksum` text(32) NOT NULL,\n\t`hash_algo` text(64) NOT NULL,\n\t`hash_value` text(128) NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`released_at` integer\n);",
+      "CREATE TABLE `condemned_chunks` (\n\t`digest` text(64) PRIMARY KEY NOT NULL,\n\t`condemned_at` integer NOT NULL\n);",
+      "CREATE TABLE `feed` (\n\t`seq` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`kind` text NOT NULL,\n\t`record_id` text(255) NOT NULL,\n\t`changed_at` integer NOT NULL\n);",
+      "CREATE TABLE `image_locations` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`image_id` text(36) NOT NULL,\n\t`blob` text(64),\n\t`url` text,\n\t`metadata` text DEFAULT '{}' NOT NULL,\n\t`status` text(30) DEFAULT 'active' NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\tFOREIGN KEY (`image_id`) REFERENCES `images`(`id`) ON UPDATE no action ON DELETE cascade,\n\tFOREIGN KEY (`blob`) REFERENCES `blobs`(`digest`) ON UPDATE no action ON DELETE no action\n);",
+      "CREATE INDEX `image_locations_by_image` ON `image_locations` (`image_id`);",
+      "CREATE INDEX `image_locations_by_blob` ON `image_locations` (`blob`);",
+      "CREATE TABLE `image_members` (\n\t`image_id` text(36) NOT NULL,\n\t`member` text(255) NOT NULL,\n\t`status` text(20) DEFAULT 'pending' NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\t`deleted_at` integer,\n\tPRIMARY KEY(`image_id`, `member`),\n\tFOREIGN KEY (`image_id`) REFERENCES `images`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `image_members_by_member` ON `image_members` (`member`);",
+      "CREATE TABLE `image_properties` (\n\t`image_id` text(36) NOT NULL,\n\t`name` text(255) NOT NULL,\n\t`value` text,\n\tPRIMARY KEY(`image_id`, `name`),\n\tFOREIGN KEY (`image_id`) REFERENCES `images`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `image_properties_by_value` ON `image_properties` (`name`,`value`);",
+      "CREATE TABLE `image_tags` (\n\t`image_id` text(36) NOT NULL,\n\t`value` text(255) NOT NULL,\n\tPRIMARY KEY(`image_id`, `value`),\n\tFOREIGN KEY (`image_id`) REFERENCES `images`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `image_tags_by_value` ON `image_tags` (`value`);",
+      "CREATE TABLE `images` (\n\t`id` text(36) PRIMARY KEY NOT NULL,\n\t`name` text(255),\n\t`disk_format` text(20),\n\t`container_format` text(20),\n\t`size` integer,\n\t`virtual_size` integer,\n\t`status` text(30) NOT NULL,\n\t`visibility` text DEFAULT 'shared' NOT NULL,\n\t`checksum` text(32),\n\t`os_hash_algo` text(64),\n\t`os_hash_value` text(128),\n\t`min_disk` integer DEFAULT 0 NOT NULL,\n\t`min_ram` integer DEFAULT 0 NOT NULL,\n\t`owner` text(255),\n\t`protected` integer DEFAULT false NOT NULL,\n\t`os_hidden` integer DEFAULT false NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\t`deleted_at` integer\n);",
+      "CREATE INDEX `images_by_visibility` ON `images` (`os_hidden`,`visibility`,`created_at`,`id`) WHERE deleted_at IS NULL;",
+      "CREATE INDEX `images_by_name` ON `images` (`os_hidden`,`name`,`created_at`,`id`) WHERE deleted_at IS NULL;",
+      "CREATE INDEX `images_by_update` ON `images` (`os_hidden`,`updated_at`,`created_at`,`id`) WHERE deleted_at IS NULL;",
+      "CREATE INDEX `images_by_checksum` ON `images` (`os_hidden`,`checksum`,`created_at`,`id`) WHERE deleted_at IS NULL;",
+      "CREATE INDEX `images_by_hash` ON `images` (`os_hidden`,`os_hash_value`,`created_at`,`id`) WHERE deleted_at IS NULL;",
+      "CREATE INDEX `images_by_owner` ON `images` (`os_hidden`,`owner`,`created_at`,`id`) WHERE deleted_at IS NULL;",
+      "CREATE INDEX `images_by_creation` ON `images` (`os_hidden`,`created_at`,`id`) WHERE deleted_at IS NULL;",
+      "CREATE TABLE `schema_migrations` (\n\t`revision` text PRIMARY KEY NOT NULL,\n\t`applied_at` integer DEFAULT (unixepoch() * 1000) NOT NULL\n);",
+      "CREATE TABLE `tasks` (\n\t`id` text(36) PRIMARY KEY NOT NULL,\n\t`type` text(30) NOT NULL,\n\t`status` text(30) NOT NULL,\n\t`owner` text(255),\n\t`image_id` text(36),\n\t`request_id` text(64),\n\t`user_id` text(64),\n\t`input` text,\n\t`result` text,\n\t`message` text DEFAULT '' NOT NULL,\n\t`expires_at` integer,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\t`deleted_at` integer\n);",
+      "CREATE INDEX `tasks_by_image` ON `tasks` (`image_id`);",
+      "CREATE INDEX `tasks_by_owner` ON `tasks` (`owner`);",
+      "CREATE INDEX `tasks_by_status` ON `tasks` (`status`);",
+      "CREATE INDEX `tasks_by_update` ON `tasks` (`updated_at`);",
+      "CREATE TABLE `upload_chunks` (\n\t`upload_id` text(36) NOT NULL,\n\t`position` integer NOT NULL,\n\t`digest` text(64),\n\tPRIMARY KEY(`upload_id`, `position`),\n\tFOREIGN KEY (`upload_id`) REFERENCES `uploads`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE INDEX `upload_chunks_by_digest` ON `upload_chunks` (`digest`);",
+      "CREATE TABLE `uploads` (\n\t`id` text(36) PRIMARY KEY NOT NULL,\n\t`image_id` text(36) NOT NULL,\n\t`started_at` integer NOT NULL,\n\t`heartbeat_at` integer NOT NULL,\n\tFOREIGN KEY (`image_id`) REFERENCES `images`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE UNIQUE INDEX `uploads_image_id_unique` ON `uploads` (`image_id`);"
+    ]
+  }
+]

@@ -1,0 +1,254 @@
+/**
+ * The registry: the one definition from which the migrations, the TypeScript types, the zod shapes and the
+ * published JSON Schemas derive. Times are integers, milliseconds since 1970 UTC.
+ */
+import { sql } from 'drizzle-orm'
+import {
+  type IndexBuilder,
+  index,
+  integer,
+  primaryKey,
+  sqliteTable,
+  text,
+} from 'drizzle-orm/sqlite-core'
+
+export const IMAGE_STATUSES = [
+  'queued',
+  'saving',
+  'active',
+  'killed',
+  'deleted',
+  'uploading',
+  'importing',
+  'pending_delete',
+  'deactivated',
+] as const
+
+export const VISIBILITIES = ['community', 'public', 'private', 'shared'] as const
+
+export const MEMBER_STATUSES = ['pending', 'accepted', 'rejected'] as const
+
+/** What an upload may be hashed with, besides MD5: what every runtime computes. */
+export const HASH_ALGORITHMS = ['sha256', 'sha384', 'sha512'] as const
+
+const times = {
+  created_at: integer().notNull(),
+  updated_at: integer().notNull(),
+}
+
+const alive = (builder: IndexBuilder) => builder.where(sql`deleted_at IS NULL`)
+
+/** A deleted image keeps its row (`deleted_at`), since its id may never be used again. */
+export const images = sqliteTable(
+  'images',
+  {
+    id: text({ length: 36 }).primaryKey(),
+    name: text({ length: 255 }),
+    disk_format: text({ length: 20 }),
+    container_format: text({ length: 20 }),
+    size: integer(),
+    virtual_size: integer(),
+    status: text({ length: 30, enum: IMAGE_STATUSES }).notNull(),
+    visibility: text({ enum: VISIBILITIES }).notNull().default('shared'),
+    checksum: text({ length: 32 }),
+    os_hash_algo: text({ length: 64 }),
+    os_hash_value: text({ length: 128 }),
+    min_disk: integer().notNull().default(0),
+    min_ram: integer().notNull().default(0),
+    owner: text({ length: 255 }),
+    protected: integer({ mode: 'boolean' }).notNull().default(false),
+    os_hidden: integer({ mode: 'boolean' }).notNull().default(false),
+    ...times,
+    deleted_at: integer(),
+  },
+  // Partial and led by os_hidden, as every list is; SQLite takes the last of equals, hence the order.
+  (table) => [
+    alive(
+      index('images_by_visibility').on(
+        table.os_hidden,
+        table.visibility,
+        table.created_at,
+        table.id,
+      ),
+    ),
+    alive(index('images_by_name').on(table.os_hidden, table.name, table.created_at, table.id)),
+    alive(
+      index('images_by_update').on(table.os_hidden, table.updated_at, table.created_at, table.id),
+    ),
+    alive(
+      index('images_by_checksum').on(table.os_hidden, table.checksum, table.created_at, table.id),
+    ),
+    alive(
+      index('images_by_hash').on(table.os_hidden, table.os_hash_value, table.created_at, table.id),
+    ),
+    alive(index('images_by_owner').on(table.os_hidden, table.owner, table.created_at, table.id)),
+    alive(index('images_by_creation').on(table.os_hidden, table.created_at, table.id)),
+  ],
+)
+
+const imageId = () =>
+  text({ length: 36 })
+    .notNull()
+    .references(() => images.id, { onDelete: 'cascade' })
+
+/** Custom properties: every key of an image that is not a base property. */
+export const imageProperties = sqliteTable(
+  'image_properties',
+  {
+    image_id: imageId(),
+    name: text({ length: 255 }).notNull(),
+    value: text(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.image_id, table.name] }),
+    index('image_properties_by_value').on(table.name, table.value),
+  ],
+)
+
+export const imageTags = sqliteTable(
+  'image_tags',
+  {
+    image_id: imageId(),
+    value: text({ length: 255 }).notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.image_id, table.value] }),
+    index('image_tags_by_value').on(table.value),
+  ],
+)
+
+/** Projects that a shared image is shared with. A removed member keeps its row, so that its first `created_at` survives. */
+export const imageMembers = sqliteTable(
+  'image_members',
+  {
+    image_id: imageId(),
+    member: text({ length: 255 }).notNull(),
+    status: text({ length: 20, enum: MEMBER_STATUSES }).notNull().default('pending'),
+    ...times,
+    deleted_at: integer(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.image_id, table.member] }),
+    index('image_members_by_member').on(table.member),
+  ],
+)
+
+/** The bytes of an image, named by the SHA-256 of their manifest. `released_at` is when the last location left it. */
+export const blobs = sqliteTable('blobs', {
+  digest: text({ length: 64 }).primaryKey(),
+  size: integer().notNull(),
+  chunk_size: integer().notNull(),
+  checksum: text({ length: 32 }).notNull(),
+  hash_algo: text({ length: 64, enum: HASH_ALGORITHMS }).notNull(),
+  hash_value: text({ length: 128 }).notNull(),
+  created_at: integer().notNull(),
+  released_at: integer(),
+})
+
+/** The chunks of a blob in order. A null digest is a chunk of zeros, which no store holds. */
+export const blobChunks = sqliteTable(
+  'blob_chunks',
+  {
+    blob: text({ length: 64 })
+      .notNull()
+      .references(() => blobs.digest, { onDelete: 'cascade' }),
+    position: integer().notNull(),
+    digest: text({ length: 64 }),
+  },
+  (table) => [
+    primaryKey({ columns: [table.blob, table.position] }),
+    index('blob_chunks_by_digest').on(table.digest),
+  ],
+)
+
+/** Where an image's bytes are: a blob of ours, or later a URL in a store that we only read. */
+export const imageLocations = sqliteTable(
+  'image_locations',
+  {
+    id: integer().primaryKey({ autoIncrement: true }),
+    image_id: imageId(),
+    blob: text({ length: 64 }).references(() => blobs.digest),
+    url: text(),
+    metadata: text({ mode: 'json' }).$type<Record<string, unknown>>().notNull().default({}),
+    status: text({ length: 30, enum: ['active', 'pending_delete', 'deleted'] })
+      .notNull()
+      .default('active'),
+    ...times,
+  },
+  (table) => [
+    index('image_locations_by_image').on(table.image_id),
+    index('image_locations_by_blob').on(table.blob),
+  ],
+)
+
+/** An upload that is running. Its owner renews `heartbeat_at`; one that has stopped doing so is dead. */
+export const uploads = sqliteTable('uploads', {
+  id: text({ length: 36 }).primaryKey(),
+  image_id: imageId().unique(),
+  started_at: integer().notNull(),
+  heartbeat_at: integer().notNull(),
+})
+
+/** The chunks that a running upload has put or reused, which keeps the sweeper off them. */
+export const uploadChunks = sqliteTable(
+  'upload_chunks',
+  {
+    upload_id: text({ length: 36 })
+      .notNull()
+      .references(() => uploads.id, { onDelete: 'cascade' }),
+    position: integer().notNull(),
+    digest: text({ length: 64 }),
+  },
+  (table) => [
+    primaryKey({ columns: [table.upload_id, table.position] }),
+    index('upload_chunks_by_digest').on(table.digest),
+  ],
+)
+
+/** Chunks that a sweeper is removing at this moment; an upload that needs one waits until it is gone. */
+export const condemnedChunks = sqliteTable('condemned_chunks', {
+  digest: text({ length: 64 }).primaryKey(),
+  condemned_at: integer().notNull(),
+})
+
+/** The ordered log of every change: which record changed, never how. Readers fetch the record as it is now. */
+export const feed = sqliteTable('feed', {
+  seq: integer().primaryKey({ autoIncrement: true }),
+  kind: text({ enum: ['image'] }).notNull(),
+  record_id: text({ length: 255 }).notNull(),
+  changed_at: integer().notNull(),
+})
+
+/** Asynchronous work (imports). */
+export const tasks = sqliteTable(
+  'tasks',
+  {
+    id: text({ length: 36 }).primaryKey(),
+    type: text({ length: 30 }).notNull(),
+    status: text({ length: 30, enum: ['pending', 'processing', 'success', 'failure'] }).notNull(),
+    owner: text({ length: 255 }),
+    image_id: text({ length: 36 }),
+    request_id: text({ length: 64 }),
+    user_id: text({ length: 64 }),
+    input: text({ mode: 'json' }).$type<Record<string, unknown>>(),
+    result: text({ mode: 'json' }).$type<Record<string, unknown>>(),
+    message: text().notNull().default(''),
+    expires_at: integer(),
+    ...times,
+    deleted_at: integer(),
+  },
+  (table) => [
+    index('tasks_by_image').on(table.image_id),
+    index('tasks_by_owner').on(table.owner),
+    index('tasks_by_status').on(table.status),
+    index('tasks_by_update').on(table.updated_at),
+  ],
+)
+
+/** Which migrations this database has had. The last one's name is the schema's revision. */
+export const schemaMigrations = sqliteTable('schema_migrations', {
+  revision: text().primaryKey(),
+  applied_at: integer()
+    .notNull()
+    .default(sql`(unixepoch() * 1000)`),
+})

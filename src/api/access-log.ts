@@ -1,0 +1,32 @@
+import { getLogger } from '@logtape/logtape'
+import { createMiddleware } from 'hono/factory'
+import type { Env } from './context.ts'
+
+const log = getLogger(['heliostat', 'access'])
+
+/** One line a request, after its body has gone out. Neither headers nor the query are in it: they may hold secrets. */
+export const accessLog = createMiddleware<Env>(async function accessLogMiddleware(context, next) {
+  const startedAt = performance.now()
+  let postponed = false
+
+  function write(bytes: number): void {
+    log.info('{method} {path} {status} {bytes} B {milliseconds} ms', {
+      method: context.req.method,
+      path: context.req.path,
+      status: context.res.status,
+      bytes,
+      milliseconds: Math.round(performance.now() - startedAt),
+      requestId: context.get('requestId') ?? null,
+      user: context.get('caller')?.userId ?? null,
+      project: context.get('caller')?.projectId ?? null,
+      peer: context.env?.peerAddress ?? null,
+    })
+  }
+
+  context.set('logWhenSent', (sent) => {
+    postponed = true
+    void sent.then(write)
+  })
+  await next()
+  if (!postponed) write(Number(context.res.headers.get('Content-Length') ?? 0))
+})

@@ -1,0 +1,27 @@
+import { HeliostatError } from '../errors.ts'
+import { findFor } from '../images/access.ts'
+import { type Action, statusAfter } from '../images/status.ts'
+import type { Services } from '../services.ts'
+import type { App, RequestContext } from './context.ts'
+import { refuseBody, resource } from './resource.ts'
+
+/** Mounts deactivate and reactivate. Doing either twice is no error. */
+export function mountActions(app: App, { images }: Services): void {
+  async function act(context: RequestContext<'/:image_id'>, action: Action) {
+    refuseBody(context)
+    const caller = context.get('caller')
+    const image = await findFor(images, context.req.param('image_id'), { caller, action })
+    const status = statusAfter(action, image)
+    if (status !== null && !(await images.changeStatus(image, status, Date.now()))) {
+      throw new HeliostatError('conflict', `Image ${image.id} was changed or deleted meanwhile`)
+    }
+    return context.body(null, 204)
+  }
+
+  resource(app, '/v2/images/:image_id/actions/deactivate', {
+    POST: (context) => act(context, 'deactivate'),
+  })
+  resource(app, '/v2/images/:image_id/actions/reactivate', {
+    POST: (context) => act(context, 'reactivate'),
+  })
+}

@@ -1,0 +1,23 @@
+import type { Context, Hono } from 'hono'
+import type { Caller } from '../identity/caller.ts'
+
+/** The facts of a runtime that reach a handler. */
+export interface Platform {
+  /** The address of the connection's other end. */
+  peerAddress?: string | null
+}
+
+interface Variables {
+  caller: Caller
+  requestId: string
+  /** Puts the request's log line off until its body has gone out, which resolves with its bytes. */
+  logWhenSent: (sent: Promise<number>) => void
+}
+
+export interface Env {
+  Bindings: Platform
+  Variables: Variables
+}
+
+export type App = Hono<Env>
+export type RequestContext<Path extends string = string> = Context<Env, Path>

@@ -1,0 +1,62 @@
+import { getLogger } from '@logtape/logtape'
+import { HeliostatError } from '../errors.ts'
+import { errorFormat } from '../http/accept.ts'
+import { errorBody, reasonPhrase, standardSentence } from '../http/error-body.ts'
+import type { RequestContext } from './context.ts'
+
+const log = getLogger(['heliostat', 'error'])
+
+/** Answers whatever a handler has thrown, in the form that the client can read. What really happened is logged only. */
+export function answerError(error: Error, context: RequestContext): Response {
+  const known = error instanceof HeliostatError ? error : null
+  const status = known?.status ?? 500
+  if (status >= 500) logFailure(error, context)
+  const detail = known?.message ?? standardSentence(500) ?? ''
+  const format = errorFormat(context.req.header('Accept') ?? null)
+  const { contentType, body } = errorBody(format, status, reasonPhrase(status), detail)
+  const bytes = new TextEncoder().encode(body)
+  return new Response(bytes, {
+    status,
+    headers: {
+      'Content-Type': contentType,
+      'Content-Length': String(bytes.length),
+      ...known?.headers,
+      ...requestId(context),
+    },
+  })
+}
+
+/** No route: 404 for the methods that the service knows at all, 501 for the others. */
+export function answerUnknownPath(context: RequestContext): Response {
+  const { method } = context.req
+  const known = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD'].includes(method)
+  const error = known
+    ? new HeliostatError('not-found', standardSentence(404) ?? '')
+    : new HeliostatError(
+        'not-implemented',
+        `The request method ${method} is not implemented for this server.`,
+      )
+  return answerError(error, context)
+}
+
+function requestId(context: RequestContext): Record<string, string> {
+  const id: string | undefined = context.get('requestId')
+  return id === undefined ? {} : { 'X-Openstack-Request-Id': id }
+}
+
+function logFailure(error: Error, context: RequestContext): void {
+  // The client went away: nobody is left to be told, and nothing is wrong here.
+  if (context.req.raw.signal?.aborted) return
+  log.error('{method} {path} failed: {stack}', {
+    method: context.req.method,
+    path: context.req.path,
+    requestId: context.get('requestId') ?? null,
+    stack: describe(error),
+  })
+}
+
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const cause = error.cause === undefined ? '' : `\ncaused by: ${describe(error.cause)}`
+  return `${error.stack ?? error.message}${cause}`
+}

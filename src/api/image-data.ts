@@ -1,0 +1,120 @@
+import { HeliostatError } from '../errors.ts'
+import { discard } from '../http/body.ts'
+import { mediaType } from '../http/media-type.ts'
+import { evaluatePreconditions, ifRangeAllows } from '../http/preconditions.ts'
+import { contentRange, requestedRange } from '../http/range.ts'
+import { authorizeOnImage, findFor, findVisible } from '../images/access.ts'
+import type { FoundImage } from '../images/image.ts'
+import type { Manifest } from '../blobs/manifest.ts'
+import type { Services } from '../services.ts'
+import type { App } from './context.ts'
+import { refuseBody, resource } from './resource.ts'
+
+/** Mounts the images' bytes: upload and download. */
+export function mountImageData(app: App, services: Services): void {
+  const { images, uploader, manifests, openBody } = services
+
+  resource(app, '/v2/images/:image_id/file', {
+    async GET(context) {
+      refuseBody(context)
+      const caller = context.get('caller')
+      const image = await findVisible(images, context.req.param('image_id'), caller)
+      refuseDeactivated(image, caller.isAdmin)
+      authorizeOnImage('download_image', caller, image)
+      const manifest = image.blob === null ? null : await manifests.find(image.blob)
+      if (!manifest) return context.body(null, 204)
+
+      const { headers } = context.req.raw
+      const etag = `"${manifest.hashValue}"`
+      const precondition = evaluatePreconditions(headers, etag)
+      if (precondition === 'failed') {
+        throw new HeliostatError('precondition-failed', `The image's ETag is ${etag}`)
+      }
+      if (precondition === 'not-modified') return context.body(null, 304, { ETag: etag })
+
+      const range = ifRangeAllows(headers, etag) ? requestedRange(headers, manifest.size) : null
+      const span = range ?? { offset: 0, length: manifest.size }
+      const body = await openBody(manifest, span)
+      if (!body) return context.body(null, 204)
+      context.get('logWhenSent')(body.sent)
+      return context.body(body.stream, range ? 206 : 200, {
+        ...describeBody(manifest, etag),
+        'Content-Length': String(span.length),
+        ...(range && { 'Content-Range': contentRange(range, manifest.size) }),
+      })
+    },
+
+    async PUT(context) {
+      const { headers, body } = context.req.raw
+      requireOctetStream(headers)
+      const expectedSize = announcedSize(headers)
+      const caller = context.get('caller')
+      const action = 'upload_image'
+      const image = await findFor(images, context.req.param('image_id'), { caller, action })
+      await takeIn(body ?? new Blob().stream(), (bytes) =>
+        uploader.upload(image, bytes, expectedSize),
+      )
+      return context.body(null, 204)
+    },
+  })
+}
+
+/** Reads a refused body to its end, so that the client hears why instead of losing its connection. */
+async function takeIn(
+  body: ReadableStream<Uint8Array>,
+  take: (body: ReadableStream<Uint8Array>) => Promise<void>,
+): Promise<void> {
+  try {
+    await take(body)
+  } catch (error) {
+    await discard(body)
+    throw error
+  }
+}
+
+/** Content-MD5 is hex and always of the whole, as Glance's clients expect; the other headers are the standard's. */
+function describeBody({ checksum, hashAlgorithm, hashValue }: Manifest, etag: string) {
+  return {
+    'Content-Type': 'application/octet-stream',
+    'Content-MD5': checksum,
+    'Accept-Ranges': 'bytes',
+    ETag: etag,
+    ...reprDigest(hashAlgorithm, hashValue),
+  }
+}
+
+const DIGEST_NAMES: Record<string, string> = { sha256: 'sha-256', sha512: 'sha-512' }
+
+/** https://www.rfc-editor.org/rfc/rfc9530#section-3, whose registry has no SHA-384. */
+function reprDigest(algorithm: string, hex: string): Record<string, string> {
+  const name = DIGEST_NAMES[algorithm]
+  if (name === undefined) return {}
+  const bytes = hex.match(/../g)?.map((byte) => parseInt(byte, 16)) ?? []
+  return { 'Repr-Digest': `${name}=:${btoa(String.fromCharCode(...bytes))}:` }
+}
+
+/** Checked before any policy, so that also those who may download hear the reason. */
+function refuseDeactivated(image: FoundImage, isAdmin: boolean): void {
+  if (image.status !== 'deactivated' || isAdmin) return
+  throw new HeliostatError(
+    'forbidden',
+    'The requested image has been deactivated. Image data download is forbidden.',
+  )
+}
+
+function requireOctetStream(headers: Headers): void {
+  const given = headers.get('Content-Type')
+  if (mediaType(given) === 'application/octet-stream') return
+  throw new HeliostatError(
+    'unsupported-media-type',
+    `Content-Type is "${given ?? ''}", wanted "application/octet-stream"`,
+  )
+}
+
+/** Bytes that the client says it will send; null when it does not say. */
+function announcedSize(headers: Headers): number | null {
+  const size = headers.get('X-Openstack-Image-Size') ?? headers.get('Content-Length')
+  if (size === null) return null
+  if (/^\d{1,15}$/.test(size)) return Number(size)
+  throw new HeliostatError('invalid', 'Invalid or missing image size in request headers.')
+}

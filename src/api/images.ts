@@ -1,0 +1,134 @@
+import type { Services } from '../services.ts'
+import { HeliostatError } from '../errors.ts'
+import { mediaType } from '../http/media-type.ts'
+import { authorize, authorizeOnImage, authorizeVisibility, findFor } from '../images/access.ts'
+import { createAttributes } from '../images/attributes.ts'
+import type { FoundImage } from '../images/image.ts'
+import { listLinks } from '../images/links.ts'
+import { newImage } from '../images/new-image.ts'
+import { applyPatch } from '../images/patch.ts'
+import {
+  ACCEPT_PATCH,
+  parsePatch,
+  PATCH_MEDIA_TYPES,
+  type PatchOperation,
+} from '../images/patch-body.ts'
+import { parseListQuery } from '../images/query.ts'
+import { refuseOverQuota } from '../images/quota.ts'
+import type { ImageRepo } from '../images/repo.ts'
+import { canSee } from '../images/visibility.ts'
+import { toWire } from '../images/wire.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { App } from './context.ts'
+import { json } from './json.ts'
+import { readJson } from './json-body.ts'
+import { refuseBody, resource } from './resource.ts'
+
+const COLLECTION = '/v2/images'
+const NO_IMAGE = { visibility: 'private', isMember: false }
+
+/** Mounts the image records: list, create, show, patch, delete. */
+export function mountImages(app: App, { config, images, definition }: Services): void {
+  const attributes = createAttributes(definition)
+
+  resource(app, COLLECTION, {
+    async GET(context) {
+      const caller = context.get('caller')
+      const params = new URL(context.req.url).searchParams
+      const query = parseListQuery(params, config.DEFAULT)
+      authorize('get_images', caller, { owner: caller.projectId, ...NO_IMAGE })
+      const marker = query.marker === null ? null : await findMarker(images, query.marker, caller)
+      const found = query.limit === 0 ? [] : await images.list(query, caller, marker)
+      const full = found.length > 0 && found.length === query.limit
+      return json(context, {
+        images: found.map(toWire),
+        ...listLinks(COLLECTION, params, (full && found.at(-1)?.id) || null),
+        schema: '/v2/schemas/images',
+      })
+    },
+
+    async POST(context) {
+      const given = attributes.parseNew(await readJson(context.req.raw))
+      const image = newImage(given, context.get('caller'), Date.now())
+      refuseOverQuota(image, config.DEFAULT)
+      await images.create(image)
+      const root = config.DEFAULT.public_endpoint ?? new URL(context.req.url).origin
+      return json(context, toWire(image), {
+        status: 201,
+        headers: { Location: `${root}${COLLECTION}/${image.id}` },
+      })
+    },
+  })
+
+  resource(app, `${COLLECTION}/:image_id`, {
+    async GET(context) {
+      refuseBody(context)
+      const caller = context.get('caller')
+      const id = context.req.param('image_id')
+      return json(context, toWire(await findFor(images, id, { caller, action: 'get_image' })))
+    },
+
+    async PATCH(context) {
+      const dialect = PATCH_MEDIA_TYPES[mediaType(context.req.header('Content-Type') ?? null)]
+      if (!dialect) throw notAPatch(context.req.header('Content-Type'))
+      const body = await readJson(context.req.raw)
+      const operations = parsePatch(dialect, body, attributes.parseValue)
+      const caller = context.get('caller')
+      const action = 'modify_image'
+      const image = await findFor(images, context.req.param('image_id'), { caller, action })
+      authorizeLocations(operations, caller, image)
+      const patched = applyPatch(image, operations, {
+        dialect,
+        isAdmin: caller.isAdmin,
+        authorizeVisibility: (visibility) => authorizeVisibility(visibility, caller, image),
+      })
+      refuseOverQuota(patched, config.DEFAULT, image)
+      const {
+        blob: _blob,
+        isMember: _isMember,
+        ...after
+      } = { ...image, ...patched, updated_at: Date.now() }
+      if (!(await images.update(image, after))) throw changedMeanwhile(image.id)
+      return json(context, toWire(after))
+    },
+
+    async DELETE(context) {
+      refuseBody(context)
+      const caller = context.get('caller')
+      const id = context.req.param('image_id')
+      const image = await findFor(images, id, { caller, action: 'delete_image' })
+      if (image.protected) {
+        throw new HeliostatError('forbidden', `Image ${id} is protected and cannot be deleted.`)
+      }
+      if (!(await images.delete(id, Date.now()))) throw changedMeanwhile(id)
+      return context.body(null, 204)
+    },
+  })
+}
+
+async function findMarker(images: ImageRepo, id: string, caller: Caller) {
+  const marker = await images.findMarker(id, caller)
+  if (!marker) throw new HeliostatError('invalid', `No image found with ID ${id}`)
+  if (canSee(caller, marker, marker.isMember)) return marker
+  throw new HeliostatError('forbidden', `Forbidding request, image ${id} not visible`)
+}
+
+function authorizeLocations(operations: PatchOperation[], caller: Caller, image: FoundImage): void {
+  for (const { name, op } of operations) {
+    if (name !== 'locations') continue
+    const action = op === 'remove' ? 'delete_image_location' : 'set_image_location'
+    authorizeOnImage(action, caller, image)
+  }
+}
+
+function notAPatch(contentType = ''): HeliostatError {
+  return new HeliostatError(
+    'unsupported-media-type',
+    `Content-Type is "${contentType}", wanted one of: ${ACCEPT_PATCH}`,
+    { headers: { 'Accept-Patch': ACCEPT_PATCH } },
+  )
+}
+
+function changedMeanwhile(id: string): HeliostatError {
+  return new HeliostatError('conflict', `Image ${id} was changed or deleted meanwhile`)
+}

@@ -1,0 +1,49 @@
+import { HeliostatError } from '../errors.ts'
+import { findFor } from '../images/access.ts'
+import { refuseUnstorableCharacters } from '../images/characters.ts'
+import { refuseOverQuota } from '../images/quota.ts'
+import type { Services } from '../services.ts'
+import type { App } from './context.ts'
+import { refuseBody, resource } from './resource.ts'
+
+const MAX_TAG = 255
+const action = 'modify_image'
+
+/** Mounts the tags of an image, one a path. */
+export function mountTags(app: App, { config, images }: Services): void {
+  resource(app, '/v2/images/:image_id/tags/:tag', {
+    async PUT(context) {
+      refuseBody(context)
+      const caller = context.get('caller')
+      const tag = context.req.param('tag')
+      refuseBadTag(tag)
+      const image = await findFor(images, context.req.param('image_id'), { caller, action })
+      const tags = [...new Set([...image.tags, tag])]
+      refuseOverQuota({ ...image, tags }, config.DEFAULT, image)
+      if (!(await images.addTag(image, tag, Date.now()))) throw noImage(image.id)
+      return context.body(null, 204)
+    },
+
+    async DELETE(context) {
+      refuseBody(context)
+      const caller = context.get('caller')
+      const tag = context.req.param('tag')
+      const image = await findFor(images, context.req.param('image_id'), { caller, action })
+      if (await images.removeTag(image, tag, Date.now())) return context.body(null, 204)
+      throw new HeliostatError('not-found', `Image ${image.id} has no tag "${tag}"`)
+    },
+  })
+}
+
+function refuseBadTag(tag: string): void {
+  refuseUnstorableCharacters({ tag })
+  if (tag.length <= MAX_TAG) return
+  throw new HeliostatError(
+    'invalid',
+    `Tag has ${tag.length} characters, at most ${MAX_TAG} are allowed`,
+  )
+}
+
+function noImage(id: string): HeliostatError {
+  return new HeliostatError('not-found', `No image found with ID ${id}`)
+}

@@ -1,0 +1,99 @@
+import { type Manifest, type Piece, pieces } from './manifest.ts'
+import type { ChunkStore, Span } from './store.ts'
+
+const ZEROS = new Uint8Array(1 << 20)
+
+export interface OpenedBody {
+  stream: ReadableStream<Uint8Array>
+  /** Resolves with the bytes that went out, whether the reader took them all or left. Never rejects. */
+  sent: Promise<number>
+}
+
+/** Opens bodies of blobs. Null when the first chunk that is asked for is missing. */
+export type OpenBody = (manifest: Manifest, range: Span) => Promise<OpenedBody | null>
+
+/**
+ * Bodies as pull streams: one chunk is open at a time and nothing is read ahead of the reader. A chunk that turns
+ * out to be missing halfway breaks the stream, so that a short body never looks whole.
+ */
+export function createBodyOpener(store: ChunkStore): OpenBody {
+  return async (manifest, range) => {
+    const rest = pieces(manifest, range)
+    const first = await openNext(store, rest)
+    return first === 'missing' ? null : openStream(store, rest, first)
+  }
+}
+
+type PieceReader = ReadableStreamDefaultReader<Uint8Array> | null
+
+function openStream(store: ChunkStore, rest: Iterator<Piece>, first: PieceReader): OpenedBody {
+  const { promise: sent, resolve } = promiseWithResolver<number>()
+  let current = first
+  let bytes = 0
+
+  async function nextPart(): Promise<Uint8Array | null> {
+    while (current) {
+      const { done, value } = await current.read()
+      if (!done) return value
+      const next = await openNext(store, rest)
+      if (next === 'missing') throw new Error('A chunk of the image is missing from the store')
+      current = next
+    }
+    return null
+  }
+
+  const source: UnderlyingDefaultSource<Uint8Array> = {
+    async pull(controller) {
+      try {
+        const part = await nextPart()
+        bytes += part?.length ?? 0
+        if (part) return controller.enqueue(part)
+        resolve(bytes)
+        controller.close()
+      } catch (error) {
+        resolve(bytes)
+        throw error
+      }
+    },
+    cancel(reason) {
+      resolve(bytes)
+      return current?.cancel(reason)
+    },
+  }
+  return { stream: new ReadableStream(source, { highWaterMark: 0 }), sent }
+}
+
+/** `Promise.withResolvers`, which Node 20 lacks. */
+export function promiseWithResolver<T>() {
+  let resolve: (value: T) => void = () => undefined
+  const promise = new Promise<T>((settle) => {
+    resolve = settle
+  })
+  return { promise, resolve }
+}
+
+async function openNext(
+  store: ChunkStore,
+  rest: Iterator<Piece>,
+): Promise<PieceReader | 'missing'> {
+  const { done, value: piece } = rest.next()
+  if (done) return null
+  if (piece.digest === null) return zeroStream(piece.length).getReader()
+  const body = await store.get(piece.digest, { offset: piece.offset, length: piece.length })
+  return body ? body.getReader() : 'missing'
+}
+
+function zeroStream(length: number): ReadableStream<Uint8Array> {
+  let left = length
+  return new ReadableStream(
+    {
+      pull(controller) {
+        const part = ZEROS.slice(0, Math.min(left, ZEROS.length))
+        left -= part.length
+        if (part.length > 0) controller.enqueue(part)
+        if (left === 0) controller.close()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}

@@ -1,0 +1,50 @@
+import { createHash } from 'node:crypto'
+import type { HASH_ALGORITHMS } from '../../schema/tables.ts'
+
+export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number]
+
+export interface BlobDigests {
+  /** MD5 of the whole, hex. */
+  checksum: string
+  /** The digest by the algorithm that was asked for, hex. */
+  hashValue: string
+}
+
+/** The running digests of one upload. `update` must be awaited before the bytes may be overwritten. */
+export interface DigestStream {
+  update(bytes: Uint8Array): Promise<void>
+  finish(): Promise<BlobDigests>
+  /** Frees what an upload that failed has held. */
+  abort(): void
+}
+
+/** Computes digests for uploads, on the event loop or beside it. */
+export interface Digester {
+  start(algorithm: HashAlgorithm): DigestStream
+  sha256(bytes: Uint8Array): Promise<string>
+  /** A buffer that this digester reads without copying. */
+  allocate(size: number): Uint8Array<ArrayBufferLike>
+}
+
+/** Hashes where it is called. For runtimes without threads. */
+export const inlineDigester: Digester = {
+  start(algorithm) {
+    const md5 = createHash('md5')
+    const strong = createHash(algorithm)
+    return {
+      update: async (bytes) => {
+        md5.update(bytes)
+        strong.update(bytes)
+      },
+      finish: async () => ({ checksum: md5.digest('hex'), hashValue: strong.digest('hex') }),
+      abort: () => undefined,
+    }
+  },
+  sha256: async (bytes) => sha256(bytes),
+  allocate: (size) => new Uint8Array(size),
+}
+
+/** SHA-256 of a text or of bytes, hex. */
+export function sha256(data: string | Uint8Array): string {
+  return createHash('sha256').update(data).digest('hex')
+}

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto'
+import type { FileHandle } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { HeliostatError } from '../errors.ts'
+import { createOpenFiles, isAbsent, type OpenFile } from './open-files.ts'
+import { type ChunkStore, requireDigest } from './store.ts'
+
+const READ_SIZE = 1 << 20
+const OPEN_FILES = 256
+const UNFINISHED = '.tmp'
+
+export interface FileStore extends ChunkStore {
+  /** The chunk's file, for a runtime that can send it faster than through a stream. */
+  openChunk(digest: string): Promise<OpenFile | null>
+  close(): void
+}
+
+/**
+ * Chunks as files `ab/abcdef…` below a folder. A chunk is written under a temporary name beside its place, synced,
+ * renamed, and its folder synced, so that a crash leaves a whole chunk or none.
+ */
+export function createFileStore(root: string): FileStore {
+  const files = createOpenFiles(OPEN_FILES)
+  const folder = (digest: string) => join(root, digest.slice(0, 2))
+  const path = (digest: string) => join(folder(digest), requireDigest(digest))
+
+  return {
+    openChunk: (digest) => files.acquire(path(digest)),
+    close: () => files.close(),
+
+    async get(digest, span) {
+      const file = await files.acquire(path(digest))
+      if (!file) return null
+      const { size } = span ? { size: 0 } : await file.handle.stat()
+      return fileStream(file, span?.offset ?? 0, span?.length ?? size)
+    },
+
+    async put(digest, bytes) {
+      if (await exists(path(digest))) return
+      const temporary = `${path(digest)}.${randomUUID()}${UNFINISHED}`
+      try {
+        await mkdir(folder(digest), { recursive: true })
+        await writeDurably(temporary, bytes)
+        await rename(temporary, path(digest))
+        await syncFolder(folder(digest))
+      } catch (error) {
+        await unlink(temporary).catch(() => undefined)
+        throw translate(error, digest)
+      }
+    },
+
+    async delete(digest) {
+      files.evict(path(digest))
+      await removeIfPresent(path(digest))
+    },
+
+    async *list(after = '') {
+      for await (const { path: file, name } of walk(root, after.slice(0, 2))) {
+        if (name.endsWith(UNFINISHED) || name <= after) continue
+        const found = await statIfPresent(file)
+        if (found) yield { digest: name, storedAt: found.mtimeMs }
+      }
+    },
+
+    async removeUnfinished(before) {
+      for await (const { path: file, name } of walk(root, '')) {
+        if (!name.endsWith(UNFINISHED)) continue
+        const found = await statIfPresent(file)
+        if (found && found.mtimeMs < before) await removeIfPresent(file)
+      }
+    },
+  }
+}
+
+/** A pull stream over a part of a file. It lets go of the file at the end, on an error, and when it is cancelled. */
+function fileStream(file: OpenFile, offset: number, length: number): ReadableStream<Uint8Array> {
+  let position = offset
+  const end = offset + length
+  return new ReadableStream(
+    {
+      async pull(controller) {
+        const bytes = await readAt(file.handle, position, Math.min(READ_SIZE, end - position))
+        position += bytes.length
+        if (bytes.length > 0) controller.enqueue(bytes)
+        if (position < end && bytes.length > 0) return
+        file.release()
+        if (position < end) controller.error(new Error(`Chunk file ended at ${position} of ${end}`))
+        else controller.close()
+      },
+      cancel: () => file.release(),
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+async function readAt(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
+  if (length === 0) return new Uint8Array()
+  const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, position)
+  return buffer.subarray(0, bytesRead)
+}
+
+async function* walk(root: string, from: string): AsyncGenerator<{ path: string; name: string }> {
+  for (const folder of await sortedNames(root)) {
+    if (folder < from) continue
+    for (const name of await sortedNames(join(root, folder))) {
+      yield { path: join(root, folder, name), name }
+    }
+  }
+}
+
+async function sortedNames(folder: string): Promise<string[]> {
+  try {
+    return (await readdir(folder)).toSorted()
+  } catch (error) {
+    if (isAbsent(error)) return []
+    throw error
+  }
+}
+
+async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx', 0o640)
+  try {
+    let written = 0
+    while (written < bytes.length) {
+      written += (await handle.write(bytes, written, bytes.length - written)).bytesWritten
+    }
+    await handle.datasync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r')
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function exists(file: string): Promise<boolean> {
+  return (await statIfPresent(file)) !== null
+}
+
+async function statIfPresent(file: string): Promise<{ mtimeMs: number } | null> {
+  try {
+    return await stat(file)
+  } catch (error) {
+    if (isAbsent(error)) return null
+    throw error
+  }
+}
+
+async function removeIfPresent(file: string): Promise<void> {
+  try {
+    await unlink(file)
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+  }
+}
+
+function translate(error: unknown, digest: string): unknown {
+  const code = error instanceof Error && 'code' in error ? error.code : ''
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new HeliostatError('too-large', 'The image store has no space left', {
+      cause: error,
+    })
+  }
+  if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
+    return new HeliostatError('unavailable', 'The image store refuses to be written', {
+      cause: new Error(`Cannot write chunk ${digest}`, { cause: error }),
+    })
+  }
+  return error
+}

@@ -1,0 +1,62 @@
+import type { DetectedFormat, ImageFormat } from './format.ts'
+import { gpt } from './gpt.ts'
+import { readHead } from './head.ts'
+import { iso } from './iso.ts'
+import { luks } from './luks.ts'
+import { qcow2 } from './qcow2.ts'
+import { qed } from './qed.ts'
+import { vdi } from './vdi.ts'
+import { vhd } from './vhd.ts'
+import { vhdx } from './vhdx.ts'
+import { endsWithFooter, TAIL_SIZE, unsafeFooter } from './vmdk-footer.ts'
+import { vmdk } from './vmdk.ts'
+
+export type { DetectedFormat } from './format.ts'
+
+export interface Inspection {
+  format: DetectedFormat
+  /** What else the bytes could be taken for, such as `gpt` for a bootable ISO. */
+  alsoMatches: DetectedFormat[]
+  /** Bytes as the guest sees them; `null` when the header does not tell. */
+  virtualSize: number | null
+  /** A sentence saying what is dangerous about the image, or `null`. */
+  unsafe: string | null
+}
+
+/** The first match is what the image counts as: iso before gpt, so that a hybrid ISO is an ISO. */
+const FORMATS: readonly ImageFormat[] = [qcow2, vmdk, vhd, vhdx, vdi, qed, luks, iso, gpt]
+
+/**
+ * Tells a disk image's format from the start of its stream: at least 1 MiB, or all of a shorter
+ * image. Never throws, whatever the bytes. The checks are those of OpenStack's `oslo.utils`.
+ */
+export function inspectDiskImage(bytes: Uint8Array): Inspection {
+  const head = readHead(bytes)
+  const [found, ...others] = FORMATS.filter((format) => format.matches(head))
+  if (found === undefined) {
+    return { format: 'raw', alsoMatches: [], virtualSize: null, unsafe: null }
+  }
+  const alsoMatches = others.map((format) => format.name)
+  return {
+    format: found.name,
+    alsoMatches,
+    virtualSize: found.virtualSize(head),
+    unsafe: unsafeMix(found.name, alsoMatches) ?? found.unsafe(head),
+  }
+}
+
+/**
+ * The check that needs the end of the stream: some vmdk images repeat their header there.
+ * `tail` holds the last 1536 bytes, or all of a shorter image. Answers like `Inspection.unsafe`.
+ */
+export function inspectTail(head: Uint8Array, tail: Uint8Array): string | null {
+  const start = readHead(head)
+  return endsWithFooter(start) ? unsafeFooter(start, readHead(tail), tail.length - TAIL_SIZE) : null
+}
+
+// Two readers could take the same bytes for different disks. Only a bootable ISO does that with
+// good reason: its system area holds the partition table of the USB stick it may be written to.
+function unsafeMix(first: DetectedFormat, others: DetectedFormat[]): string | null {
+  if (others.length === 0 || (first === 'iso' && others.join() === 'gpt')) return null
+  return `The image is both ${[first, ...others].join(' and ')}`
+}

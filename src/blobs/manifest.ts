@@ -1,0 +1,54 @@
+import type { HashAlgorithm } from './digest.ts'
+import { sha256 } from './digest.ts'
+import type { Span } from './store.ts'
+
+/** What a blob is made of. It never changes: its own digest is its name. */
+export interface Manifest {
+  /** Bytes. */
+  size: number
+  /** Bytes of every chunk but the last. */
+  chunkSize: number
+  /** MD5 of the whole, hex. */
+  checksum: string
+  hashAlgorithm: HashAlgorithm
+  hashValue: string
+  /** SHA-256 of each chunk in order; null stands for a chunk of zeros, which is not stored. */
+  chunks: (string | null)[]
+}
+
+/** A span of one chunk. */
+export interface Piece extends Span {
+  digest: string | null
+}
+
+/** The manifest as it is published and named: a JSON document with its keys in a fixed order. */
+export function serializeManifest(manifest: Manifest): string {
+  return JSON.stringify({
+    version: 1,
+    size: manifest.size,
+    chunk_size: manifest.chunkSize,
+    checksum: manifest.checksum,
+    os_hash_algo: manifest.hashAlgorithm,
+    os_hash_value: manifest.hashValue,
+    chunks: manifest.chunks,
+  })
+}
+
+/** SHA-256 of the serialized manifest: the blob's name. */
+export function manifestDigest(manifest: Manifest): string {
+  return sha256(serializeManifest(manifest))
+}
+
+/** The pieces of chunks that make up a range of the blob, in order. */
+export function* pieces(manifest: Manifest, range: Span): Generator<Piece> {
+  const { chunkSize, chunks, size } = manifest
+  const end = Math.min(range.offset + range.length, size)
+  let offset = range.offset
+  while (offset < end) {
+    const position = Math.floor(offset / chunkSize)
+    const start = position * chunkSize
+    const next = Math.min(start + chunkSize, end)
+    yield { digest: chunks[position] ?? null, offset: offset - start, length: next - offset }
+    offset = next
+  }
+}

@@ -1,0 +1,64 @@
+import { asc, eq, sql } from 'drizzle-orm'
+import { blobChunks, blobs } from '../../schema/tables.ts'
+import type { Registry } from '../registry/database.ts'
+import type { Manifest } from './manifest.ts'
+
+/** About 30 MB of digests: the chunks of 2 TiB of images at 8 MiB a chunk. */
+const MAX_CACHED_CHUNKS = 256 * 1024
+
+/** Finds manifests by their digest. They never change, so the most recently used ones stay in memory. */
+export type Manifests = ReturnType<typeof createManifests>
+
+export function createManifests(registry: Registry) {
+  const cache = new Map<string, Manifest>()
+  let cachedChunks = 0
+
+  const findBlob = registry
+    .select()
+    .from(blobs)
+    .where(eq(blobs.digest, sql.placeholder('digest')))
+    .prepare()
+
+  const findChunks = registry
+    .select({ digest: blobChunks.digest })
+    .from(blobChunks)
+    .where(eq(blobChunks.blob, sql.placeholder('digest')))
+    .orderBy(asc(blobChunks.position))
+    .prepare()
+
+  function remember(digest: string, manifest: Manifest): void {
+    cache.set(digest, manifest)
+    cachedChunks += manifest.chunks.length
+    for (const [oldest, { chunks }] of cache) {
+      if (cachedChunks <= MAX_CACHED_CHUNKS) return
+      cache.delete(oldest)
+      cachedChunks -= chunks.length
+    }
+  }
+
+  return {
+    async find(digest: string): Promise<Manifest | null> {
+      const known = cache.get(digest)
+      if (known) {
+        cache.delete(digest)
+        cache.set(digest, known)
+        return known
+      }
+      const [blob, chunks] = await Promise.all([
+        findBlob.get({ digest }),
+        findChunks.all({ digest }),
+      ])
+      if (!blob) return null
+      const manifest = {
+        size: blob.size,
+        chunkSize: blob.chunk_size,
+        checksum: blob.checksum,
+        hashAlgorithm: blob.hash_algo,
+        hashValue: blob.hash_value,
+        chunks: chunks.map((chunk) => chunk.digest),
+      }
+      remember(digest, manifest)
+      return manifest
+    },
+  }
+}

@@ -1,0 +1,83 @@
+import { type FileHandle, open } from 'node:fs/promises'
+
+export interface OpenFile {
+  handle: FileHandle
+  /** Must be called once; the file may be closed from then on. */
+  release(): void
+}
+
+interface Entry {
+  handle: FileHandle
+  users: number
+  evicted: boolean
+}
+
+/**
+ * Keeps recently read files open, since a small range of a chunk costs more to open than to read. Only for files
+ * that never change. A file that is in use outlives its eviction.
+ */
+export function createOpenFiles(limit: number) {
+  const entries = new Map<string, Entry>()
+
+  function use(entry: Entry): OpenFile {
+    entry.users++
+    return { handle: entry.handle, release: () => leave(entry) }
+  }
+
+  function leave(entry: Entry): void {
+    entry.users--
+    closeIfUnused(entry)
+  }
+
+  function closeIfUnused(entry: Entry): void {
+    if (entry.evicted && entry.users === 0) void entry.handle.close()
+  }
+
+  function evict(path: string): void {
+    const entry = entries.get(path)
+    if (!entry) return
+    entries.delete(path)
+    entry.evicted = true
+    closeIfUnused(entry)
+  }
+
+  return {
+    /** The file, or null where there is none. */
+    async acquire(path: string): Promise<OpenFile | null> {
+      const known = entries.get(path)
+      if (known) {
+        entries.delete(path)
+        entries.set(path, known)
+        return use(known)
+      }
+      const handle = await openForReading(path)
+      if (!handle) return null
+      // Another reader may have opened it meanwhile: the newer one replaces it.
+      evict(path)
+      const entry = { handle, users: 0, evicted: false }
+      entries.set(path, entry)
+      const oldest = entries.keys().next().value
+      const opened = use(entry)
+      if (entries.size > limit && oldest !== undefined) evict(oldest)
+      return opened
+    },
+    evict,
+    close(): void {
+      for (const path of [...entries.keys()]) evict(path)
+    },
+  }
+}
+
+async function openForReading(path: string): Promise<FileHandle | null> {
+  try {
+    return await open(path, 'r')
+  } catch (error) {
+    if (isAbsent(error)) return null
+    throw error
+  }
+}
+
+/** Whether a file system error says that there is no such file. */
+export function isAbsent(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}

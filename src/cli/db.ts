@@ -1,0 +1,90 @@
+import { type Command, InvalidArgumentError } from 'commander'
+import { createSweeper } from '../blobs/sweep.ts'
+import type { Config } from '../config.ts'
+import { countRows } from '../registry/check.ts'
+import type { Registry } from '../registry/database.ts'
+import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
+import { connectionOf } from '../runtime/connection.ts'
+import { openLocalRegistry, openLocalStore } from '../runtime/local.ts'
+import { type ConfigOptions, readConfig, withConfigOptions } from './options.ts'
+
+/** `heliostat db …`. */
+export function addDbCommands(program: Command): void {
+  const db = program.command('db').description("Look after the registry's database")
+
+  withConfigOptions(db.command('sync'))
+    .description('Bring the schema up to date')
+    .action((options: ConfigOptions) => withRegistry(options, sync))
+
+  withConfigOptions(db.command('version'))
+    .description("Print the schema's revision")
+    .action((options: ConfigOptions) => withRegistry(options, version))
+
+  withConfigOptions(db.command('check'))
+    .description('Print address, revision and rows of each table; exit 1 when not up to date')
+    .action((options: ConfigOptions) => withRegistry(options, check))
+
+  withConfigOptions(db.command('sweep'))
+    .description('Remove the chunks that no image needs')
+    .option('--grace <seconds>', 'keep what has been unneeded for less than this', seconds)
+    .action((options: ConfigOptions & { grace?: number }) =>
+      withRegistry(options, (registry, config) => sweep(registry, config, options.grace)),
+    )
+}
+
+async function withRegistry(
+  options: ConfigOptions,
+  action: (registry: Registry, config: Config) => Promise<void>,
+): Promise<void> {
+  const { config } = await readConfig(options)
+  const registry = await openLocalRegistry(config)
+  try {
+    await action(registry, config)
+  } finally {
+    registry.$client.close()
+  }
+}
+
+async function sync(registry: Registry): Promise<void> {
+  const applied = await migrate(registry)
+  const done = applied.length === 0 ? 'Nothing to do' : `Applied ${applied.join(', ')}`
+  print(`${done}; the schema is at revision ${CURRENT_REVISION}`)
+}
+
+async function version(registry: Registry): Promise<void> {
+  print((await databaseRevision(registry)) ?? 'none')
+}
+
+async function check(registry: Registry, config: Config): Promise<void> {
+  const connection = connectionOf(config)
+  const revision = await databaseRevision(registry)
+  print(`database  ${connection.kind === 'file' ? connection.path : connection.url}`)
+  print(`revision  ${revision ?? 'none'}`)
+  if (revision !== CURRENT_REVISION) {
+    print(`Not up to date, wanted ${CURRENT_REVISION}: run heliostat db sync`)
+    process.exitCode = 1
+    return
+  }
+  for (const { table, rows } of await countRows(registry)) {
+    print(`${String(rows).padStart(10)}  ${table}`)
+  }
+}
+
+async function sweep(
+  registry: Registry,
+  config: Config,
+  grace = config.heliostat.sweep_grace,
+): Promise<void> {
+  const sweeper = createSweeper(registry, openLocalStore(config))
+  const { blobs, chunks } = await sweeper.sweep(grace * 1000)
+  print(`Removed ${blobs} blobs and ${chunks} chunks`)
+}
+
+function seconds(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Wanted a whole number of seconds.')
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

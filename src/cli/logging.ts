@@ -1,0 +1,37 @@
+import { getFileSink } from '@logtape/file'
+import {
+  configure,
+  type FormattedValues,
+  getTextFormatter,
+  type LogRecord,
+  type Sink,
+} from '@logtape/logtape'
+
+/** Logs to the file, or else to stderr: as text on a terminal, as one JSON object a line otherwise. */
+export async function configureLogging(file: string | null, debug: boolean): Promise<void> {
+  await configure({
+    sinks: { log: file === null ? stderrSink() : getFileSink(file, { formatter: json }) },
+    loggers: [
+      { category: 'heliostat', lowestLevel: debug ? 'debug' : 'info', sinks: ['log'] },
+      { category: ['logtape', 'meta'], lowestLevel: 'error', sinks: ['log'] },
+    ],
+  })
+}
+
+function json({ timestamp, level, category, message, properties }: LogRecord): string {
+  const time = new Date(timestamp).toISOString()
+  const logger = category.join('.')
+  return `${JSON.stringify({ time, level, logger, message: message.join(''), ...properties })}\n`
+}
+
+const text = getTextFormatter({
+  timestamp: 'time',
+  value: (value) => (typeof value === 'string' ? value : JSON.stringify(value)),
+  format: ({ timestamp, level, category, message }: FormattedValues) =>
+    `${timestamp} ${level} ${category.replace(/^heliostat·/, '')}: ${message}`,
+})
+
+function stderrSink(): Sink {
+  const format = process.stderr.isTTY ? text : json
+  return (record: LogRecord) => process.stderr.write(format(record))
+}

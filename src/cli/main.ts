@@ -1,0 +1,33 @@
+import { CommanderError, program } from 'commander'
+import { ConfigError, HeliostatError } from '../errors.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { addConfigCommand } from './config.ts'
+import { addDbCommands } from './db.ts'
+import { addServeCommand } from './serve.ts'
+import { addTokenCommand } from './token.ts'
+
+program
+  .name('heliostat')
+  .description('OpenStack Image service (the Glance API) with read-only mirrors at the edge')
+  .version(packageJson.version)
+  .showHelpAfterError('(see heliostat --help)')
+
+addServeCommand(program)
+addDbCommands(program)
+addConfigCommand(program)
+addTokenCommand(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  process.exitCode = 1
+  if (error instanceof CommanderError) process.exitCode = error.exitCode
+  else process.stderr.write(`heliostat: ${describe(error)}\n`)
+}
+
+/** What an operator can mend is told in a sentence; anything else is our mistake and shows where. */
+function describe(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof HeliostatError) return error.message
+  if (error instanceof Error && 'code' in error) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}

@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises'
+import { type Command } from 'commander'
+import { parse } from 'js-ini'
+import { fromEnvironment, type LoadedConfig, loadConfig, type RawConfig } from '../config.ts'
+import { ConfigError } from '../errors.ts'
+
+export interface ConfigOptions {
+  configFile?: string
+  dataDir?: string
+  host?: string
+  port?: string
+}
+
+/** Adds the options by which a command finds its configuration. */
+export function withConfigOptions(command: Command): Command {
+  return command
+    .option('--config-file <file>', 'a file in the format of glance-api.conf')
+    .option('--data-dir <dir>', 'where the database file and the chunks are (default: ./data)')
+}
+
+/** Reads the configuration: the file, over it the environment, over that the command line. */
+export async function readConfig(options: ConfigOptions): Promise<LoadedConfig> {
+  const file = options.configFile === undefined ? {} : await readConfigFile(options.configFile)
+  return loadConfig(file, fromEnvironment(process.env), fromOptions(options))
+}
+
+function fromOptions({ dataDir, host, port }: ConfigOptions): RawConfig {
+  return {
+    DEFAULT: {
+      ...(host !== undefined && { bind_host: host }),
+      ...(port !== undefined && { bind_port: port }),
+    },
+    heliostat: { ...(dataDir !== undefined && { data_dir: dataDir }) },
+  }
+}
+
+async function readConfigFile(path: string): Promise<RawConfig> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new ConfigError(`Cannot read the configuration file "${path}": ${String(cause)}`)
+  })
+  try {
+    return parseConfigFile(text)
+  } catch (cause) {
+    throw new ConfigError(`Cannot parse the configuration file "${path}": ${String(cause)}`)
+  }
+}
+
+/** The dialect of oslo.config: lines that begin with blanks continue the one before. */
+export function parseConfigFile(text: string): RawConfig {
+  const joined = text.replace(/\r?\n[ \t]+(?=[^\s#;])/g, ' ')
+  const parsed = parse(joined, { autoTyping: false, comment: ['#', ';'] })
+  const raw: RawConfig = { DEFAULT: {} }
+  for (const [section, options] of Object.entries(parsed)) {
+    // What stands before the first section belongs to [DEFAULT].
+    if (typeof options !== 'object')
+      raw['DEFAULT'] = { ...raw['DEFAULT'], [section]: String(options) }
+    else raw[section] = { ...raw[section], ...stringsOf(options) }
+  }
+  return raw
+}
+
+function stringsOf(options: object): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(options).map(([option, value]) => [option, unquote(String(value))]),
+  )
+}
+
+/** oslo.config takes one pair of quotes off. */
+function unquote(value: string): string {
+  return value.replace(/^(["'])(.*)\1$/, '$2')
+}

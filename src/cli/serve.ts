@@ -1,0 +1,56 @@
+import { getLogger } from '@logtape/logtape'
+import type { Command } from 'commander'
+import type { Config } from '../config.ts'
+import { denoRuntime, serveOnDeno } from '../runtime/deno.ts'
+import { type RunningServer, serveOnNode } from '../runtime/node.ts'
+import { configureLogging } from './logging.ts'
+import { type ConfigOptions, readConfig, withConfigOptions } from './options.ts'
+
+const log = getLogger(['heliostat', 'serve'])
+
+/** `heliostat serve`. */
+export function addServeCommand(program: Command): void {
+  withConfigOptions(program.command('serve'))
+    .description('Serve the Image API until SIGTERM or SIGINT')
+    .option('--host <address>', 'the address to listen on (default: 127.0.0.1)')
+    .option('--port <port>', 'the port to listen on (default: 9292)')
+    .action(serve)
+}
+
+async function serve(options: ConfigOptions): Promise<void> {
+  const { config, warnings } = await readConfig(options)
+  await configureLogging(config.DEFAULT.log_file, config.DEFAULT.debug)
+  for (const warning of warnings) log.warn(warning)
+  const deno = denoRuntime()
+  const server = await (deno ? serveOnDeno(config, deno) : serveOnNode(config))
+  process.stdout.write(greeting(server.url, config))
+  stopOnSignals(server)
+}
+
+function stopOnSignals(server: RunningServer): void {
+  let stopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // A second signal means it.
+      if (stopping) process.exit(1)
+      stopping = true
+      log.info('Stopping on {signal}: running requests may end', { signal })
+      void server.close().then(() => process.exit(0))
+    })
+  }
+}
+
+function greeting(url: string, { paste_deploy, heliostat }: Config): string {
+  const open = paste_deploy.flavor === ''
+  const token = open ? '' : `-H "X-Auth-Token: $TOKEN" `
+  const auth = open
+    ? `--os-auth-type none --os-endpoint ${url}`
+    : `--os-auth-type admin_token --os-token $TOKEN --os-endpoint ${url}`
+  return `Heliostat serves the Image API on ${url}
+Data: ${heliostat.data_dir}${open ? '; every caller is an administrator' : ''}
+
+Try in another terminal:
+  curl ${token}${url}/v2/images
+  openstack ${auth} image create cirros --file cirros.qcow2 --disk-format qcow2 --container-format bare --public
+`
+}

@@ -1,0 +1,52 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { ConfigError } from '../errors.ts'
+import { type Caller, createCaller, type Identify } from './caller.ts'
+
+interface TokenEntry {
+  hash: Buffer
+  caller: Caller
+}
+
+const LINE = /^([0-9a-f]{64}):([^:\s]+):([^:\s]*):([^:\s]+)$/
+
+/** Knows callers by the tokens of a list that holds only their SHA-256. */
+export function identifyByTokens(tokens: string): Identify {
+  const entries = parseTokens(tokens)
+  return async ({ headers }) => {
+    const token = headers.get('X-Auth-Token') ?? headers.get('X-Storage-Token')
+    if (!token) return null
+    const hash = sha256(token)
+    // Every entry is compared, each in constant time.
+    const matches = entries.filter((entry) => timingSafeEqual(entry.hash, hash))
+    return matches[0]?.caller ?? null
+  }
+}
+
+/** A new token of 256 random bits, and the line that makes it known. */
+export function makeToken(user: string, project: string, roles: string) {
+  const token = randomBytes(32).toString('base64url')
+  const line = `${sha256(token).toString('hex')}:${user}:${project}:${roles}`
+  parseTokens(line)
+  return { token, line }
+}
+
+function sha256(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}
+
+/** Entries stand on lines of their own or apart by blanks; `#` begins a comment line. */
+function parseTokens(text: string): TokenEntry[] {
+  const entries = text
+    .replace(/^\s*#.*$/gm, '')
+    .split(/\s+/)
+    .filter((entry) => entry !== '')
+  return entries.map((entry, index) => {
+    const [, hash, user, project, roles] = LINE.exec(entry) ?? []
+    if (!hash || !user || !roles) {
+      throw new ConfigError(
+        `Token ${index + 1} is not of the form "sha256-of-token:user:project:role,role"`,
+      )
+    }
+    return { hash: Buffer.from(hash, 'hex'), caller: createCaller(user, project || null, roles) }
+  })
+}

@@ -1,0 +1,36 @@
+import type { Image } from './image.ts'
+
+/** The image as clients see it: custom properties first, so that a base key wins over one of its name. */
+export function toWire(image: Image): Record<string, unknown> {
+  const path = `/v2/images/${image.id}`
+  return {
+    ...image.properties,
+    name: image.name,
+    disk_format: image.disk_format,
+    container_format: image.container_format,
+    visibility: image.visibility,
+    size: image.size,
+    virtual_size: image.virtual_size,
+    status: image.status,
+    checksum: image.checksum,
+    protected: image.protected,
+    min_ram: image.min_ram,
+    min_disk: image.min_disk,
+    owner: image.owner,
+    os_hidden: image.os_hidden,
+    os_hash_algo: image.os_hash_algo,
+    os_hash_value: image.os_hash_value,
+    id: image.id,
+    created_at: wireTime(image.created_at),
+    updated_at: wireTime(image.updated_at),
+    tags: image.tags,
+    self: path,
+    file: `${path}/file`,
+    schema: '/v2/schemas/image',
+  }
+}
+
+/** UTC to the second. */
+function wireTime(milliseconds: number): string {
+  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`
+}

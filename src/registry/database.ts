@@ -1,0 +1,29 @@
+import type { Client } from '@libsql/client/web'
+import type { BatchItem } from 'drizzle-orm/batch'
+import type { LibSQLDatabase } from 'drizzle-orm/libsql/driver-core'
+import { drizzle } from 'drizzle-orm/libsql/web'
+import * as tables from '../../schema/tables.ts'
+
+/** The registry's handle. Atomic writes are single `batch()` calls, since an interactive transaction is not to be had everywhere. */
+export type Registry = LibSQLDatabase<typeof tables> & { $client: Client }
+
+/** Wraps a client, embedded or remote, for the tables of the registry. */
+export function openRegistry(client: Client): Registry {
+  return drizzle({ client, schema: tables })
+}
+
+/** Runs a batch and tells whether its first statement, which carries the condition, changed a row. */
+export async function changesOne(
+  registry: Registry,
+  first: BatchItem<'sqlite'>,
+  ...rest: BatchItem<'sqlite'>[]
+): Promise<boolean> {
+  const [result] = await registry.batch([first, ...rest])
+  return affectedRows(result) === 1
+}
+
+/** How many rows a statement of a batch has changed. */
+export function affectedRows(result: unknown): number {
+  if (typeof result !== 'object' || result === null || !('rowsAffected' in result)) return 0
+  return Number(result.rowsAffected)
+}

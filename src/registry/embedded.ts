@@ -1,0 +1,110 @@
+/**
+ * The embedded libSQL file on Node and Deno, as a client for `drizzle-orm/libsql/web`. The official client's `file:`
+ * mode deadlocks with itself and has no busy timeout (docs/decisions/001-embedded-client.md).
+ *
+ * The native engine is synchronous, so a batch holds the connection from BEGIN to COMMIT and needs no queue. Two
+ * processes may share a file: each waits for the other's lock, at most BUSY_TIMEOUT_MS.
+ */
+import type { Client, InStatement, ResultSet, Row } from '@libsql/client/web'
+import Database from 'libsql'
+import { HeliostatError } from '../errors.ts'
+
+const BUSY_TIMEOUT_MS = 10_000
+const MAX_CACHED_STATEMENTS = 256
+
+const PRAGMAS = `
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  PRAGMA foreign_keys = ON;
+  PRAGMA temp_store = MEMORY;
+`
+
+/** Opens (and creates) the database file. `synchronous = NORMAL` in WAL mode never corrupts; a power cut may lose the last commits. */
+export function openEmbedded(path: string): Client {
+  const database = new Database(path, { timeout: BUSY_TIMEOUT_MS })
+  database.exec(PRAGMAS)
+  const prepare = statementCache(database)
+
+  function run(statement: InStatement): ResultSet {
+    const { sql, args } = typeof statement === 'string' ? { sql: statement, args: [] } : statement
+    const prepared = prepare(sql)
+    const values = bindable(args)
+    if (prepared.reader) return resultSet(prepared.raw(true).all(values), 0)
+    return resultSet([], prepared.run(values).changes)
+  }
+
+  function batch(statements: InStatement[]): ResultSet[] {
+    // BEGIN and COMMIT go through exec: a prepared statement that failed with BUSY_SNAPSHOT poisons its connection.
+    database.exec('BEGIN IMMEDIATE')
+    try {
+      const results = statements.map(run)
+      database.exec('COMMIT')
+      return results
+    } catch (error) {
+      if (database.inTransaction) database.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  return {
+    execute: async (statement: InStatement) => attempt(() => run(statement)),
+    batch: async (statements) => attempt(() => batch(statements.map(asStatement))),
+    migrate: async (statements) => attempt(() => batch(statements)),
+    executeMultiple: async (sql) => attempt(() => void database.exec(sql)),
+    transaction: () => Promise.reject(new Error('Interactive transactions are not available')),
+    sync: () => Promise.resolve(undefined),
+    close: () => database.close(),
+    reconnect: () => undefined,
+    closed: false,
+    protocol: 'file',
+  }
+}
+
+function statementCache(database: Database.Database): (sql: string) => Database.Statement {
+  const cache = new Map<string, Database.Statement>()
+  return (sql) => {
+    const known = cache.get(sql)
+    if (known) return known
+    const prepared = database.prepare(sql)
+    const oldest = cache.keys().next().value
+    if (cache.size >= MAX_CACHED_STATEMENTS && oldest !== undefined) cache.delete(oldest)
+    cache.set(sql, prepared)
+    return prepared
+  }
+}
+
+/** A full disk is the operator's to mend and the client's to know; every other database error stays as it is. */
+function attempt<T>(action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    if (!isFull(error)) throw error
+    throw new HeliostatError('too-large', 'The database has no space left', { cause: error })
+  }
+}
+
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL'
+}
+
+function asStatement(statement: InStatement | [string, ...unknown[]]): InStatement {
+  if (Array.isArray(statement)) throw new TypeError('Tuple statements are not supported')
+  return statement
+}
+
+function bindable(args: unknown): unknown[] {
+  if (!Array.isArray(args)) return []
+  return args.map((value) => (typeof value === 'boolean' ? Number(value) : (value ?? null)))
+}
+
+function resultSet(rows: unknown[], rowsAffected: number): ResultSet {
+  return {
+    columns: [],
+    columnTypes: [],
+    // Raw mode yields plain arrays, which is all that drizzle reads of a row.
+    rows: rows as Row[],
+    rowsAffected,
+    lastInsertRowid: undefined,
+    toJSON: () => rows,
+  }
+}

@@ -1,0 +1,22 @@
+// @ts-check
+// JavaScript, since a worker thread on Node 20 cannot load TypeScript. The other side is digest-threads.ts.
+import { createHash } from 'node:crypto'
+import { parentPort } from 'node:worker_threads'
+
+/**
+ * @typedef {{ call: number, stream: number, algorithm: string, bytes?: Uint8Array, finish?: boolean, drop?: boolean }} Order
+ */
+
+/** @type {Map<number, import('node:crypto').Hash>} */
+const hashes = new Map()
+
+parentPort?.on(
+  'message',
+  (/** @type {Order} */ { call, stream, algorithm, bytes, finish, drop }) => {
+    const hash = hashes.get(stream) ?? createHash(algorithm)
+    if (bytes) hash.update(bytes)
+    if (finish || drop) hashes.delete(stream)
+    else hashes.set(stream, hash)
+    parentPort?.postMessage({ call, digest: finish ? hash.digest('hex') : null })
+  },
+)

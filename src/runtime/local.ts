@@ -1,0 +1,103 @@
+/** What Node and Deno share: a machine with files and timers. */
+import { mkdir, readFile, stat } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
+import { createFileStore, type FileStore } from '../blobs/fs.ts'
+import type { Config } from '../config.ts'
+import { ConfigError } from '../errors.ts'
+import { openRegistry, type Registry } from '../registry/database.ts'
+import { openEmbedded } from '../registry/embedded.ts'
+import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
+import { openRemote } from '../registry/remote.ts'
+import type { Services } from '../services.ts'
+import { connectionOf } from './connection.ts'
+import { createThreadedDigester } from './digest-threads.ts'
+import { createServices } from './services.ts'
+import { scheduleUpkeep } from './upkeep.ts'
+
+export interface LocalSite {
+  services: Services
+  /** Ends timers and threads, and lets go of all files. */
+  close(): Promise<void>
+}
+
+/** Opens the registry that the configuration names; an embedded file is created with its folder. */
+export async function openLocalRegistry(config: Config): Promise<Registry> {
+  const connection = connectionOf(config)
+  if (connection.kind === 'remote') {
+    return openRegistry(openRemote(connection.url, connection.authToken))
+  }
+  await mkdir(dirname(connection.path), { recursive: true, mode: 0o750 })
+  return openRegistry(openEmbedded(connection.path))
+}
+
+/** The folder of the chunks. */
+export function openLocalStore({ glance_store, heliostat }: Config): FileStore {
+  return createFileStore(
+    join(glance_store.filesystem_store_datadir ?? heliostat.data_dir, 'chunks'),
+  )
+}
+
+/** Sets a site up on this machine. `bodies` may replace how downloads are read from the store. */
+export async function openLocalSite(
+  config: Config,
+  bodies: (store: FileStore) => OpenBody = createBodyOpener,
+): Promise<LocalSite> {
+  const registry = await openLocalRegistry(config)
+  await bringUpToDate(config, registry)
+  const store = openLocalStore(config)
+  const digester = createThreadedDigester()
+  const { sweeper, ...services } = createServices({
+    config,
+    registry,
+    store,
+    digester,
+    openBody: bodies(store),
+    tokens: await readTokens(config.heliostat.token_file),
+    isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
+  })
+  const endUpkeep = scheduleUpkeep({
+    sweeper,
+    uploader: services.uploader,
+    grace: config.heliostat.sweep_grace,
+  })
+  return {
+    services,
+    async close() {
+      endUpkeep()
+      await digester.close()
+      store.close()
+      registry.$client.close()
+    },
+  }
+}
+
+/** The embedded file is ours alone, so it is migrated at the start; a server's schema is its operator's to change. */
+async function bringUpToDate(config: Config, registry: Registry): Promise<void> {
+  if (connectionOf(config).kind === 'file') {
+    await migrate(registry)
+    return
+  }
+  const revision = await databaseRevision(registry)
+  if (revision === CURRENT_REVISION) return
+  throw new ConfigError(
+    `The database is at revision "${revision ?? ''}", wanted "${CURRENT_REVISION}": run heliostat db sync`,
+  )
+}
+
+async function readTokens(file: string | null): Promise<string> {
+  if (file === null) return ''
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError(`[heliostat] token_file: cannot read "${file}": ${String(error)}`)
+  }
+}
+
+async function isFile(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isFile()
+  } catch {
+    return false
+  }
+}

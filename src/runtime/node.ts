@@ -1,0 +1,86 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { getRequestListener } from '@hono/node-server'
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import { createApp } from '../app.ts'
+import type { Config } from '../config.ts'
+import { openLocalSite } from './local.ts'
+import { createSocketBodies } from './socket-bodies.ts'
+
+/** Service catalogues in identity headers are long. */
+const MAX_HEADER_BYTES = 64 * 1024
+/** Longer than the idle time of the usual proxies and client pools, so that they close first. */
+const KEEP_ALIVE_MS = 75_000
+/** How long the rest of a refused body is taken in before the connection is cut. */
+const REFUSED_BODY_MS = 60_000
+
+export interface RunningServer {
+  url: string
+  /** Takes no new connections, lets running requests end within the configured time, then lets go of everything. */
+  close(): Promise<void>
+}
+
+type NodeBindings = { incoming: IncomingMessage; outgoing: ServerResponse }
+
+/** Serves on Node. Resolves when requests are answered. */
+export async function serveOnNode(config: Config): Promise<RunningServer> {
+  let bodies: ReturnType<typeof createSocketBodies> | null = null
+  const site = await openLocalSite(config, (store) => (bodies = createSocketBodies(store)).open)
+  const app = createApp(site.services)
+
+  const listener = getRequestListener(
+    async (request, bindings) => {
+      // Node's HTTP/1 server is the only one that this listener is given to.
+      const { incoming, outgoing } = bindings as NodeBindings
+      limitRefusedBody(incoming, outgoing)
+      const peerAddress = incoming.socket.remoteAddress ?? null
+      const response = await app.fetch(request, { peerAddress })
+      return bodies?.send(response, outgoing) ? RESPONSE_ALREADY_SENT : response
+    },
+    { autoCleanupIncoming: false },
+  )
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, listener)
+  // Uploads may take hours; headers still have to arrive within a minute.
+  server.requestTimeout = 0
+  server.keepAliveTimeout = KEEP_ALIVE_MS
+
+  const { bind_host, bind_port } = config.DEFAULT
+  await listen(server, bind_host, bind_port)
+  return {
+    url: urlOf(server, bind_host),
+    async close() {
+      await closeServer(server, config.heliostat.shutdown_timeout * 1000)
+      await site.close()
+    },
+  }
+}
+
+function limitRefusedBody(incoming: IncomingMessage, outgoing: ServerResponse): void {
+  outgoing.on('finish', () => {
+    if (incoming.complete) return
+    setTimeout(() => incoming.complete || incoming.destroy(), REFUSED_BODY_MS).unref()
+  })
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+function urlOf(server: Server, host: string): string {
+  const address = server.address()
+  const port = typeof address === 'object' ? address?.port : ''
+  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+}
+
+async function closeServer(server: Server, timeout: number): Promise<void> {
+  const closed = new Promise((resolve) => server.close(resolve))
+  server.closeIdleConnections()
+  const cut = setTimeout(() => server.closeAllConnections(), timeout)
+  await closed
+  clearTimeout(cut)
+}

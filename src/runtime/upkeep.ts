@@ -1,0 +1,41 @@
+import { getLogger } from '@logtape/logtape'
+import type { Sweeper } from '../blobs/sweep.ts'
+import type { Uploader } from '../images/upload.ts'
+
+const log = getLogger(['heliostat', 'upkeep'])
+
+export interface Upkeep {
+  sweeper: Sweeper
+  uploader: Uploader
+  /** Seconds that what nothing refers to is kept. */
+  grace: number
+}
+
+/** One round of what must be done now and then: dead uploads end, garbage goes. A failure waits for the next round. */
+export async function runUpkeep({ sweeper, uploader, grace }: Upkeep): Promise<void> {
+  try {
+    await uploader.recover()
+    const { blobs, chunks } = await sweeper.sweep(grace * 1000)
+    if (blobs + chunks > 0) log.info('Swept {blobs} blobs and {chunks} chunks', { blobs, chunks })
+  } catch (error) {
+    log.error('Upkeep failed: {reason}', { reason: String(error) })
+  }
+}
+
+const RECOVER_MS = 5_000
+const SWEEP_MS = 10 * 60_000
+
+/** Upkeep by timers, for runtimes that stay alive. Returns the function that ends it. */
+export function scheduleUpkeep(upkeep: Upkeep): () => void {
+  const recover = setInterval(() => {
+    upkeep.uploader.recover().catch((error: unknown) => {
+      log.error('Recovery of dead uploads failed: {reason}', { reason: String(error) })
+    })
+  }, RECOVER_MS)
+  const sweep = setInterval(() => void runUpkeep(upkeep), SWEEP_MS)
+  void runUpkeep(upkeep)
+  return () => {
+    clearInterval(recover)
+    clearInterval(sweep)
+  }
+}

@@ -1,0 +1,70 @@
+import { configureSync, getConsoleSink, getJsonLinesFormatter } from '@logtape/logtape'
+import { createApp } from '../app.ts'
+import { createBodyOpener } from '../blobs/body.ts'
+import { inlineDigester } from '../blobs/digest.ts'
+import { type ChunkBucket, createR2Store } from '../blobs/r2.ts'
+import { fromEnvironment, loadConfig } from '../config.ts'
+import { ConfigError } from '../errors.ts'
+import { openRegistry } from '../registry/database.ts'
+import { openRemote } from '../registry/remote.ts'
+import { connectionOf } from './connection.ts'
+import { createServices } from './services.ts'
+import { runUpkeep } from './upkeep.ts'
+
+/** Bindings, and the configuration as vars and secrets named `HELIOSTAT_…`. */
+interface WorkerEnv extends Record<string, unknown> {
+  BLOBS: ChunkBucket
+}
+
+function createSite(env: WorkerEnv) {
+  const { config } = loadConfig(fromEnvironment(env))
+  configureLogs(config.DEFAULT.debug)
+  const connection = connectionOf(config)
+  if (connection.kind === 'file') {
+    throw new ConfigError('[database] connection: a Worker has no files, wanted libsql://HOST')
+  }
+  if (config.paste_deploy.flavor === 'trusted') {
+    throw new ConfigError('[paste_deploy] flavor: a Worker cannot tell who set identity headers')
+  }
+  if (config.paste_deploy.flavor === '' && !config.heliostat.allow_unauthenticated) {
+    throw new ConfigError('[paste_deploy] flavor: a Worker is open to the world, wanted token')
+  }
+  const store = createR2Store(env.BLOBS)
+  const services = createServices({
+    config,
+    registry: openRegistry(openRemote(connection.url, connection.authToken)),
+    store,
+    digester: inlineDigester,
+    openBody: createBodyOpener(store),
+    tokens: '',
+    isDisabled: async () => false,
+  })
+  return { services, app: createApp(services) }
+}
+
+/** One site an isolate; its environment never changes. */
+let site: ReturnType<typeof createSite> | null = null
+
+export default {
+  fetch(request: Request, env: WorkerEnv): Response | Promise<Response> {
+    site ??= createSite(env)
+    return site.app.fetch(request)
+  },
+
+  async scheduled(_event: unknown, env: WorkerEnv): Promise<void> {
+    const { services } = (site ??= createSite(env))
+    const { sweeper, uploader, config } = services
+    await runUpkeep({ sweeper, uploader, grace: config.heliostat.sweep_grace })
+  },
+}
+
+function configureLogs(debug: boolean): void {
+  configureSync({
+    sinks: { console: getConsoleSink({ formatter: getJsonLinesFormatter() }) },
+    loggers: [
+      { category: 'heliostat', lowestLevel: debug ? 'debug' : 'info', sinks: ['console'] },
+      { category: ['logtape', 'meta'], lowestLevel: 'error', sinks: ['console'] },
+    ],
+    reset: true,
+  })
+}

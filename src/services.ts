@@ -1,0 +1,20 @@
+import type { ImageDefinition } from '../schema/image.ts'
+import type { OpenBody } from './blobs/body.ts'
+import type { Manifests } from './blobs/manifests.ts'
+import type { Config } from './config.ts'
+import type { Identify } from './identity/caller.ts'
+import type { ImageRepo } from './images/repo.ts'
+import type { Uploader } from './images/upload.ts'
+
+/** What a handler may use. A runtime fills it once, at its start. */
+export interface Services {
+  config: Config
+  definition: ImageDefinition
+  images: ImageRepo
+  uploader: Uploader
+  manifests: Manifests
+  openBody: OpenBody
+  identify: Identify
+  /** Whether an operator has taken this server out of service by hand. */
+  isDisabled(): Promise<boolean>
+}

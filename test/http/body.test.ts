@@ -1,0 +1,112 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { announcesBody, readLimited } from '../../src/http/body.ts'
+
+interface Source {
+  stream: ReadableStream<Uint8Array>
+  pulled: number
+  cancelled: boolean
+}
+
+/** Endless chunks of four bytes, counted, so that reading on and forgetting to cancel are seen. */
+function endlessSource(onCancel: () => void = () => {}): Source {
+  const source: Source = { stream: new ReadableStream(), pulled: 0, cancelled: false }
+  source.stream = new ReadableStream<Uint8Array>(
+    {
+      pull(controller) {
+        source.pulled += 1
+        controller.enqueue(new Uint8Array(4))
+      },
+      cancel() {
+        source.cancelled = true
+        onCancel()
+      },
+    },
+    { highWaterMark: 0 },
+  )
+  return source
+}
+
+function streamOf(...chunks: string[]) {
+  const encoder = new TextEncoder()
+  return new ReadableStream<Uint8Array>({
+    start(controller) {
+      chunks.forEach((chunk) => controller.enqueue(encoder.encode(chunk)))
+      controller.close()
+    },
+  })
+}
+
+describe('readLimited', () => {
+  it('joins the chunks', async () => {
+    const bytes = await readLimited(streamOf('{"a"', ':', '1}'), 100)
+    assert.equal(new TextDecoder().decode(bytes), '{"a":1}')
+  })
+
+  it('is empty without a body', async () => {
+    assert.deepEqual(await readLimited(null, 100), new Uint8Array())
+  })
+
+  it('is empty for an empty body, whatever the limit', async () => {
+    assert.deepEqual(await readLimited(streamOf(), 0), new Uint8Array())
+  })
+
+  it('reads a body of exactly the limit', async () => {
+    assert.equal((await readLimited(streamOf('abc', 'de'), 5)).byteLength, 5)
+  })
+
+  it('refuses one byte more, naming the limit (413)', async () => {
+    await assert.rejects(readLimited(streamOf('abc', 'def'), 5), {
+      status: 413,
+      code: 'too-large',
+      message: 'Request body is larger than the limit of 5 bytes',
+    })
+  })
+
+  it('stops at the chunk that passes the limit and cancels the source (413)', async () => {
+    const source = endlessSource()
+    await assert.rejects(readLimited(source.stream, 10), { status: 413 })
+    assert.equal(source.pulled, 3)
+    assert.equal(source.cancelled, true)
+  })
+
+  it('refuses alike when the source fails to cancel (413)', async () => {
+    const source = endlessSource(() => {
+      throw new Error('connection lost')
+    })
+    await assert.rejects(readLimited(source.stream, 10), { status: 413 })
+    assert.equal(source.cancelled, true)
+  })
+
+  it('passes on what the source fails with', async () => {
+    const lost = new Error('connection lost')
+    const stream = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        controller.error(lost)
+      },
+    })
+    await assert.rejects(readLimited(stream, 10), lost)
+  })
+})
+
+describe('announcesBody', () => {
+  it('is false without a length', () => {
+    assert.equal(announcesBody(new Headers()), false)
+  })
+
+  it('is false for a length of zero', () => {
+    assert.equal(announcesBody(new Headers({ 'Content-Length': '0' })), false)
+  })
+
+  it('is true for a length', () => {
+    assert.equal(announcesBody(new Headers({ 'Content-Length': '1' })), true)
+  })
+
+  it('is true for a chunked body', () => {
+    assert.equal(announcesBody(new Headers({ 'Transfer-Encoding': 'chunked' })), true)
+  })
+
+  it('is false for a type alone', () => {
+    assert.equal(announcesBody(new Headers({ 'Content-Type': 'application/json' })), false)
+  })
+})

@@ -1,0 +1,62 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createApp } from '../../src/app.ts'
+import { createBodyOpener } from '../../src/blobs/body.ts'
+import { inlineDigester } from '../../src/blobs/digest.ts'
+import { createMemoryStore } from '../../src/blobs/memory.ts'
+import { loadConfig, type RawConfig } from '../../src/config.ts'
+import { openRegistry } from '../../src/registry/database.ts'
+import { openEmbedded } from '../../src/registry/embedded.ts'
+import { migrate } from '../../src/registry/migrate.ts'
+import { createServices } from '../../src/runtime/services.ts'
+
+/** A folder that is gone after the test. */
+export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'heliostat-'))
+  return { path, remove: () => rm(path, { recursive: true, force: true }) }
+}
+
+export type TestSite = Awaited<ReturnType<typeof createTestSite>>
+
+/** A whole service without a socket: an embedded database in a temporary folder, chunks in memory. */
+export async function createTestSite(raw: RawConfig = {}) {
+  const folder = await temporaryFolder()
+  const registry = openRegistry(openEmbedded(join(folder.path, 'registry.db')))
+  await migrate(registry)
+  const store = createMemoryStore()
+  const { config } = loadConfig(raw)
+  const services = createServices({
+    config,
+    registry,
+    store,
+    digester: inlineDigester,
+    openBody: createBodyOpener(store),
+    tokens: '',
+    isDisabled: async () => false,
+  })
+  const app = createApp(services)
+  return {
+    app,
+    store,
+    registry,
+    services,
+    /** A request from this machine, as the node runtime would pass it on. */
+    request: (path: string, init?: RequestInit) =>
+      Promise.resolve(app.request(path, init, { peerAddress: '127.0.0.1' })),
+    async close() {
+      registry.$client.close()
+      await folder.remove()
+    },
+  }
+}
+
+/** The headers of a caller, for `[paste_deploy] flavor = trusted`. */
+export function asCaller(project: string, roles = 'member,reader'): Record<string, string> {
+  return {
+    'X-Identity-Status': 'Confirmed',
+    'X-User-Id': `user-of-${project}`,
+    'X-Project-Id': project,
+    'X-Roles': roles,
+  }
+}
