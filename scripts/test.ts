@@ -23,7 +23,7 @@ if (files.length === 0) {
 const concurrency = `--test-concurrency=${availableParallelism()}`
 const { status } = spawnSync(
   process.execPath,
-  ['--import', 'tsx', '--test', concurrency, ...files],
+  ['--import', 'tsx', '--test', '--test-timeout=120000', concurrency, ...files],
   { stdio: 'inherit', env: { ...process.env, NODE_NO_WARNINGS: '1' } },
 )
 process.exit(status ?? 1)

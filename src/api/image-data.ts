@@ -12,7 +12,7 @@ import { refuseBody, resource } from './resource.ts'
 
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
-  const { images, uploader, manifests, openBody } = services
+  const { config, images, uploader, manifests, openBody } = services
 
   resource(app, '/v2/images/:image_id/file', {
     async GET(context) {
@@ -51,25 +51,17 @@ export function mountImageData(app: App, services: Services): void {
       const caller = context.get('caller')
       const action = 'upload_image'
       const image = await findFor(images, context.req.param('image_id'), { caller, action })
-      await takeIn(body ?? new Blob().stream(), (bytes) =>
-        uploader.upload(image, bytes, expectedSize),
-      )
+      const source = body ?? new Blob().stream()
+      try {
+        await uploader.upload(image, source, expectedSize)
+      } catch (error) {
+        // Also a refused body is taken in, so that the client hears why instead of losing its connection.
+        await discard(source, config.DEFAULT.image_size_cap)
+        throw error
+      }
       return context.body(null, 204)
     },
   })
-}
-
-/** Reads a refused body to its end, so that the client hears why instead of losing its connection. */
-async function takeIn(
-  body: ReadableStream<Uint8Array>,
-  take: (body: ReadableStream<Uint8Array>) => Promise<void>,
-): Promise<void> {
-  try {
-    await take(body)
-  } catch (error) {
-    await discard(body)
-    throw error
-  }
 }
 
 /** Content-MD5 is hex and always of the whole, as Glance's clients expect; the other headers are the standard's. */

@@ -1,9 +1,9 @@
 import { HeliostatError } from '../errors.ts'
 
-/**
- * Collects a small body, such as a JSON document. Never for image data, which is streamed. A body over the limit is
- * read to its end all the same: most clients look for an answer only once they have sent everything.
- */
+/** What is read of a JSON body that is too large, before its sender is cut off. */
+const MAX_DISCARDED = 64 * 1024 * 1024
+
+/** Collects a small body, such as a JSON document. Never for image data, which is streamed. */
 export async function readLimited(
   body: ReadableStream<Uint8Array> | null,
   limit: number,
@@ -11,19 +11,27 @@ export async function readLimited(
   const chunks: Uint8Array[] = []
   let length = 0
 
-  for await (const chunk of body ?? []) {
+  for await (const chunk of body?.values({ preventCancel: true }) ?? []) {
     length += chunk.byteLength
-    if (length <= limit) chunks.push(chunk)
+    if (length > limit) break
+    chunks.push(chunk)
   }
-  if (length > limit) throw tooLarge(limit)
-
-  return concatenate(chunks, length)
+  if (length <= limit) return concatenate(chunks, length)
+  if (body) await discard(body, MAX_DISCARDED)
+  throw tooLarge(limit)
 }
 
-/** Reads what is left of a body that was refused, so that its sender comes to read the answer. */
-export async function discard(body: ReadableStream<Uint8Array>): Promise<void> {
+/**
+ * Reads what is left of a body that was refused: most clients look for an answer only once they have sent
+ * everything. Past the limit (bytes) the body is cancelled.
+ */
+export async function discard(body: ReadableStream<Uint8Array>, limit: number): Promise<void> {
+  let left = limit
   try {
-    for await (const _ of body);
+    for await (const chunk of body) {
+      left -= chunk.byteLength
+      if (left < 0) return
+    }
   } catch {
     // The sender has gone: there is nobody left to answer.
   }
