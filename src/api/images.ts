@@ -2,7 +2,7 @@ import type { Services } from '../services.ts'
 import { HeliostatError } from '../errors.ts'
 import { mediaType } from '../http/media-type.ts'
 import { authorize, authorizeOnImage, authorizeVisibility, findFor } from '../images/access.ts'
-import { createAttributes } from '../images/attributes.ts'
+import { type Attributes, createAttributes } from '../images/attributes.ts'
 import type { FoundImage } from '../images/image.ts'
 import { listLinks } from '../images/links.ts'
 import { newImage } from '../images/new-image.ts'
@@ -28,9 +28,13 @@ const COLLECTION = '/v2/images'
 const NO_IMAGE = { visibility: 'private', isMember: false }
 
 /** Mounts the image records: list, create, show, patch, delete. */
-export function mountImages(app: App, { config, images, definition }: Services): void {
-  const attributes = createAttributes(definition)
+export function mountImages(app: App, services: Services): void {
+  const attributes = createAttributes(services.definition)
+  mountCollection(app, services, attributes)
+  mountImage(app, services, attributes)
+}
 
+function mountCollection(app: App, { config, images }: Services, attributes: Attributes): void {
   resource(app, COLLECTION, {
     async GET(context) {
       const caller = context.get('caller')
@@ -59,7 +63,9 @@ export function mountImages(app: App, { config, images, definition }: Services):
       })
     },
   })
+}
 
+function mountImage(app: App, { config, images }: Services, attributes: Attributes): void {
   resource(app, `${COLLECTION}/:image_id`, {
     async GET(context) {
       refuseBody(context)

@@ -20,7 +20,7 @@ export function mountTags(app: App, { config, images }: Services): void {
       const image = await findFor(images, context.req.param('image_id'), { caller, action })
       const tags = [...new Set([...image.tags, tag])]
       refuseOverQuota({ ...image, tags }, config.DEFAULT, image)
-      if (!(await images.addTag(image, tag, Date.now()))) throw noImage(image.id)
+      if (!(await images.addTag(image.id, tag, Date.now()))) throw noImage(image.id)
       return context.body(null, 204)
     },
 
@@ -29,7 +29,7 @@ export function mountTags(app: App, { config, images }: Services): void {
       const caller = context.get('caller')
       const tag = context.req.param('tag')
       const image = await findFor(images, context.req.param('image_id'), { caller, action })
-      if (await images.removeTag(image, tag, Date.now())) return context.body(null, 204)
+      if (await images.removeTag(image.id, tag, Date.now())) return context.body(null, 204)
       throw new HeliostatError('not-found', `Image ${image.id} has no tag "${tag}"`)
     },
   })

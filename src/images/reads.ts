@@ -1,0 +1,80 @@
+import { and, eq, getTableColumns, isNull, sql } from 'drizzle-orm'
+import { images } from '../../schema/tables.ts'
+import type { Registry } from '../registry/database.ts'
+import { filterConditions, markerCondition, orderBy } from './filters.ts'
+import type { FoundImage, Properties } from './image.ts'
+import type { ListQuery } from './query.ts'
+import { type Viewer, visibleInList } from './visibility.ts'
+
+// Spelled out rather than built from columns: in a select of one table drizzle drops the table's name from a column,
+// and a bare "id" would then mean the inner table's.
+const propertiesOf = sql<Properties>`(
+  SELECT json_group_object(p.name, p.value) FROM image_properties p WHERE p.image_id = images.id
+)`.mapWith(parseJson<Properties>)
+
+const tagsOf = sql<string[]>`(
+  SELECT json_group_array(t.value) FROM image_tags t WHERE t.image_id = images.id
+)`.mapWith(parseJson<string[]>)
+
+const blobOf = sql<string | null>`(
+  SELECT l.blob FROM image_locations l
+  WHERE l.image_id = images.id AND l.status = 'active' ORDER BY l.id LIMIT 1
+)`
+
+const isMemberOf = (project: unknown) =>
+  sql<boolean>`EXISTS (
+    SELECT 1 FROM image_members m
+    WHERE m.image_id = images.id AND m.member = ${project} AND m.deleted_at IS NULL
+  )`.mapWith(Boolean)
+
+const record = { ...getTableColumns(images), properties: propertiesOf, tags: tagsOf }
+
+type ImageRow = typeof images.$inferSelect
+
+/** Reading images. Whether the viewer may see what is found by its id is the caller's to decide. */
+export function createImageReads(registry: Registry) {
+  const findById = registry
+    .select({ ...record, blob: blobOf, isMember: isMemberOf(sql.placeholder('project')) })
+    .from(images)
+    .where(and(eq(images.id, sql.placeholder('id')), isNull(images.deleted_at)))
+    .prepare()
+
+  return {
+    /** The image, deleted ones excepted. */
+    async find(id: string, viewer: Viewer): Promise<FoundImage | null> {
+      return (await findById.get({ id, project: viewer.projectId })) ?? null
+    },
+
+    /** A marker's row; only an administrator may page on from a deleted image. */
+    async findMarker(id: string, viewer: Viewer) {
+      const alive = viewer.isAdmin ? undefined : isNull(images.deleted_at)
+      const found = await registry
+        .select({ ...getTableColumns(images), isMember: isMemberOf(viewer.projectId) })
+        .from(images)
+        .where(and(eq(images.id, id), alive))
+        .get()
+      return found ?? null
+    },
+
+    /** One page of what the viewer may see, after the marker. */
+    list({ filters, sort, limit }: ListQuery, viewer: Viewer, marker: ImageRow | null) {
+      return registry
+        .select(record)
+        .from(images)
+        .where(
+          and(
+            visibleInList(viewer, filters),
+            ...filterConditions(filters),
+            marker ? markerCondition(sort, marker) : undefined,
+          ),
+        )
+        .orderBy(...orderBy(sort))
+        .limit(limit)
+        .all()
+    },
+  }
+}
+
+function parseJson<T>(text: string): T {
+  return JSON.parse(text)
+}
