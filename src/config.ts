@@ -19,6 +19,13 @@ const optionalText = z
   .nullable()
   .default(null)
 
+/** An address that paths are put behind. */
+const baseUrl = z
+  .string()
+  .transform((value) => value.replace(/\/+$/, '') || null)
+  .nullable()
+  .default(null)
+
 const integer = (fallback: number, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) =>
   z
     .string()
@@ -74,7 +81,7 @@ const SECTIONS = {
     bind_port: integer(9292, { max: 65535 }),
     log_file: optionalText,
     debug: flag(false),
-    public_endpoint: optionalText,
+    public_endpoint: baseUrl,
     limit_param_default: integer(25, { min: 1 }),
     api_limit_max: integer(1000, { min: 1 }),
     image_property_quota: integer(128, { min: -1 }),

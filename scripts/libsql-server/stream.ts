@@ -204,7 +204,7 @@ async function respond(session: Session, request: Request): Promise<object> {
       return {}
     case 'get_autocommit':
       return { is_autocommit: !db.inTransaction }
-    default:
+    case 'close':
       return {}
   }
 }

@@ -37,11 +37,13 @@ export function mountImageData(app: App, services: Services): void {
       const body = await openBody(manifest, span)
       if (!body) return context.body(null, 204)
       context.get('logWhenSent')(body.sent)
-      return context.body(body.stream, range ? 206 : 200, {
+      const response = context.newResponse(body.stream, range ? 206 : 200, {
         ...describeBody(manifest, etag),
         'Content-Length': String(span.length),
         ...(range && { 'Content-Range': contentRange(range, manifest.size) }),
       })
+      body.attach(response)
+      return response
     },
 
     async PUT(context) {

@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { RequestContext } from './context.ts'
 
 type Status = 200 | 201 | 300 | 503
@@ -13,10 +14,10 @@ export function json(
   value: unknown,
   { status = 200, headers = {} }: JsonOptions = {},
 ): Response {
-  const body = new TextEncoder().encode(JSON.stringify(value))
+  const body = JSON.stringify(value)
   return context.body(body, status, {
     'Content-Type': 'application/json',
-    'Content-Length': String(body.length),
+    'Content-Length': String(Buffer.byteLength(body)),
     ...headers,
   })
 }

@@ -29,7 +29,7 @@ export function routePath(request: Request): string {
 /** Mounts the version documents, which every unknown first segment of a path leads to. */
 export function mountVersions(app: App, publicEndpoint: string | null): void {
   const versions = (request: Request) => {
-    const root = (publicEndpoint ?? new URL(request.url).origin).replace(/\/$/, '')
+    const root = publicEndpoint ?? new URL(request.url).origin
     return { versions: VERSIONS.map((version, index) => describe(version, index, root)) }
   }
   app.all(CHOICES, (context) => json(context, versions(context.req.raw), { status: 300 }))

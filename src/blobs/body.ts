@@ -4,7 +4,9 @@ import type { ChunkStore, Span } from './store.ts'
 const ZEROS = new Uint8Array(1 << 20)
 
 export interface OpenedBody {
-  stream: ReadableStream<Uint8Array>
+  /** Null where the runtime sends the bytes by itself, once it knows by `attach` which response they belong to. */
+  stream: ReadableStream<Uint8Array> | null
+  attach(response: Response): void
   /** Resolves with the bytes that went out, whether the reader took them all or left. Never rejects. */
   sent: Promise<number>
 }
@@ -60,7 +62,8 @@ function openStream(store: ChunkStore, rest: Iterator<Piece>, first: PieceReader
       return current?.cancel(reason)
     },
   }
-  return { stream: new ReadableStream(source, { highWaterMark: 0 }), sent }
+  const stream = new ReadableStream(source, { highWaterMark: 0 })
+  return { stream, attach: () => undefined, sent }
 }
 
 /** `Promise.withResolvers`, which Node 20 lacks. */

@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { HeliostatError } from '../errors.ts'
 import { createOpenFiles, isAbsent, type OpenFile } from './open-files.ts'
-import { type ChunkStore, requireDigest } from './store.ts'
+import { type ChunkStore, isDigest, requireDigest } from './store.ts'
 
 const READ_SIZE = 1 << 20
 const OPEN_FILES = 256
 const UNFINISHED = '.tmp'
+const FOLDER = /^[0-9a-f]{2}$/
 
 export interface FileStore extends ChunkStore {
   /** The chunk's file, for a runtime that can send it faster than through a stream. */
@@ -26,7 +27,10 @@ export function createFileStore(root: string): FileStore {
   const path = (digest: string) => join(folder(digest), requireDigest(digest))
 
   return {
-    openChunk: (digest) => files.acquire(path(digest)),
+    async openChunk(digest) {
+      return files.acquire(path(digest))
+    },
+
     close: () => files.close(),
 
     async get(digest, span) {
@@ -40,7 +44,8 @@ export function createFileStore(root: string): FileStore {
       if (await exists(path(digest))) return
       const temporary = `${path(digest)}.${randomUUID()}${UNFINISHED}`
       try {
-        await mkdir(folder(digest), { recursive: true })
+        const made = await mkdir(folder(digest), { recursive: true })
+        if (made !== undefined) await Promise.all([dirname(made), root].map(syncFolder))
         await writeDurably(temporary, bytes)
         await rename(temporary, path(digest))
         await syncFolder(folder(digest))
@@ -51,13 +56,14 @@ export function createFileStore(root: string): FileStore {
     },
 
     async delete(digest) {
-      files.evict(path(digest))
       await removeIfPresent(path(digest))
+      // Not before, or a reader that comes meanwhile would keep it open.
+      files.evict(path(digest))
     },
 
     async *list(after = '') {
       for await (const { path: file, name } of walk(root, after.slice(0, 2))) {
-        if (name.endsWith(UNFINISHED) || name <= after) continue
+        if (!isDigest(name) || name <= after) continue
         const found = await statIfPresent(file)
         if (found) yield { digest: name, storedAt: found.mtimeMs }
       }
@@ -80,13 +86,18 @@ function fileStream(file: OpenFile, offset: number, length: number): ReadableStr
   return new ReadableStream(
     {
       async pull(controller) {
-        const bytes = await readAt(file.handle, position, Math.min(READ_SIZE, end - position))
-        position += bytes.length
-        if (bytes.length > 0) controller.enqueue(bytes)
-        if (position < end && bytes.length > 0) return
-        file.release()
-        if (position < end) controller.error(new Error(`Chunk file ended at ${position} of ${end}`))
-        else controller.close()
+        try {
+          const bytes = await readAt(file.handle, position, Math.min(READ_SIZE, end - position))
+          position += bytes.length
+          if (bytes.length > 0) controller.enqueue(bytes)
+          else if (position < end) throw new Error(`Chunk file ended at ${position} of ${end}`)
+          if (position < end) return
+          file.release()
+          controller.close()
+        } catch (error) {
+          file.release()
+          throw error
+        }
       },
       cancel: () => file.release(),
     },
@@ -100,9 +111,10 @@ async function readAt(handle: FileHandle, position: number, length: number): Pro
   return buffer.subarray(0, bytesRead)
 }
 
+/** The files in the folders of chunks. Whatever else lies in the root, such as `lost+found`, is not ours. */
 async function* walk(root: string, from: string): AsyncGenerator<{ path: string; name: string }> {
   for (const folder of await sortedNames(root)) {
-    if (folder < from) continue
+    if (!FOLDER.test(folder) || folder < from) continue
     for (const name of await sortedNames(join(root, folder))) {
       yield { path: join(root, folder, name), name }
     }

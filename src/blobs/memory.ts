@@ -15,7 +15,7 @@ export function createMemoryStore(): ChunkStore {
       chunks.set(digest, { bytes: bytes.slice(), storedAt: Date.now() })
     },
     async delete(digest) {
-      chunks.delete(digest)
+      chunks.delete(requireDigest(digest))
     },
     async *list(after = '') {
       const digests = [...chunks.keys()].filter((digest) => digest > after).toSorted()

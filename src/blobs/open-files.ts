@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 
 export interface OpenFile {
   handle: FileHandle
-  /** Must be called once; the file may be closed from then on. */
+  /** The file may be closed from then on. Calling it again does nothing. */
   release(): void
 }
 
@@ -20,13 +20,17 @@ export function createOpenFiles(limit: number) {
   const entries = new Map<string, Entry>()
 
   function use(entry: Entry): OpenFile {
+    let released = false
     entry.users++
-    return { handle: entry.handle, release: () => leave(entry) }
-  }
-
-  function leave(entry: Entry): void {
-    entry.users--
-    closeIfUnused(entry)
+    return {
+      handle: entry.handle,
+      release() {
+        if (released) return
+        released = true
+        entry.users--
+        closeIfUnused(entry)
+      },
+    }
   }
 
   function closeIfUnused(entry: Entry): void {

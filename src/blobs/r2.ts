@@ -1,4 +1,4 @@
-import { type ChunkStore, requireDigest } from './store.ts'
+import { type ChunkStore, isDigest, requireDigest } from './store.ts'
 
 /** What is used of Cloudflare's R2 binding. */
 export interface ChunkBucket {
@@ -22,6 +22,8 @@ export function createR2Store(bucket: ChunkBucket): ChunkStore {
   const key = (digest: string) => PREFIX + requireDigest(digest)
   return {
     async get(digest, span) {
+      // R2 calls an empty range unsatisfiable.
+      if (span?.length === 0) return (await bucket.head(key(digest))) && new Blob().stream()
       const object = await bucket.get(key(digest), span && { range: { ...span } })
       return object?.body ?? null
     },
@@ -29,15 +31,18 @@ export function createR2Store(bucket: ChunkBucket): ChunkStore {
       if (await bucket.head(key(digest))) return
       await bucket.put(key(digest), bytes, { sha256: digest })
     },
-    delete: (digest) => bucket.delete(key(digest)),
+    async delete(digest) {
+      await bucket.delete(key(digest))
+    },
     async *list(after = '') {
       let startAfter = PREFIX + after
       let truncated = true
       while (truncated) {
         const page = await bucket.list({ prefix: PREFIX, startAfter })
         for (const object of page.objects) {
-          yield { digest: object.key.slice(PREFIX.length), storedAt: object.uploaded.getTime() }
           startAfter = object.key
+          const digest = object.key.slice(PREFIX.length)
+          if (isDigest(digest)) yield { digest, storedAt: object.uploaded.getTime() }
         }
         truncated = page.truncated
       }

@@ -29,8 +29,12 @@ export interface ChunkStore {
 
 const DIGEST = /^[0-9a-f]{64}$/
 
+export function isDigest(name: string): boolean {
+  return DIGEST.test(name)
+}
+
 /** Keeps anything but a SHA-256 from becoming part of a path or key. */
 export function requireDigest(digest: string): string {
-  if (!DIGEST.test(digest)) throw new TypeError(`Not a SHA-256 digest: "${digest}"`)
+  if (!isDigest(digest)) throw new TypeError(`Not a SHA-256 digest: "${digest}"`)
   return digest
 }

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 
 /**
- * @typedef {{ call: number, stream: number, algorithm: string, bytes?: Uint8Array, finish?: boolean, drop?: boolean }} Order
+ * @typedef {{ call: number, stream: number, algorithm: string, span?: [SharedArrayBuffer, number, number], finish?: boolean, drop?: boolean }} Order
  */
 
 /** @type {Map<number, import('node:crypto').Hash>} */
@@ -12,9 +12,9 @@ const hashes = new Map()
 
 parentPort?.on(
   'message',
-  (/** @type {Order} */ { call, stream, algorithm, bytes, finish, drop }) => {
+  (/** @type {Order} */ { call, stream, algorithm, span, finish, drop }) => {
     const hash = hashes.get(stream) ?? createHash(algorithm)
-    if (bytes) hash.update(bytes)
+    if (span) hash.update(new Uint8Array(...span))
     if (finish || drop) hashes.delete(stream)
     else hashes.set(stream, hash)
     parentPort?.postMessage({ call, digest: finish ? hash.digest('hex') : null })

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { read } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import { type OpenBody, promiseWithResolver } from '../blobs/body.ts'
 import type { FileStore } from '../blobs/fs.ts'
@@ -18,10 +19,10 @@ interface Job {
 
 /**
  * Bodies that go from chunk files to the socket through two reused buffers: 1.5 times as fast as a web stream, at
- * half the CPU. A body is opened as an empty stream, by which `send` recognises the response that carries it.
+ * half the CPU.
  */
 export function createSocketBodies(store: FileStore) {
-  const jobs = new WeakMap<ReadableStream, Job>()
+  const jobs = new WeakMap<Response, Job>()
 
   const open: OpenBody = async (manifest, range) => {
     const [head] = pieces(manifest, range)
@@ -29,9 +30,8 @@ export function createSocketBodies(store: FileStore) {
     const first = digest === null ? null : await store.openChunk(digest)
     if (digest !== null && first === null) return null
     const { promise: sent, resolve: settle } = promiseWithResolver<number>()
-    const stream = new ReadableStream<Uint8Array>({}, { highWaterMark: 0 })
-    jobs.set(stream, { first, pieces: pieces(manifest, range), settle })
-    return { stream, sent }
+    const job = { first, pieces: pieces(manifest, range), settle }
+    return { stream: null, attach: (response) => void jobs.set(response, job), sent }
   }
 
   return {
@@ -39,7 +39,7 @@ export function createSocketBodies(store: FileStore) {
 
     /** Whether the response has such a body; if so it is being sent, errors included. */
     send(response: Response, outgoing: ServerResponse): boolean {
-      const job = response.body && jobs.get(response.body)
+      const job = jobs.get(response)
       if (!job) return false
       outgoing.writeHead(response.status, Object.fromEntries(response.headers))
       void transmit(store, job, outgoing)
@@ -105,7 +105,7 @@ function createWriter(outgoing: ServerResponse) {
     async writeFrom(handle: FileHandle, offset: number, length: number): Promise<void> {
       for (let done = 0; done < length;) {
         const buffer = await nextBuffer(Math.min(PART, length - done))
-        const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset + done)
+        const bytesRead = await readInto(buffer, handle.fd, offset + done)
         if (bytesRead === 0) throw new Error('Chunk file is shorter than its manifest says')
         writes[turn] = write(buffer.subarray(0, bytesRead))
         done += bytesRead
@@ -131,3 +131,13 @@ function createWriter(outgoing: ServerResponse) {
 }
 
 const pool: Buffer[] = []
+
+/** By callback: the promise of a FileHandle costs as much as the read of a small range. */
+function readInto(buffer: Buffer, fd: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, buffer.length, position, (error, bytesRead) => {
+      if (error) reject(error)
+      else resolve(bytesRead)
+    })
+  })
+}
