@@ -25,6 +25,18 @@ export function openEmbedded(path: string): Client {
   database.exec(PRAGMAS)
   const prepare = statementCache(database)
 
+  /** A full disk is the operator's to mend and the client's to know; every other database error stays as it is. */
+  function attempt<T>(action: () => T): T {
+    // The native engine does not survive a call after its close.
+    if (!database.open) throw new Error('The database is closed')
+    try {
+      return action()
+    } catch (error) {
+      if (!isFull(error)) throw error
+      throw new HeliostatError('too-large', 'The database has no space left', { cause: error })
+    }
+  }
+
   function run(statement: InStatement): ResultSet {
     const { sql, args } = typeof statement === 'string' ? { sql: statement, args: [] } : statement
     const prepared = prepare(sql)
@@ -70,16 +82,6 @@ function statementCache(database: Database.Database): (sql: string) => Database.
     if (cache.size >= MAX_CACHED_STATEMENTS && oldest !== undefined) cache.delete(oldest)
     cache.set(sql, prepared)
     return prepared
-  }
-}
-
-/** A full disk is the operator's to mend and the client's to know; every other database error stays as it is. */
-function attempt<T>(action: () => T): T {
-  try {
-    return action()
-  } catch (error) {
-    if (!isFull(error)) throw error
-    throw new HeliostatError('too-large', 'The database has no space left', { cause: error })
   }
 }
 

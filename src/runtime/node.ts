@@ -26,6 +26,7 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
   let bodies: ReturnType<typeof createSocketBodies> | null = null
   const site = await openLocalSite(config, (store) => (bodies = createSocketBodies(store)).open)
   const app = createApp(site.services)
+  const running = new Set<Promise<unknown>>()
 
   const listener = getRequestListener(
     async (request, bindings) => {
@@ -33,7 +34,7 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
       const { incoming, outgoing } = bindings as NodeBindings
       limitRefusedBody(incoming, outgoing)
       const peerAddress = incoming.socket.remoteAddress ?? null
-      const response = await app.fetch(request, { peerAddress })
+      const response = await track(running, app.fetch(request, { peerAddress }))
       return bodies?.send(response, outgoing) ? RESPONSE_ALREADY_SENT : response
     },
     { autoCleanupIncoming: false },
@@ -49,8 +50,20 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
     url: urlOf(server, bind_host),
     async close() {
       await closeServer(server, config.heliostat.shutdown_timeout * 1000)
+      // Uploads that were cut off still have to take their images back to queued.
+      await Promise.allSettled(running)
       await site.close()
     },
+  }
+}
+
+async function track<T>(running: Set<Promise<unknown>>, answer: T | Promise<T>): Promise<T> {
+  const promise = Promise.resolve(answer)
+  running.add(promise)
+  try {
+    return await promise
+  } finally {
+    running.delete(promise)
   }
 }
 
