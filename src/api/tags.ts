@@ -1,6 +1,5 @@
 import { HeliostatError } from '../errors.ts'
 import { findFor } from '../images/access.ts'
-import { refuseUnstorableCharacters } from '../images/characters.ts'
 import { refuseOverQuota } from '../images/quota.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
@@ -16,7 +15,7 @@ export function mountTags(app: App, { config, images }: Services): void {
       refuseBody(context)
       const caller = context.get('caller')
       const tag = context.req.param('tag')
-      refuseBadTag(tag)
+      refuseLongTag(tag)
       const image = await findFor(images, context.req.param('image_id'), { caller, action })
       const tags = [...new Set([...image.tags, tag])]
       refuseOverQuota({ ...image, tags }, config.DEFAULT, image)
@@ -35,8 +34,7 @@ export function mountTags(app: App, { config, images }: Services): void {
   })
 }
 
-function refuseBadTag(tag: string): void {
-  refuseUnstorableCharacters({ tag })
+function refuseLongTag(tag: string): void {
   if (tag.length <= MAX_TAG) return
   throw new HeliostatError(
     'invalid',

@@ -32,14 +32,17 @@ function openStream(store: ChunkStore, rest: Iterator<Piece>, first: PieceReader
   const { promise: sent, resolve } = promiseWithResolver<number>()
   let current = first
   let bytes = 0
+  let cancelled = false
 
   async function nextPart(): Promise<Uint8Array | null> {
     while (current) {
       const { done, value } = await current.read()
       if (!done) return value
-      const next = await openNext(store, rest)
+      // The chunk's stream also ends when it is cancelled; nobody would free the next one.
+      const next = cancelled ? null : await openNext(store, rest)
       if (next === 'missing') throw new Error('A chunk of the image is missing from the store')
-      current = next
+      if (cancelled) await next?.cancel()
+      current = cancelled ? null : next
     }
     return null
   }
@@ -58,6 +61,7 @@ function openStream(store: ChunkStore, rest: Iterator<Piece>, first: PieceReader
       }
     },
     cancel(reason) {
+      cancelled = true
       resolve(bytes)
       return current?.cancel(reason)
     },

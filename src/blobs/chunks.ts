@@ -1,3 +1,5 @@
+import { HeliostatError } from '../errors.ts'
+
 /**
  * Cuts a body into chunks of exactly `chunkSize` bytes (the last is shorter). Two buffers take turns: the bytes
  * of a chunk stay valid until the next but one is asked for, so its consumer may work on it while the next fills.
@@ -11,7 +13,7 @@ export async function* cutChunks(
   const buffers: Uint8Array[] = []
   let turn = 0
   let filled = 0
-  for await (const bytes of body.values({ preventCancel: true })) {
+  for await (const bytes of received(body)) {
     let taken = 0
     while (taken < bytes.length) {
       const buffer = (buffers[turn] ??= allocate(chunkSize))
@@ -27,6 +29,16 @@ export async function* cutChunks(
   }
   const last = buffers[turn]
   if (filled > 0 && last) yield last.subarray(0, filled)
+}
+
+/** The body as it comes in. Runtimes have many words for a client that hangs up; an operator gets one sentence. */
+async function* received(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body.values({ preventCancel: true })
+  } catch (cause) {
+    const message = 'The client closed the connection before the end of the body'
+    throw new HeliostatError('internal', message, { cause })
+  }
 }
 
 /** Whether a chunk is all zeros, so that it need not be stored. Looks at four bytes at a time: 3 GB/s. */

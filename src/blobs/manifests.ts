@@ -27,6 +27,8 @@ export function createManifests(registry: Registry) {
     .prepare()
 
   function remember(digest: string, manifest: Manifest): void {
+    // Several requests may have looked for it at once.
+    if (cache.has(digest)) return
     cache.set(digest, manifest)
     cachedChunks += manifest.chunks.length
     for (const [oldest, { chunks }] of cache) {
@@ -48,7 +50,8 @@ export function createManifests(registry: Registry) {
         findBlob.get({ digest }),
         findChunks.all({ digest }),
       ])
-      if (!blob) return null
+      // Without all of its chunks it is being removed right now; what is missing must not pass for zeros.
+      if (!blob || chunks.length !== Math.ceil(blob.size / blob.chunk_size)) return null
       const manifest = {
         size: blob.size,
         chunkSize: blob.chunk_size,

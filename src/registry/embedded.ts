@@ -5,6 +5,7 @@
  * The native engine is synchronous, so a batch holds the connection from BEGIN to COMMIT and needs no queue. Two
  * processes may share a file: each waits for the other's lock, at most BUSY_TIMEOUT_MS.
  */
+import { type FileHandle, open } from 'node:fs/promises'
 import type { Client, InStatement, ResultSet, Row } from '@libsql/client/web'
 import Database from 'libsql'
 import { HeliostatError } from '../errors.ts'
@@ -19,11 +20,12 @@ const PRAGMAS = `
   PRAGMA temp_store = MEMORY;
 `
 
-/** Opens (and creates) the database file. `synchronous = NORMAL` in WAL mode never corrupts; a power cut may lose the last commits. */
+/** Opens (and creates) the database file. A batch is durable when it resolves. */
 export function openEmbedded(path: string): Client {
   const database = new Database(path, { timeout: BUSY_TIMEOUT_MS })
   database.exec(PRAGMAS)
   const prepare = statementCache(database)
+  const log = createLogSync(`${path}-wal`)
 
   /** A full disk is the operator's to mend and the client's to know; every other database error stays as it is. */
   function attempt<T>(action: () => T): T {
@@ -39,9 +41,9 @@ export function openEmbedded(path: string): Client {
 
   function run(statement: InStatement): ResultSet {
     const { sql, args } = typeof statement === 'string' ? { sql: statement, args: [] } : statement
-    const prepared = prepare(sql)
+    const { prepared, hasRows } = prepare(sql)
     const values = bindable(args)
-    if (prepared.reader) return resultSet(prepared.raw(true).all(values), 0)
+    if (hasRows) return resultSet(prepared.all(values), 0)
     return resultSet([], prepared.run(values).changes)
   }
 
@@ -60,28 +62,61 @@ export function openEmbedded(path: string): Client {
 
   return {
     execute: async (statement: InStatement) => attempt(() => run(statement)),
-    batch: async (statements) => attempt(() => batch(statements.map(asStatement))),
+    async batch(statements) {
+      const results = attempt(() => batch(statements.map(asStatement)))
+      await log.sync()
+      return results
+    },
     migrate: async (statements) => attempt(() => batch(statements)),
     executeMultiple: async (sql) => attempt(() => void database.exec(sql)),
     transaction: () => Promise.reject(new Error('Interactive transactions are not available')),
     sync: () => Promise.resolve(undefined),
-    close: () => database.close(),
+    close() {
+      log.close()
+      database.close()
+    },
     reconnect: () => undefined,
     closed: false,
     protocol: 'file',
   }
 }
 
-function statementCache(database: Database.Database): (sql: string) => Database.Statement {
-  const cache = new Map<string, Database.Statement>()
+interface Prepared {
+  prepared: Database.Statement
+  hasRows: boolean
+}
+
+function statementCache(database: Database.Database): (sql: string) => Prepared {
+  const cache = new Map<string, Prepared>()
   return (sql) => {
     const known = cache.get(sql)
     if (known) return known
     const prepared = database.prepare(sql)
+    const hasRows = prepared.reader
+    // Rows as plain arrays. A statement without rows refuses the very question.
+    if (hasRows) prepared.raw(true)
     const oldest = cache.keys().next().value
     if (cache.size >= MAX_CACHED_STATEMENTS && oldest !== undefined) cache.delete(oldest)
-    cache.set(sql, prepared)
-    return prepared
+    cache.set(sql, { prepared, hasRows })
+    return { prepared, hasRows }
+  }
+}
+
+/**
+ * Syncs the write-ahead log beside the event loop. With `synchronous = FULL` the engine would do so itself, but every
+ * other request would wait for the disk meanwhile; with NORMAL alone a power cut may lose the last commits.
+ */
+function createLogSync(path: string) {
+  let file: Promise<FileHandle> | null = null
+  return {
+    async sync(): Promise<void> {
+      file ??= open(path, 'r')
+      const handle = await file
+      await handle.datasync()
+    },
+    close(): void {
+      void file?.then((handle) => handle.close())
+    },
   }
 }
 

@@ -75,19 +75,25 @@ function startThread(): Thread {
     { resolve(digest: string | null): void; reject(error: Error): void }
   >()
   let calls = 0
+  let ended: Error | null = null
+
+  function end(reason: Error): void {
+    ended ??= reason
+    for (const { reject } of waiting.values()) reject(ended)
+    waiting.clear()
+  }
 
   worker.on('message', ({ call, digest }: Reply) => {
     waiting.get(call)?.resolve(digest)
     waiting.delete(call)
   })
-  worker.on('error', (error) => {
-    for (const { reject } of waiting.values()) reject(error)
-    waiting.clear()
-  })
+  worker.on('error', end)
+  worker.on('exit', () => end(new Error('The digest thread has ended')))
 
   return {
     order: (order) =>
       new Promise((resolve, reject) => {
+        if (ended) return reject(ended)
         const call = calls++
         waiting.set(call, { resolve, reject })
         const { bytes, ...rest } = order

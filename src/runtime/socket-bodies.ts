@@ -79,14 +79,24 @@ async function sendPiece(store: FileStore, piece: Piece, socket: Writer): Promis
 
 /** Fills one buffer while the other is on its way. A buffer is used again only after its write's callback. */
 function createWriter(outgoing: ServerResponse) {
+  const { socket } = outgoing.req
   const buffers: Buffer[] = []
   const writes: Promise<void>[] = [Promise.resolve(), Promise.resolve()]
+  const cancels: ((reason: Error) => void)[] = []
   let turn = 0
   let written = 0
+
+  /** A pipelined answer whose turn has not come never hears that its connection is gone: no callback, no 'close'. */
+  function cancel(): void {
+    for (const reject of cancels) reject(new Error('The client closed the connection'))
+  }
+  socket.once('close', cancel)
 
   function write(bytes: Buffer): Promise<void> {
     written += bytes.length
     const done = new Promise<void>((resolve, reject) => {
+      cancels[turn] = reject
+      if (socket.destroyed) return cancel()
       outgoing.write(bytes, (error) => (error ? reject(error) : resolve()))
     })
     // Met by the next await of this turn; until then it must not count as unhandled.
@@ -121,6 +131,7 @@ function createWriter(outgoing: ServerResponse) {
     flush: () => Promise.all(writes),
     written: () => written,
     free(): void {
+      socket.off('close', cancel)
       // A buffer whose write failed may still be in the kernel's hands; such ones are left to the collector.
       void Promise.all(writes).then(
         () => buffers.forEach((buffer) => pool.length < MAX_POOLED && pool.push(buffer)),

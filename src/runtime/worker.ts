@@ -1,6 +1,6 @@
 import { configureSync, getConsoleSink, getJsonLinesFormatter } from '@logtape/logtape'
 import { createApp } from '../app.ts'
-import { createBodyOpener } from '../blobs/body.ts'
+import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
 import { inlineDigester } from '../blobs/digest.ts'
 import { type ChunkBucket, createR2Store } from '../blobs/r2.ts'
 import { fromEnvironment, loadConfig } from '../config.ts'
@@ -35,11 +35,26 @@ function createSite(env: WorkerEnv) {
     registry: openRegistry(openRemote(connection.url, connection.authToken)),
     store,
     digester: inlineDigester,
-    openBody: createBodyOpener(store),
+    openBody: withLength(createBodyOpener(store)),
     tokens: '',
     isDisabled: async () => false,
   })
   return { services, app: createApp(services) }
+}
+
+/** What is used of workerd's own class; its types would be known to every file. */
+declare const FixedLengthStream: new (length: number) => TransformStream<Uint8Array, Uint8Array>
+
+/** Bodies as streams of known length: from any other workerd takes the Content-Length away, and sends it chunked. */
+function withLength(open: OpenBody): OpenBody {
+  return async (manifest, range) => {
+    const body = await open(manifest, range)
+    if (!body?.stream) return body
+    const { readable, writable } = new FixedLengthStream(range.length)
+    // A failure reaches the reader through `readable`; one who leaves is no failure.
+    body.stream.pipeTo(writable).catch(() => undefined)
+    return { ...body, stream: readable }
+  }
 }
 
 /** One site an isolate; its environment never changes. */
