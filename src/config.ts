@@ -156,7 +156,7 @@ export function fromEnvironment(environment: Record<string, unknown>): RawConfig
   for (const [name, value] of Object.entries(environment)) {
     if (!name.startsWith(PREFIX) || typeof value !== 'string') continue
     const [first = '', second] = name.slice(PREFIX.length).toLowerCase().split('__')
-    const section = second === undefined ? 'DEFAULT' : first
+    const section = second === undefined || first === 'default' ? 'DEFAULT' : first
     raw[section] = { ...raw[section], [second ?? first]: value }
   }
   return raw
@@ -181,9 +181,9 @@ function written(value: unknown): string {
   return hideCredentials(Array.isArray(value) ? value.join(',') : String(value))
 }
 
-/** `mysql://user:password@host` may stand in an option that is no secret otherwise. */
-function hideCredentials(value: string): string {
-  return value.replace(/\/\/[^/@]*@/, '//***@')
+/** `libsql://user:password@host?authToken=…` may stand in an option that is no secret otherwise. */
+export function hideCredentials(value: string): string {
+  return value.replace(/\/\/[^/\s]*@/g, '//***@').replace(/([?&]authToken=)[^&#\s]*/gi, '$1***')
 }
 
 function merge(sources: RawConfig[]): RawConfig {

@@ -10,7 +10,7 @@ const log = getLogger(['heliostat', 'error'])
 export function answerError(error: Error, context: RequestContext): Response {
   const known = error instanceof HeliostatError ? error : null
   const status = known?.status ?? 500
-  if (status >= 500) logFailure(error, context)
+  if (known?.code !== 'not-implemented' && status >= 500) logFailure(error, context)
   const detail = known?.message ?? standardSentence(500) ?? ''
   const format = errorFormat(context.req.header('Accept') ?? null)
   const { contentType, body } = errorBody(format, status, reasonPhrase(status), detail)

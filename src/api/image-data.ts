@@ -48,13 +48,13 @@ export function mountImageData(app: App, services: Services): void {
 
     async PUT(context) {
       const { headers, body } = context.req.raw
-      requireOctetStream(headers)
-      const expectedSize = announcedSize(headers)
-      const caller = context.get('caller')
-      const action = 'upload_image'
-      const image = await findFor(images, context.req.param('image_id'), { caller, action })
       const source = body ?? new Blob().stream()
       try {
+        requireOctetStream(headers)
+        const expectedSize = announcedSize(headers)
+        const caller = context.get('caller')
+        const action = 'upload_image'
+        const image = await findFor(images, context.req.param('image_id'), { caller, action })
         await uploader.upload(image, source, expectedSize)
       } catch (error) {
         // Also a refused body is taken in, so that the client hears why instead of losing its connection.

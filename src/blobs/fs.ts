@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
-import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HeliostatError } from '../errors.ts'
 import { createOpenFiles, isAbsent, type OpenFile } from './open-files.ts'
@@ -8,6 +8,8 @@ import { type ChunkStore, isDigest, requireDigest } from './store.ts'
 
 const READ_SIZE = 1 << 20
 const OPEN_FILES = 256
+/** Bytes that chunks leave free: the registry is often on the same disk, and without space could not even delete. */
+const RESERVED = 8 << 20
 const UNFINISHED = '.tmp'
 const FOLDER = /^[0-9a-f]{2}$/
 
@@ -23,6 +25,7 @@ export interface FileStore extends ChunkStore {
  */
 export function createFileStore(root: string): FileStore {
   const files = createOpenFiles(OPEN_FILES)
+  let writing = 0
   const folder = (digest: string) => join(root, digest.slice(0, 2))
   const path = (digest: string) => join(folder(digest), requireDigest(digest))
 
@@ -43,15 +46,19 @@ export function createFileStore(root: string): FileStore {
     async put(digest, bytes) {
       if (await exists(path(digest))) return
       const temporary = `${path(digest)}.${randomUUID()}${UNFINISHED}`
+      writing += bytes.length
       try {
         const made = await mkdir(folder(digest), { recursive: true })
         if (made !== undefined) await Promise.all([dirname(made), root].map(syncFolder))
+        await requireSpace(folder(digest), writing)
         await writeDurably(temporary, bytes)
         await rename(temporary, path(digest))
         await syncFolder(folder(digest))
       } catch (error) {
         await unlink(temporary).catch(() => undefined)
         throw translate(error, digest)
+      } finally {
+        writing -= bytes.length
       }
     },
 
@@ -130,6 +137,17 @@ async function sortedNames(folder: string): Promise<string[]> {
   }
 }
 
+async function requireSpace(folder: string, wanted: number): Promise<void> {
+  const { bavail, bsize } = await statfs(folder)
+  const free = bavail * bsize
+  if (free >= wanted + RESERVED) return
+  throw noSpace(new Error(`${free} bytes are free, wanted ${wanted} and ${RESERVED} in reserve`))
+}
+
+function noSpace(cause: unknown): HeliostatError {
+  return new HeliostatError('too-large', 'The image store has no space left', { cause })
+}
+
 async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx', 0o640)
   try {
@@ -176,9 +194,7 @@ async function removeIfPresent(file: string): Promise<void> {
 function translate(error: unknown, digest: string): unknown {
   const code = error instanceof Error && 'code' in error ? error.code : ''
   if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return new HeliostatError('too-large', 'The image store has no space left', {
-      cause: error,
-    })
+    return noSpace(error)
   }
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
     return new HeliostatError('unavailable', 'The image store refuses to be written', {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { createSweeper } from '../blobs/sweep.ts'
-import type { Config } from '../config.ts'
+import { type Config, hideCredentials } from '../config.ts'
 import { countRows } from '../registry/check.ts'
 import type { Registry } from '../registry/database.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
@@ -58,7 +58,9 @@ async function version(registry: Registry): Promise<void> {
 async function check(registry: Registry, config: Config): Promise<void> {
   const connection = connectionOf(config)
   const revision = await databaseRevision(registry)
-  print(`database  ${connection.kind === 'file' ? connection.path : connection.url}`)
+  print(
+    `database  ${connection.kind === 'file' ? connection.path : hideCredentials(connection.url)}`,
+  )
   print(`revision  ${revision ?? 'none'}`)
   if (revision !== CURRENT_REVISION) {
     print(`Not up to date, wanted ${CURRENT_REVISION}: run heliostat db sync`)

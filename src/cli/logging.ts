@@ -6,22 +6,17 @@ import {
   type LogRecord,
   type Sink,
 } from '@logtape/logtape'
+import { jsonLine } from '../runtime/json-log.ts'
 
 /** Logs to the file, or else to stderr: as text on a terminal, as one JSON object a line otherwise. */
 export async function configureLogging(file: string | null, debug: boolean): Promise<void> {
   await configure({
-    sinks: { log: file === null ? stderrSink() : getFileSink(file, { formatter: json }) },
+    sinks: { log: file === null ? stderrSink() : getFileSink(file, { formatter: jsonLine }) },
     loggers: [
       { category: 'heliostat', lowestLevel: debug ? 'debug' : 'info', sinks: ['log'] },
       { category: ['logtape', 'meta'], lowestLevel: 'error', sinks: ['log'] },
     ],
   })
-}
-
-function json({ timestamp, level, category, message, properties }: LogRecord): string {
-  const time = new Date(timestamp).toISOString()
-  const logger = category.join('.')
-  return `${JSON.stringify({ time, level, logger, message: message.join(''), ...properties })}\n`
 }
 
 const text = getTextFormatter({
@@ -32,6 +27,6 @@ const text = getTextFormatter({
 })
 
 function stderrSink(): Sink {
-  const format = process.stderr.isTTY ? text : json
+  const format = process.stderr.isTTY ? text : jsonLine
   return (record: LogRecord) => process.stderr.write(format(record))
 }

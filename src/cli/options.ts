@@ -45,9 +45,9 @@ async function readConfigFile(path: string): Promise<RawConfig> {
   }
 }
 
-/** The dialect of oslo.config: lines that begin with blanks continue the one before. */
+/** The dialect of oslo.config, which is that of INI files but for continued lines and colons. */
 export function parseConfigFile(text: string): RawConfig {
-  const joined = text.replace(/\r?\n[ \t]+(?=[^\s#;])/g, ' ')
+  const joined = joinContinuations(text).replace(/^([^[=:\s]+)[ \t]*:/gm, '$1 =')
   const parsed = parse(joined, { autoTyping: false, comment: ['#', ';'] })
   const raw: RawConfig = { DEFAULT: {} }
   for (const [section, options] of Object.entries(parsed)) {
@@ -57,6 +57,23 @@ export function parseConfigFile(text: string): RawConfig {
     else raw[section] = { ...raw[section], ...stringsOf(options) }
   }
   return raw
+}
+
+/** Lines that begin with blanks continue the option above, comments between them or not. Keeps the lines' numbers. */
+function joinContinuations(text: string): string {
+  const lines = text.split(/\r?\n/)
+  let option = -1
+  lines.forEach((line, index) => {
+    if (/^[ \t]*[#;]/.test(line)) {
+      lines[index] = ''
+    } else if (option >= 0 && /^[ \t]+\S/.test(line)) {
+      lines[option] = `${lines[option]} ${line.trim()}`
+      lines[index] = ''
+    } else {
+      option = /^[ \t]*(\[|$)/.test(line) ? -1 : index
+    }
+  })
+  return lines.join('\n')
 }
 
 function stringsOf(options: object): Record<string, string> {

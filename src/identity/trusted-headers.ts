@@ -1,4 +1,5 @@
-import { BlockList, isIPv6 } from 'node:net'
+import { BlockList, isIP, isIPv6 } from 'node:net'
+import { ConfigError } from '../errors.ts'
 import { createCaller, type Identify } from './caller.ts'
 
 /**
@@ -19,12 +20,20 @@ export function identifyByTrustedHeaders(addresses: string[]): Identify {
 function parseAddresses(addresses: string[]): BlockList {
   const list = new BlockList()
   for (const entry of addresses) {
-    const [address = '', prefix] = entry.split('/')
+    const [, address = '', prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
     const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (prefix === undefined) list.addAddress(address, family)
-    else list.addSubnet(address, Number(prefix), family)
+    const longest = family === 'ipv6' ? 128 : 32
+    const length = Number(prefix ?? longest)
+    if (!isIP(address) || length > longest) throw notAnAddress(entry)
+    list.addSubnet(address, length, family)
   }
   return list
+}
+
+function notAnAddress(entry: string): ConfigError {
+  return new ConfigError(
+    `[heliostat] trusted_addresses: got "${entry}", wanted an address or a network such as 10.0.0.0/8`,
+  )
 }
 
 function contains(list: BlockList, address: string): boolean {

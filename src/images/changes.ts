@@ -12,7 +12,7 @@ import {
 import { HeliostatError } from '../errors.ts'
 import { announceImage } from '../mirror/feed.ts'
 import { changesOne, type Registry } from '../registry/database.ts'
-import type { Image, Properties } from './image.ts'
+import type { Image, ImageStatus, Properties } from './image.ts'
 
 type Statement = BatchItem<'sqlite'>
 
@@ -23,7 +23,7 @@ export function createImageChanges(registry: Registry) {
     update: (before: Image, after: Image) => update(registry, before, after),
     addTag: (id: string, tag: string, at: number) => addTag(registry, { id, tag, at }),
     removeTag: (id: string, tag: string, at: number) => removeTag(registry, { id, tag, at }),
-    changeStatus: (image: Image, status: Image['status'], at: number) =>
+    changeStatus: (image: Image, status: ImageStatus, at: number) =>
       changeStatus(registry, image, { status, at }),
     delete: (id: string, at: number) => deleteImage(registry, id, at),
   }
@@ -110,7 +110,7 @@ function removeTag(registry: Registry, { id, tag, at }: TagChange): Promise<bool
 function changeStatus(
   registry: Registry,
   image: Image,
-  { status, at }: { status: Image['status']; at: number },
+  { status, at }: { status: ImageStatus; at: number },
 ): Promise<boolean> {
   return changesOne(
     registry,

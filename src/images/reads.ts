@@ -12,8 +12,9 @@ const propertiesOf = sql<Properties>`(
   SELECT json_group_object(p.name, p.value) FROM image_properties p WHERE p.image_id = images.id
 )`.mapWith(parseJson<Properties>)
 
+// In the order in which they were added.
 const tagsOf = sql<string[]>`(
-  SELECT json_group_array(t.value) FROM image_tags t WHERE t.image_id = images.id
+  SELECT json_group_array(t.value ORDER BY t.rowid) FROM image_tags t WHERE t.image_id = images.id
 )`.mapWith(parseJson<string[]>)
 
 const blobOf = sql<string | null>`(

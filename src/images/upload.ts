@@ -157,16 +157,19 @@ async function storeChunks(
       progress.inspector?.take(bytes)
       await previous
       const position = progress.chunks.push(null) - 1
-      previous = Promise.all([
-        digests.update(bytes),
-        storeChunk(parts, progress, { bytes, position }),
-      ])
+      previous = allDone([digests.update(bytes), storeChunk(parts, progress, { bytes, position })])
       // Its failure is met by the next await; until then it must not count as unhandled.
       previous.catch(() => undefined)
     }
   } finally {
     await previous
   }
+}
+
+/** Unlike Promise.all it waits for every one also when one fails: none may still write when the rest is cleared away. */
+async function allDone(promises: Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(promises)
+  for (const result of results) if (result.status === 'rejected') throw result.reason
 }
 
 async function storeChunk(

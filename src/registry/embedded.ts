@@ -110,7 +110,11 @@ function createLogSync(path: string) {
   let file: Promise<FileHandle> | null = null
   return {
     async sync(): Promise<void> {
-      file ??= open(path, 'r')
+      file ??= open(path, 'r').catch((error: unknown) => {
+        // Or no later batch would ever succeed.
+        file = null
+        throw error
+      })
       const handle = await file
       await handle.datasync()
     },

@@ -1,4 +1,4 @@
-import { configureSync, getConsoleSink, getJsonLinesFormatter } from '@logtape/logtape'
+import { configureSync, getConsoleSink } from '@logtape/logtape'
 import { createApp } from '../app.ts'
 import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
 import { inlineDigester } from '../blobs/digest.ts'
@@ -8,6 +8,7 @@ import { ConfigError } from '../errors.ts'
 import { openRegistry } from '../registry/database.ts'
 import { openRemote } from '../registry/remote.ts'
 import { connectionOf } from './connection.ts'
+import { jsonLine } from './json-log.ts'
 import { createServices } from './services.ts'
 import { runUpkeep } from './upkeep.ts'
 
@@ -75,7 +76,7 @@ export default {
 
 function configureLogs(debug: boolean): void {
   configureSync({
-    sinks: { console: getConsoleSink({ formatter: getJsonLinesFormatter() }) },
+    sinks: { console: getConsoleSink({ formatter: jsonLine }) },
     loggers: [
       { category: 'heliostat', lowestLevel: debug ? 'debug' : 'info', sinks: ['console'] },
       { category: ['logtape', 'meta'], lowestLevel: 'error', sinks: ['console'] },

@@ -8,14 +8,17 @@ interface Source {
   cancelled: boolean
 }
 
-/** Endless chunks of four bytes, counted, so that reading on and forgetting to cancel are seen. */
+const MIB = 1024 * 1024
+
+/** Endless chunks of 8 MiB, counted, so that reading on and forgetting to cancel are seen. */
 function endlessSource(onCancel: () => void = () => {}): Source {
+  const chunk = new Uint8Array(8 * MIB)
   const source: Source = { stream: new ReadableStream(), pulled: 0, cancelled: false }
   source.stream = new ReadableStream<Uint8Array>(
     {
       pull(controller) {
         source.pulled += 1
-        controller.enqueue(new Uint8Array(4))
+        controller.enqueue(chunk)
       },
       cancel() {
         source.cancelled = true
@@ -63,11 +66,17 @@ describe('readLimited', () => {
     })
   })
 
-  it('stops at the chunk that passes the limit and cancels the source (413)', async () => {
+  it('reads on for the sake of its sender, but no more than 64 MiB, and cancels (413)', async () => {
     const source = endlessSource()
     await assert.rejects(readLimited(source.stream, 10), { status: 413 })
-    assert.equal(source.pulled, 3)
+    assert.equal(source.pulled, 10)
     assert.equal(source.cancelled, true)
+  })
+
+  it('reads a refused body that ends before that to its end (413)', async () => {
+    const stream = streamOf('abc', 'def', 'ghi')
+    await assert.rejects(readLimited(stream, 5), { status: 413 })
+    assert.deepEqual(await stream.getReader().read(), { done: true, value: undefined })
   })
 
   it('refuses alike when the source fails to cancel (413)', async () => {

@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs what the scripts in test/conformance need of Debian, if it is missing. Needs root for that.
+set -euo pipefail
+
+wanted=(curl e2fsprogs python3-glanceclient python3-openstackclient qemu-utils)
+
+is_installed() {
+  [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# Debian starts a daemon as soon as its package is installed, unless this file says no.
+forbid_daemons() {
+  policy=/usr/sbin/policy-rc.d
+  [[ -e $policy ]] && return
+  trap 'rm -f "$policy"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$policy"
+  chmod +x "$policy"
+}
+
+missing=()
+for package in "${wanted[@]}"; do
+  is_installed "$package" || missing+=("$package")
+done
+if ((${#missing[@]} == 0)); then
+  echo "Installed already: ${wanted[*]}"
+  exit
+fi
+if ((EUID != 0)); then
+  echo "Installing ${missing[*]} needs root" >&2
+  exit 1
+fi
+echo "Installing ${missing[*]}"
+forbid_daemons
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null

@@ -1,0 +1,317 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { describeConfig, fromEnvironment, loadConfig, type RawConfig } from '../src/config.ts'
+
+const load = (...sources: RawConfig[]) => loadConfig(...sources).config
+
+/** The lines of the error that a configuration is refused with. */
+function mistakes(raw: RawConfig): string[] {
+  try {
+    loadConfig(raw)
+  } catch (error) {
+    assert.ok(error instanceof Error)
+    assert.equal(error.name, 'ConfigError')
+    return error.message.split('\n')
+  }
+  return []
+}
+
+describe('a configuration without any option', () => {
+  it('is complete', () => {
+    assert.deepEqual(load(), {
+      DEFAULT: {
+        bind_host: '127.0.0.1',
+        bind_port: 9292,
+        log_file: null,
+        debug: false,
+        public_endpoint: null,
+        limit_param_default: 25,
+        api_limit_max: 1000,
+        image_property_quota: 128,
+        image_tag_quota: 128,
+        image_size_cap: 1099511627776,
+        hashing_algorithm: 'sha512',
+        require_image_format_match: true,
+        max_request_id_length: 64,
+      },
+      database: { connection: null, auth_token: null },
+      glance_store: { filesystem_store_datadir: null },
+      image_format: {
+        disk_formats: [
+          'ami',
+          'ari',
+          'aki',
+          'vhd',
+          'vhdx',
+          'vmdk',
+          'raw',
+          'qcow2',
+          'vdi',
+          'iso',
+          'ploop',
+        ],
+        container_formats: ['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker', 'compressed'],
+      },
+      paste_deploy: { flavor: '' },
+      healthcheck: { disable_by_file_path: '/etc/glance/healthcheck_disable' },
+      heliostat: {
+        data_dir: './data',
+        chunk_size: 8388608,
+        token_file: null,
+        tokens: null,
+        trusted_addresses: ['127.0.0.0/8', '::1'],
+        allow_unauthenticated: false,
+        sweep_grace: 3600,
+        shutdown_timeout: 30,
+      },
+    })
+  })
+
+  it('is without warnings', () => {
+    assert.deepEqual(loadConfig().warnings, [])
+  })
+})
+
+describe('several sources', () => {
+  it('are merged option by option, the later ones winning', () => {
+    const file = { DEFAULT: { bind_port: '1', api_limit_max: '10', debug: 'true' } }
+    const environment = { DEFAULT: { bind_port: '2', api_limit_max: '20' } }
+    const { DEFAULT } = load(file, environment, { DEFAULT: { bind_port: '3' } })
+    assert.equal(DEFAULT.bind_port, 3)
+    assert.equal(DEFAULT.api_limit_max, 20)
+    assert.equal(DEFAULT.debug, true)
+  })
+
+  it('may be corrected by a later one', () => {
+    const { DEFAULT } = load({ DEFAULT: { bind_port: 'x' } }, { DEFAULT: { bind_port: '1' } })
+    assert.equal(DEFAULT.bind_port, 1)
+  })
+})
+
+describe('mistakes', () => {
+  it('are all told at once, with what is wanted', () => {
+    const found = mistakes({
+      DEFAULT: { bind_port: 'http', debug: 'maybe', api_limit_max: '0' },
+      database: { connection: 'mysql://glance:secret@db/glance' },
+      heliostat: { chunk_size: '3MB', sweep_grace: '-1' },
+      paste_deploy: { flavor: 'keystone' },
+    })
+    assert.deepEqual(found, [
+      '[DEFAULT] bind_port: got "http", wanted a whole number',
+      '[DEFAULT] debug: got "maybe", wanted true or false',
+      '[DEFAULT] api_limit_max: got "0", wanted at least 1',
+      '[database] connection: got "mysql://***@db/glance", wanted sqlite:///PATH, file:PATH, ' +
+        'libsql://HOST or http(s)://HOST',
+      '[paste_deploy] flavor: got "keystone", wanted one of: "", "trusted", "token"',
+      '[heliostat] chunk_size: got "3MB", wanted a power of two from 1MB to 64MB',
+      '[heliostat] sweep_grace: got "-1", wanted at least 0',
+    ])
+  })
+
+  it('are numbers out of their range', () => {
+    assert.match(mistakes({ DEFAULT: { bind_port: '65536' } }).join(), /wanted at most 65535$/)
+    assert.match(mistakes({ DEFAULT: { image_tag_quota: '-2' } }).join(), /wanted at least -1$/)
+    assert.match(mistakes({ DEFAULT: { limit_param_default: '1.5' } }).join(), /a whole number$/)
+    assert.match(mistakes({ DEFAULT: { limit_param_default: '' } }).join(), /a whole number$/)
+  })
+
+  it('are choices that are none', () => {
+    assert.deepEqual(mistakes({ DEFAULT: { hashing_algorithm: 'md5' } }), [
+      '[DEFAULT] hashing_algorithm: got "md5", wanted one of: "sha256", "sha384", "sha512"',
+    ])
+  })
+})
+
+describe('an option that means nothing', () => {
+  it('is warned of, in every section', () => {
+    const { warnings } = loadConfig({
+      DEFAULT: { workers: '4', debug: 'true' },
+      keystone_authtoken: { password: 'secret' },
+      constructor: { name: 'x' },
+    })
+    assert.deepEqual(warnings, [
+      'Option [DEFAULT] workers means nothing here and is ignored',
+      'Option [keystone_authtoken] password means nothing here and is ignored',
+      'Option [constructor] name means nothing here and is ignored',
+    ])
+  })
+})
+
+describe('a flag', () => {
+  const debug = (value: string) => load({ DEFAULT: { debug: value } }).DEFAULT.debug
+
+  it('is written as in oslo.config', () => {
+    assert.equal(debug('true'), true)
+    assert.equal(debug('True'), true)
+    assert.equal(debug('1'), true)
+    assert.equal(debug('yes'), true)
+    assert.equal(debug('on'), true)
+    assert.equal(debug('False'), false)
+    assert.equal(debug('0'), false)
+    assert.equal(debug('no'), false)
+    assert.equal(debug('off'), false)
+  })
+})
+
+describe('a number of bytes', () => {
+  const size = (value: string) =>
+    load({ heliostat: { chunk_size: value } }).heliostat.chunk_size
+
+  it('may have a unit', () => {
+    assert.equal(size('1048576'), 1048576)
+    assert.equal(size('2097152B'), 2097152)
+    assert.equal(size('1024KB'), 1048576)
+    assert.equal(size('16MB'), 16777216)
+    assert.equal(size('64 MB'), 67108864)
+  })
+
+  it('is refused with any other unit', () => {
+    const wanted = '[heliostat] chunk_size: got "8M", wanted a number of bytes such as 8388608 or 8MB'
+    assert.deepEqual(mistakes({ heliostat: { chunk_size: '8M' } }), [wanted])
+  })
+
+  it('is refused as a size of chunks out of bounds', () => {
+    const refused = (value: string) => mistakes({ heliostat: { chunk_size: value } }).length
+    assert.equal(refused('512KB'), 1)
+    assert.equal(refused('128MB'), 1)
+    assert.equal(refused('1GB'), 1)
+  })
+})
+
+describe('a list', () => {
+  const formats = (value: string) =>
+    load({ image_format: { disk_formats: value } }).image_format.disk_formats
+
+  it('is separated by commas', () => {
+    assert.deepEqual(formats('raw,qcow2'), ['raw', 'qcow2'])
+    assert.deepEqual(formats(' raw , qcow2 ,'), ['raw', 'qcow2'])
+  })
+
+  it('may be in brackets', () => {
+    assert.deepEqual(formats('[raw, qcow2]'), ['raw', 'qcow2'])
+    assert.deepEqual(formats('[]'), [])
+  })
+})
+
+describe('an option that may be absent', () => {
+  it('is absent when it is empty', () => {
+    const config = load({ DEFAULT: { log_file: '', public_endpoint: '' } })
+    assert.equal(config.DEFAULT.log_file, null)
+    assert.equal(config.DEFAULT.public_endpoint, null)
+  })
+
+  it('is an endpoint without its last slash', () => {
+    const { DEFAULT } = load({ DEFAULT: { public_endpoint: 'https://img.example/glance/' } })
+    assert.equal(DEFAULT.public_endpoint, 'https://img.example/glance')
+  })
+})
+
+describe('an address for others without an identity flavor', () => {
+  const open = { DEFAULT: { bind_host: '0.0.0.0' } }
+
+  it('is refused, since everybody would be an administrator', () => {
+    const [sentence, ...others] = mistakes(open)
+    assert.match(sentence ?? '', /^\[DEFAULT\] bind_host: got "0\.0\.0\.0", wanted a loopback address/)
+    assert.deepEqual(others, [])
+  })
+
+  it('is refused in every form', () => {
+    assert.equal(mistakes({ DEFAULT: { bind_host: '::' } }).length, 1)
+    assert.equal(mistakes({ DEFAULT: { bind_host: '192.0.2.1' } }).length, 1)
+    assert.equal(mistakes({ DEFAULT: { bind_host: '' } }).length, 1)
+  })
+
+  it('is taken when it is forced', () => {
+    const forced = { ...open, heliostat: { allow_unauthenticated: 'true' } }
+    assert.equal(load(forced).DEFAULT.bind_host, '0.0.0.0')
+  })
+
+  it('is taken with a flavor', () => {
+    assert.deepEqual(mistakes({ ...open, paste_deploy: { flavor: 'trusted' } }), [])
+  })
+
+  it('is no loopback address, which is taken', () => {
+    assert.deepEqual(mistakes({ DEFAULT: { bind_host: '::1' } }), [])
+    assert.deepEqual(mistakes({ DEFAULT: { bind_host: 'localhost' } }), [])
+  })
+})
+
+describe('flavor token', () => {
+  it('needs tokens', () => {
+    assert.deepEqual(mistakes({ paste_deploy: { flavor: 'token' } }), [
+      '[heliostat] token_file: got "", wanted a file, since flavor = token',
+    ])
+  })
+
+  it('takes them from a file or from the option', () => {
+    const flavor = { paste_deploy: { flavor: 'token' } }
+    assert.deepEqual(mistakes({ ...flavor, heliostat: { token_file: '/etc/tokens' } }), [])
+    assert.deepEqual(mistakes({ ...flavor, heliostat: { tokens: 'abc' } }), [])
+  })
+})
+
+describe('the environment', () => {
+  it('names [DEFAULT] options after the prefix, and others after their section', () => {
+    assert.deepEqual(
+      fromEnvironment({
+        HELIOSTAT_BIND_PORT: '1',
+        HELIOSTAT_DEBUG: 'true',
+        HELIOSTAT_DATABASE__CONNECTION: 'file:x',
+        HELIOSTAT_DATABASE__AUTH_TOKEN: 't',
+        HELIOSTAT_HELIOSTAT__DATA_DIR: '/srv',
+      }),
+      {
+        DEFAULT: { bind_port: '1', debug: 'true' },
+        database: { connection: 'file:x', auth_token: 't' },
+        heliostat: { data_dir: '/srv' },
+      },
+    )
+  })
+
+  it('may spell [DEFAULT] out', () => {
+    assert.equal(load(fromEnvironment({ HELIOSTAT_DEFAULT__DEBUG: '1' })).DEFAULT.debug, true)
+  })
+
+  it('is ignored where it is not for us, or no text', () => {
+    const environment = { PATH: '/bin', heliostat_debug: '1', HELIOSTAT_STORE: { get: 1 } }
+    assert.deepEqual(fromEnvironment(environment), {})
+  })
+
+  it('is warned of where it names nothing', () => {
+    const { warnings } = loadConfig(fromEnvironment({ HELIOSTAT_DATA_DIR: '/srv' }))
+    assert.deepEqual(warnings, ['Option [DEFAULT] data_dir means nothing here and is ignored'])
+  })
+})
+
+describe('a configuration that is printed', () => {
+  it('is in the form of its file', () => {
+    const text = describeConfig(load({ DEFAULT: { debug: 'yes' } }))
+    assert.match(text, /^\[DEFAULT\]\nbind_host = 127\.0\.0\.1\nbind_port = 9292\nlog_file = \n/)
+    assert.match(text, /\ndebug = true\n/)
+    assert.match(text, /\n\n\[database\]\nconnection = \nauth_token = \n/)
+    assert.match(text, /\ntrusted_addresses = 127\.0\.0\.0\/8,::1\n/)
+  })
+
+  it('has its secrets masked', () => {
+    const text = describeConfig(
+      load({ database: { auth_token: 'hush' }, heliostat: { tokens: 'a:b:c:d' } }),
+    )
+    assert.match(text, /\nauth_token = \*\*\*\n/)
+    assert.match(text, /\ntokens = \*\*\*\n/)
+    assert.doesNotMatch(text, /hush|a:b:c:d/)
+  })
+
+  it('has the credentials in its URLs masked', () => {
+    const printed = (connection: string) => {
+      const [, line] = /\nconnection = (.*)\n/.exec(describeConfig(load({ database: { connection } }))) ?? []
+      return line
+    }
+    assert.equal(printed('libsql://me:pass@db.example/x'), 'libsql://***@db.example/x')
+    assert.equal(printed('http://me:p@ss@db.example'), 'http://***@db.example')
+    assert.equal(
+      printed('libsql://db.example?authToken=hush&tls=0'),
+      'libsql://db.example?authToken=***&tls=0',
+    )
+    assert.equal(printed('sqlite:////srv/registry.db'), 'sqlite:////srv/registry.db')
+  })
+})

@@ -1,0 +1,64 @@
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { Miniflare } from 'miniflare'
+import type { ChunkStore, StoredChunk } from '../../src/blobs/store.ts'
+import { chunkStoreContract, type OpenedStore } from './chunk-store.ts'
+
+chunkStoreContract('R2', async () => {
+  const miniflare = new Miniflare({
+    modules: true,
+    script: await bundle(),
+    compatibilityDate: '2026-04-01',
+    r2Buckets: ['BUCKET'],
+  })
+  return openOverHttp(await miniflare.ready, () => miniflare.dispose())
+})
+
+async function bundle(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('./r2-worker.ts', import.meta.url))],
+    bundle: true,
+    format: 'esm',
+    write: false,
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
+/** The store behind r2-worker.ts. */
+function openOverHttp(url: URL, close: () => Promise<void>): OpenedStore {
+  async function call(name: keyof ChunkStore, query: Record<string, string>, body?: Uint8Array) {
+    const target = new URL(`${name}?${new URLSearchParams(query)}`, url)
+    const response = await fetch(target, { method: 'POST', body: body?.slice() ?? null })
+    if (response.status === 500) throw await thrownBy(response)
+    return response
+  }
+
+  const store: ChunkStore = {
+    async get(digest, span) {
+      const bounds = span && { offset: `${span.offset}`, length: `${span.length}` }
+      const { status, body } = await call('get', { digest, ...bounds })
+      if (status === 404) return null
+      return body ?? new Blob().stream()
+    },
+    async put(digest, bytes) {
+      await call('put', { digest }, bytes)
+    },
+    async delete(digest) {
+      await call('delete', { digest })
+    },
+    async *list(after) {
+      const response = await call('list', after === undefined ? {} : { after })
+      const chunks: StoredChunk[] = JSON.parse(await response.text())
+      yield* chunks
+    },
+    async removeUnfinished(before) {
+      await call('removeUnfinished', { before: `${before}` })
+    },
+  }
+  return { store, close }
+}
+
+async function thrownBy(response: Response): Promise<Error> {
+  const { name, message } = JSON.parse(await response.text())
+  return name === 'TypeError' ? new TypeError(message) : new Error(message)
+}

@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { readdir } from 'node:fs/promises'
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import type { RunningProcess } from '../support/process.ts'
+import { eventually, startOnNode } from '../support/server.ts'
+import { temporaryFolder } from '../support/site.ts'
+import { chunkFiles, createImage, openDatabase, putFile, readBack, showImage } from './images.ts'
+
+const MIB = 1 << 20
+const env = { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' }
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let server: RunningProcess
+
+before(async () => {
+  folder = await temporaryFolder()
+  server = await startOnNode(folder.path, env)
+})
+
+after(async () => {
+  await server.stop()
+  await folder.remove()
+})
+
+describe('a client that hangs up halfway through an upload', () => {
+  it('leaves the image queued and no chunk [Content-Length]', async () => {
+    const id = await createImage(server.url)
+    await hangUpInUpload(id, { 'Content-Length': String(16 * MIB) })
+    await assertUntouched(id)
+  })
+
+  it('leaves the image queued and no chunk [chunked]', async () => {
+    const id = await createImage(server.url)
+    await hangUpInUpload(id, { 'Transfer-Encoding': 'chunked' })
+    await assertUntouched(id)
+  })
+
+  it('leaves a line in the log that says so', async () => {
+    const id = await createImage(server.url)
+    await hangUpInUpload(id, { 'Content-Length': String(16 * MIB) })
+    const line = await eventually('the log tells of the upload', 5_000, () => failureOf(id))
+    assert.match(line, /failed after \d+ bytes: The client closed the connection/)
+    assert.doesNotMatch(server.log(), /"level":"error"/)
+  })
+
+  it('can send the image in a second try [204]', async () => {
+    const id = await createImage(server.url)
+    await hangUpInUpload(id, { 'Content-Length': String(16 * MIB) })
+    await assertUntouched(id)
+    assert.equal((await putFile(server.url, id, randomBytes(2 * MIB))).status, 204)
+    const image = await showImage(server.url, id)
+    assert.deepEqual([image.status, image.size], ['active', 2 * MIB])
+  })
+})
+
+describe('clients that hang up halfway through a download', () => {
+  let path: string
+  let openBefore: number
+
+  before(async () => {
+    const id = await createImage(server.url)
+    path = `/v2/images/${id}/file`
+    assert.equal((await putFile(server.url, id, randomBytes(64 * MIB))).status, 204)
+    // Opens every chunk that the server will keep open.
+    assert.equal((await readBack(server.url, id)).size, 64 * MIB)
+    openBefore = await openFiles()
+  })
+
+  it('leave no file or socket open', async () => {
+    await Promise.all(Array.from({ length: 30 }, () => hangUpInDownload(path)))
+    await assertNoMoreOpen()
+  })
+
+  it('end all the answers that they had asked for on one connection', async () => {
+    const before = answered(path)
+    await Promise.all(Array.from({ length: 10 }, () => hangUpInPipeline(path)))
+    await eventually('each answer has ended', 5_000, () =>
+      answered(path) === before + 30 ? true : null,
+    )
+    await assertNoMoreOpen()
+  })
+
+  it('leave a server that serves others', async () => {
+    const response = await fetch(`${server.url}${path}`, { headers: { Range: 'bytes=10-19' } })
+    assert.equal(response.status, 206)
+    assert.equal((await response.arrayBuffer()).byteLength, 10)
+  })
+
+  async function assertNoMoreOpen(): Promise<void> {
+    await eventually(`no more than ${openBefore} open files`, 10_000, async () =>
+      (await openFiles()) <= openBefore ? true : null,
+    )
+  }
+})
+
+/** Sends 8 MiB, waits until some of it is stored, and cuts the connection. */
+async function hangUpInUpload(id: string, headers: Record<string, string>): Promise<void> {
+  const before = (await chunkFiles(folder.path)).length
+  const upload = request(`${server.url}/v2/images/${id}/file`, {
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/octet-stream', ...headers },
+  })
+  upload.on('error', () => undefined)
+  upload.write(randomBytes(8 * MIB))
+  await eventually('chunks are stored', 10_000, async () =>
+    (await chunkFiles(folder.path)).length > before + 2 ? true : null,
+  )
+  assert.equal((await showImage(server.url, id)).status, 'saving')
+  upload.destroy()
+}
+
+async function assertUntouched(id: string): Promise<void> {
+  await eventually('the image is queued', 5_000, async () =>
+    (await showImage(server.url, id)).status === 'queued' ? true : null,
+  )
+  await eventually('only needed chunks are left', 5_000, async () => {
+    const database = openDatabase(folder.path)
+    const needed = database.column('SELECT DISTINCT digest FROM blob_chunks')
+    database.close()
+    return (await chunkFiles(folder.path)).length === needed.length ? true : null
+  })
+}
+
+function failureOf(id: string): string | null {
+  const lines = server.log().split('\n')
+  return lines.find((line) => line.includes(`Upload of image ${id} failed`)) ?? null
+}
+
+/** Downloads that have come to an end, which is when their line is written. */
+function answered(path: string): number {
+  return server.log().split(`"GET ${path} 200`).length - 1
+}
+
+async function hangUpInDownload(path: string): Promise<void> {
+  const download = request(`${server.url}${path}`, { agent: false }).end()
+  const [response] = await once(download, 'response')
+  await once(response, 'data')
+  await setTimeout(20)
+  download.destroy()
+}
+
+/** The second and third answers wait for the first one's end, which never comes. */
+async function hangUpInPipeline(path: string): Promise<void> {
+  const { hostname, port } = new URL(server.url)
+  const socket = connect(Number(port), hostname)
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(3))
+  await once(socket, 'data')
+  await setTimeout(20)
+  socket.destroy()
+}
+
+async function openFiles(): Promise<number> {
+  return (await readdir(`/proc/${server.pid}/fd`)).length
+}

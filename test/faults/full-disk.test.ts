@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { statfs } from 'node:fs/promises'
+import { after, before, describe, it } from 'node:test'
+import type { RunningProcess } from '../support/process.ts'
+import { eventually, startOnNode } from '../support/server.ts'
+import { temporaryFolder } from '../support/site.ts'
+import { chunkFiles, createImage, putFile, readBack, showImage } from './images.ts'
+
+const MIB = 1 << 20
+
+/** Why there can be no small disk here, or null. */
+async function whyNoSmallDisk(): Promise<string | null> {
+  if (process.getuid?.() !== 0) return 'mounting a small disk needs root'
+  const folder = await temporaryFolder()
+  const mounted = mountSmallDisk(folder.path)
+  if (mounted) unmount(folder.path)
+  await folder.remove()
+  return mounted ? null : 'a tmpfs cannot be mounted here'
+}
+
+const skip = (await whyNoSmallDisk()) ?? false
+
+describe('a full disk', { skip }, () => {
+  let folder: Awaited<ReturnType<typeof temporaryFolder>>
+  let server: RunningProcess
+  let id: string
+
+  before(async () => {
+    folder = await temporaryFolder()
+    assert.ok(mountSmallDisk(folder.path))
+    server = await startOnNode(folder.path, { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' })
+    id = await createImage(server.url)
+  })
+
+  after(async () => {
+    await server.stop()
+    unmount(folder.path)
+    await folder.remove()
+  })
+
+  it('is told to the client in a sentence [413]', async () => {
+    const response = await putFile(server.url, id, randomBytes(40 * MIB))
+    assert.equal(response.status, 413)
+    assert.match(await response.text(), /The image store has no space left/)
+  })
+
+  it('is told to the operator with its cause', async () => {
+    const line = await eventually('the log tells of the upload', 5_000, () => failureOf(id))
+    assert.match(line, /The image store has no space left/)
+    assert.match(line, /\d+ bytes are free, wanted 1048576/)
+  })
+
+  it('leaves the image queued, and the space as it was', async () => {
+    const { status, size, checksum } = await showImage(server.url, id)
+    assert.deepEqual({ status, size, checksum }, { status: 'queued', size: null, checksum: null })
+    assert.deepEqual(await chunkFiles(folder.path), [])
+    const { bavail, bsize } = await statfs(folder.path)
+    assert.ok(bavail * bsize > 16 * MIB, `${bavail * bsize} bytes are free`)
+  })
+
+  it('does not keep a smaller upload from working [204]', async () => {
+    assert.equal((await putFile(server.url, id, randomBytes(4 * MIB))).status, 204)
+    const { status, size } = await showImage(server.url, id)
+    assert.deepEqual([status, size], ['active', 4 * MIB])
+    assert.equal((await readBack(server.url, id)).size, 4 * MIB)
+  })
+
+  it('leaves the registry room to delete an image', async () => {
+    const uploads = Array.from({ length: 8 }, async () => {
+      const image = await createImage(server.url)
+      const { status } = await putFile(server.url, image, randomBytes(4 * MIB))
+      assert.ok(status === 204 || status === 413, String(status))
+      return image
+    })
+    for (const image of await Promise.all(uploads)) {
+      assert.notEqual((await showImage(server.url, image)).status, 'saving')
+      const { status } = await fetch(`${server.url}/v2/images/${image}`, { method: 'DELETE' })
+      assert.equal(status, 204)
+    }
+  })
+
+  function failureOf(image: string): string | null {
+    const lines = server.log().split('\n')
+    return lines.find((line) => line.includes(`Upload of image ${image} failed`)) ?? null
+  }
+})
+
+function mountSmallDisk(path: string): boolean {
+  return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'heliostat', path]).status === 0
+}
+
+function unmount(path: string): void {
+  spawnSync('umount', [path])
+}

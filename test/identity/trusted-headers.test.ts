@@ -1,0 +1,138 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { identifyByTrustedHeaders } from '../../src/identity/trusted-headers.ts'
+import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
+
+function callerFrom(peerAddress: string | null, trusted: string[], headers = asCaller('a')) {
+  return identifyByTrustedHeaders(trusted)({ headers: new Headers(headers), peerAddress })
+}
+
+const isTrusted = async (peer: string | null, trusted: string[]) =>
+  (await callerFrom(peer, trusted)) !== null
+
+describe('the headers of a trusted peer', () => {
+  it('tell the user, the project and the roles', async () => {
+    assert.deepEqual(await callerFrom('127.0.0.1', ['127.0.0.1'], asCaller('p', 'Member, reader')), {
+      userId: 'user-of-p',
+      projectId: 'p',
+      roles: ['member', 'reader'],
+      isAdmin: false,
+    })
+  })
+
+  it('may have the older names', async () => {
+    const headers = { 'X-Identity-Status': 'Confirmed', 'X-Tenant-Id': 'p', 'X-Role': 'admin' }
+    assert.deepEqual(await callerFrom('127.0.0.1', ['127.0.0.1'], headers), {
+      userId: null,
+      projectId: 'p',
+      roles: ['admin'],
+      isAdmin: true,
+    })
+  })
+
+  it('tell nobody unless the identity is confirmed', async () => {
+    const invalid = { ...asCaller('p'), 'X-Identity-Status': 'Invalid' }
+    assert.equal(await callerFrom('127.0.0.1', ['127.0.0.1'], invalid), null)
+    const { 'X-Identity-Status': _, ...without } = asCaller('p')
+    assert.equal(await callerFrom('127.0.0.1', ['127.0.0.1'], without), null)
+  })
+})
+
+describe('the peers that are trusted', () => {
+  it('are addresses', async () => {
+    assert.equal(await isTrusted('10.0.0.1', ['10.0.0.1', '::1']), true)
+    assert.equal(await isTrusted('::1', ['10.0.0.1', '::1']), true)
+    assert.equal(await isTrusted('10.0.0.2', ['10.0.0.1', '::1']), false)
+    assert.equal(await isTrusted('::2', ['10.0.0.1', '::1']), false)
+  })
+
+  it('are networks', async () => {
+    assert.equal(await isTrusted('10.255.0.1', ['10.0.0.0/8']), true)
+    assert.equal(await isTrusted('11.0.0.1', ['10.0.0.0/8']), false)
+    assert.equal(await isTrusted('192.168.5.7', ['192.168.4.0/23']), true)
+    assert.equal(await isTrusted('192.168.6.7', ['192.168.4.0/23']), false)
+    assert.equal(await isTrusted('2001:db8::7', ['2001:db8::/32']), true)
+    assert.equal(await isTrusted('2001:db9::7', ['2001:db8::/32']), false)
+    assert.equal(await isTrusted('203.0.113.9', ['0.0.0.0/0']), true)
+  })
+
+  it('are meant also where the socket writes them as IPv6', async () => {
+    assert.equal(await isTrusted('::ffff:10.0.0.1', ['10.0.0.0/8']), true)
+    assert.equal(await isTrusted('::ffff:11.0.0.1', ['10.0.0.0/8']), false)
+    assert.equal(await isTrusted('::ffff:127.0.0.1', ['127.0.0.1']), true)
+  })
+
+  it('are none when the runtime does not tell the peer', async () => {
+    assert.equal(await isTrusted(null, ['0.0.0.0/0', '::/0']), false)
+  })
+
+  it('are none when the list is empty', async () => {
+    assert.equal(await isTrusted('127.0.0.1', []), false)
+  })
+
+  it('are refused when they are none', () => {
+    const refuses = (entry: string) =>
+      assert.throws(() => identifyByTrustedHeaders(['127.0.0.1', entry]), {
+        name: 'ConfigError',
+        message:
+          `[heliostat] trusted_addresses: got "${entry}", ` +
+          'wanted an address or a network such as 10.0.0.0/8',
+      })
+    refuses('proxy.example')
+    refuses('10.0.0.0/')
+    refuses('10.0.0.0/33')
+    refuses('10.0.0.0/8/8')
+    refuses('::/129')
+    refuses('10.0.0')
+    refuses('10.0.0.0/x')
+  })
+})
+
+describe('a site with flavor trusted', () => {
+  let site: TestSite
+  before(async () => {
+    site = await createTestSite({
+      paste_deploy: { flavor: 'trusted' },
+      heliostat: { trusted_addresses: '10.1.0.0/16' },
+    })
+  })
+  after(() => site.close())
+
+  const listFrom = async (peerAddress: string, headers = {}) => {
+    const response = await site.app.request('/v2/images', { headers }, { peerAddress })
+    return response.status
+  }
+
+  it('believes the headers of a trusted peer (200)', async () => {
+    assert.equal(await listFrom('10.1.2.3', asCaller('a')), 200)
+    assert.equal(await listFrom('::ffff:10.1.2.3', asCaller('a')), 200)
+  })
+
+  it('does not believe those of any other, whatever they say (401)', async () => {
+    assert.equal(await listFrom('10.2.0.1', asCaller('a', 'admin')), 401)
+    assert.equal(await listFrom('127.0.0.1', asCaller('a', 'admin')), 401)
+    const forwarded = { ...asCaller('a', 'admin'), 'X-Forwarded-For': '10.1.2.3' }
+    assert.equal(await listFrom('10.2.0.1', forwarded), 401)
+  })
+
+  it('refuses a trusted peer that names nobody (401)', async () => {
+    assert.equal(await listFrom('10.1.2.3'), 401)
+  })
+
+  it('does not believe anything where no peer is told (401)', async () => {
+    const response = await site.app.request('/v2/images', { headers: asCaller('a', 'admin') })
+    assert.equal(response.status, 401)
+  })
+})
+
+describe('a site without an identity flavor', () => {
+  it('takes everybody for an administrator without a project (200)', async () => {
+    const open = await createTestSite()
+    const response = await open.app.request('/v2/images', {}, { peerAddress: '203.0.113.9' })
+    assert.equal(response.status, 200)
+    const body = '{"visibility": "public", "owner": "anybody"}'
+    const created = await open.request('/v2/images', { method: 'POST', body })
+    assert.equal(created.status, 201)
+    await open.close()
+  })
+})

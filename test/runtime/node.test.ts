@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict'
+import { fileURLToPath } from 'node:url'
+import { startServer } from '../support/process.ts'
+import { temporaryFolder } from '../support/site.ts'
+import { wireSuite } from './wire.ts'
+
+const launcher = fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
+
+wireSuite('Node', async () => {
+  const folder = await temporaryFolder()
+  const args = [launcher, 'serve', '--data-dir', folder.path, '--port', '0']
+  const { url, stop } = await startServer(process.execPath, args)
+  return {
+    url,
+    async stop() {
+      assert.equal(await stop(), 0)
+      await folder.remove()
+    },
+  }
+})

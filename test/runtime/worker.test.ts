@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { after, before, describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+import { Miniflare } from 'miniflare'
+import { startLibsqlServer } from '../../scripts/libsql-server.ts'
+import { createUploadRepo } from '../../src/images/uploads.ts'
+import { openRegistry } from '../../src/registry/database.ts'
+import { migrate } from '../../src/registry/migrate.ts'
+import { openRemote } from '../../src/registry/remote.ts'
+import {
+  BARE_RAW,
+  createActiveImage,
+  createImage,
+  deleteImage,
+  downloadData,
+  showImage,
+  uploadData,
+} from '../support/images.ts'
+import { temporaryFolder } from '../support/site.ts'
+import { wireSuite } from './wire.ts'
+
+/** The Worker as one module, as wrangler would bundle it. */
+async function bundle(): Promise<string> {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL('../../src/runtime/worker.ts', import.meta.url))],
+    bundle: true,
+    write: false,
+    format: 'esm',
+    target: 'es2022',
+    conditions: ['workerd', 'worker', 'browser'],
+    external: ['node:*'],
+  })
+  return outputFiles[0]?.text ?? ''
+}
+
+async function startDatabase(path: string) {
+  const server = await startLibsqlServer({ path })
+  const registry = openRegistry(openRemote(server.url, null))
+  await migrate(registry)
+  return {
+    url: server.url,
+    registry,
+    async stop() {
+      registry.$client.close()
+      await server.close()
+    },
+  }
+}
+
+/** The Worker behind a socket, with a bucket and a database of its own. */
+async function startWorker(options: Record<string, string> = {}) {
+  const folder = await temporaryFolder()
+  const database = await startDatabase(join(folder.path, 'registry.db'))
+  const miniflare = new Miniflare({
+    modules: true,
+    script: await bundle(),
+    compatibilityDate: '2026-04-01',
+    compatibilityFlags: ['nodejs_compat'],
+    cf: false,
+    r2Buckets: ['BLOBS'],
+    bindings: {
+      HELIOSTAT_DATABASE__CONNECTION: database.url,
+      HELIOSTAT_HELIOSTAT__ALLOW_UNAUTHENTICATED: 'true',
+      ...options,
+    },
+    // Its access log; errors stay visible.
+    handleRuntimeStdio(stdout: Readable, stderr: Readable) {
+      stdout.resume()
+      stderr.pipe(process.stderr, { end: false })
+    },
+  })
+  const { origin } = await miniflare.ready
+  return {
+    url: origin,
+    miniflare,
+    registry: database.registry,
+    request: (path: string, init?: RequestInit) => fetch(`${origin}${path}`, init),
+    async stop() {
+      await miniflare.dispose()
+      await database.stop()
+      await folder.remove()
+    },
+  }
+}
+
+wireSuite('Worker', startWorker)
+
+describe('Worker, on its schedule', () => {
+  let worker: Awaited<ReturnType<typeof startWorker>>
+
+  before(async () => {
+    worker = await startWorker({ HELIOSTAT_HELIOSTAT__SWEEP_GRACE: '0' })
+  })
+  after(() => worker.stop())
+
+  async function runSchedule(): Promise<string> {
+    const fetcher = await worker.miniflare.getWorker()
+    return (await fetcher.scheduled({ cron: '*/5 * * * *' })).outcome
+  }
+
+  async function countChunks(): Promise<number> {
+    const bucket = await worker.miniflare.getR2Bucket('BLOBS')
+    return (await bucket.list()).objects.length
+  }
+
+  it('removes the chunks of deleted images only', async () => {
+    const gone = await createActiveImage(worker, 'gone')
+    const kept = await createActiveImage(worker, 'kept')
+    assert.equal(await countChunks(), 2)
+    await deleteImage(worker, gone.id)
+    assert.equal(await runSchedule(), 'ok')
+    assert.equal(await countChunks(), 1)
+    assert.equal(await (await downloadData(worker, kept.id)).text(), 'kept')
+  })
+
+  it('takes the image of a dead upload back to queued', async () => {
+    const { id } = await createImage(worker, BARE_RAW)
+    const upload = { id: crypto.randomUUID(), imageId: id }
+    await createUploadRepo(worker.registry).begin(upload, Date.now() - 60_000)
+    assert.equal((await showImage(worker, id)).status, 'saving')
+    assert.equal(await runSchedule(), 'ok')
+    assert.equal((await showImage(worker, id)).status, 'queued')
+  })
+})
+
+describe('Worker, with a chunk missing', () => {
+  let worker: Awaited<ReturnType<typeof startWorker>>
+
+  before(async () => {
+    worker = await startWorker({ HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' })
+  })
+  after(() => worker.stop())
+
+  async function removeChunk(digest: string): Promise<void> {
+    const bucket = await worker.miniflare.getR2Bucket('BLOBS')
+    await bucket.delete(`chunks/${digest}`)
+  }
+
+  it('breaks a download off instead of ending it early (200)', async () => {
+    const { id } = await createImage(worker, BARE_RAW)
+    const data = randomBytes(3 << 20)
+    const second = createHash('sha256')
+      .update(data.subarray(1 << 20, 2 << 20))
+      .digest('hex')
+    assert.equal((await uploadData(worker, id, data)).status, 204)
+    await removeChunk(second)
+    const response = await downloadData(worker, id)
+    assert.equal(response.status, 200)
+    assert.equal(response.headers.get('Content-Length'), String(data.length))
+    await assert.rejects(response.arrayBuffer())
+  })
+})
