@@ -219,6 +219,12 @@ export const feed = sqliteTable('feed', {
   changed_at: integer().notNull(),
 })
 
+/** What a site knows of itself (`epoch`) and of the site that it follows (`upstream_epoch`, `cursor`, …). */
+export const site = sqliteTable('site', {
+  key: text().primaryKey(),
+  value: text().notNull(),
+})
+
 /** Asynchronous work (imports). */
 export const tasks = sqliteTable(
   'tasks',

@@ -36,5 +36,11 @@ export const MIGRATIONS: { revision: string; statements: string[] }[] = [
       "CREATE TABLE `uploads` (\n\t`id` text(36) PRIMARY KEY NOT NULL,\n\t`image_id` text(36) NOT NULL,\n\t`started_at` integer NOT NULL,\n\t`heartbeat_at` integer NOT NULL,\n\tFOREIGN KEY (`image_id`) REFERENCES `images`(`id`) ON UPDATE no action ON DELETE cascade\n);",
       "CREATE UNIQUE INDEX `uploads_image_id_unique` ON `uploads` (`image_id`);"
     ]
+  },
+  {
+    "revision": "0001_site",
+    "statements": [
+      "CREATE TABLE `site` (\n\t`key` text PRIMARY KEY NOT NULL,\n\t`value` text NOT NULL\n);"
+    ]
   }
 ]

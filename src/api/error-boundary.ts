@@ -4,11 +4,13 @@ import { errorFormat } from '../http/accept.ts'
 import { errorBody, reasonPhrase, standardSentence } from '../http/error-body.ts'
 import type { RequestContext } from './context.ts'
 
+const MAX_LOGGED = 4000
+
 const log = getLogger(['heliostat', 'error'])
 
 /** Answers whatever a handler has thrown, in the form that the client can read. What really happened is logged only. */
 export function answerError(error: Error, context: RequestContext): Response {
-  const known = error instanceof HeliostatError ? error : null
+  const known = findKnown(error)
   const status = known?.status ?? 500
   if (known?.code !== 'not-implemented' && status >= 500) logFailure(error, context)
   const detail = known?.message ?? standardSentence(500) ?? ''
@@ -39,6 +41,12 @@ export function answerUnknownPath(context: RequestContext): Response {
   return answerError(error, context)
 }
 
+/** Drizzle wraps whatever a statement throws. */
+function findKnown(error: unknown): HeliostatError | null {
+  if (error instanceof HeliostatError) return error
+  return error instanceof Error ? findKnown(error.cause) : null
+}
+
 function requestId(context: RequestContext): Record<string, string> {
   const id: string | undefined = context.get('requestId')
   return id === undefined ? {} : { 'X-Openstack-Request-Id': id }
@@ -58,5 +66,6 @@ function logFailure(error: Error, context: RequestContext): void {
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause === undefined ? '' : `\ncaused by: ${describe(error.cause)}`
-  return `${error.stack ?? error.message}${cause}`
+  // Drizzle's messages hold the values of a statement, which may be long.
+  return `${(error.stack ?? error.message).slice(0, MAX_LOGGED)}${cause}`
 }

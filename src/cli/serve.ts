@@ -43,9 +43,10 @@ function stopOnSignals(server: RunningServer): void {
 function greeting(url: string, { paste_deploy, heliostat }: Config): string {
   const open = paste_deploy.flavor === ''
   const token = open ? '' : `-H "X-Auth-Token: $TOKEN" `
+  // With a token the client does not look for versions, so it has to be given one.
   const auth = open
     ? `--os-auth-type none --os-endpoint ${url}`
-    : `--os-auth-type admin_token --os-token $TOKEN --os-endpoint ${url}`
+    : `--os-auth-type admin_token --os-token $TOKEN --os-endpoint ${url}/v2`
   return `Heliostat serves the Image API on ${url}
 Data: ${heliostat.data_dir}${open ? '; every caller is an administrator' : ''}
 

@@ -1,26 +1,11 @@
 import { and, eq, getTableColumns, isNull, sql } from 'drizzle-orm'
 import { images } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
+import { blobOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
 import { filterConditions, markerCondition, orderBy } from './filters.ts'
-import type { FoundImage, Properties } from './image.ts'
+import type { FoundImage } from './image.ts'
 import type { ListQuery } from './query.ts'
 import { type Viewer, visibleInList } from './visibility.ts'
-
-// Spelled out rather than built from columns: in a select of one table drizzle drops the table's name from a column,
-// and a bare "id" would then mean the inner table's.
-const propertiesOf = sql<Properties>`(
-  SELECT json_group_object(p.name, p.value) FROM image_properties p WHERE p.image_id = images.id
-)`.mapWith(parseJson<Properties>)
-
-// In the order in which they were added.
-const tagsOf = sql<string[]>`(
-  SELECT json_group_array(t.value ORDER BY t.rowid) FROM image_tags t WHERE t.image_id = images.id
-)`.mapWith(parseJson<string[]>)
-
-const blobOf = sql<string | null>`(
-  SELECT l.blob FROM image_locations l
-  WHERE l.image_id = images.id AND l.status = 'active' ORDER BY l.id LIMIT 1
-)`
 
 const isMemberOf = (project: unknown) =>
   sql<boolean>`EXISTS (
@@ -74,8 +59,4 @@ export function createImageReads(registry: Registry) {
         .all()
     },
   }
-}
-
-function parseJson<T>(text: string): T {
-  return JSON.parse(text)
 }

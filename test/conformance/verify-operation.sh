@@ -97,9 +97,11 @@ run() {
 # -- the clients
 
 openstack() {
-  local auth=(--os-auth-type none)
-  [[ $flavor == empty ]] || auth=(--os-auth-type admin_token --os-token "$(<"$work/token-$user")")
-  timeout 60 /usr/bin/openstack "${auth[@]}" --os-endpoint "$url" "$@"
+  local auth=(--os-auth-type none --os-endpoint "$url")
+  # With a token it does not look for versions.
+  [[ $flavor == empty ]] || auth=(--os-auth-type admin_token --os-endpoint "$url/v2"
+    --os-token "$(<"$work/token-$user")")
+  timeout 60 /usr/bin/openstack "${auth[@]}" "$@"
 }
 
 glance() {

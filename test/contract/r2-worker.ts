@@ -55,5 +55,4 @@ function insideLargerBuffer(bytes: ArrayBuffer): Uint8Array {
   return buffer.subarray(4, 4 + bytes.byteLength)
 }
 
-// oxlint-disable-next-line import/no-default-export -- workerd looks for it
 export default worker

@@ -1,0 +1,25 @@
+/**
+ * What belongs to an image but lies in other tables, as columns of a select from `images` alone: one statement an
+ * image or a page, also where every statement is a round trip.
+ */
+import { sql } from 'drizzle-orm'
+
+// Spelled out rather than built from columns: in a select of one table drizzle drops the table's name from a column,
+// and a bare "id" would then mean the inner table's.
+export const propertiesOf = sql<Record<string, string | null>>`(
+  SELECT json_group_object(p.name, p.value) FROM image_properties p WHERE p.image_id = images.id
+)`.mapWith(parseJson<Record<string, string | null>>)
+
+// In the order in which they were added.
+export const tagsOf = sql<string[]>`(
+  SELECT json_group_array(t.value ORDER BY t.rowid) FROM image_tags t WHERE t.image_id = images.id
+)`.mapWith(parseJson<string[]>)
+
+export const blobOf = sql<string | null>`(
+  SELECT l.blob FROM image_locations l
+  WHERE l.image_id = images.id AND l.status = 'active' ORDER BY l.id LIMIT 1
+)`
+
+function parseJson<T>(text: string): T {
+  return JSON.parse(text)
+}
