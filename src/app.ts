@@ -8,6 +8,7 @@ import { mountHealth } from './api/health.ts'
 import { mountImageData } from './api/image-data.ts'
 import { mountImages } from './api/images.ts'
 import { refuseUndecodable } from './api/undecodable.ts'
+import { mountMirror } from './api/mirror.ts'
 import { assignRequestId } from './api/request-id.ts'
 import { mountSchemas } from './api/schemas.ts'
 import { mountTags } from './api/tags.ts'
@@ -24,6 +25,8 @@ export function createApp(services: Services): App {
   app.use(accessLog)
   mountHealth(app, isDisabled)
   mountVersions(app, config.DEFAULT.public_endpoint)
+
+  mountMirror(app, services)
 
   app.use('/v2/*', assignRequestId(config.DEFAULT.max_request_id_length))
   app.use('/v2/*', refuseUndecodable)

@@ -95,6 +95,7 @@ const SECTIONS = {
     connection: z
       .string()
       .regex(DATABASE, 'sqlite:///PATH, file:PATH, libsql://HOST or http(s)://HOST')
+      .or(z.literal('').transform(() => null))
       .nullable()
       .default(null),
     auth_token: optionalText.meta({ secret: true }),
@@ -106,6 +107,12 @@ const SECTIONS = {
   }),
   paste_deploy: z.object({ flavor: choice(['', 'trusted', 'token'], '') }),
   healthcheck: z.object({ disable_by_file_path: text('/etc/glance/healthcheck_disable') }),
+  mirror: z.object({
+    tokens: list([]).meta({ secret: true }),
+    feed_rows: integer(100_000, { min: 1 }),
+    upstream: list([]),
+    upstream_token: optionalText.meta({ secret: true }),
+  }),
   heliostat: z.object({
     data_dir: text('./data'),
     chunk_size: chunkSize,
@@ -169,7 +176,7 @@ export function describeConfig(config: Config): string {
       const values: Record<string, unknown> = config[section as keyof Config]
       const lines = Object.entries(shape.shape).map(([option, type]) => {
         const secret = type.meta()?.['secret'] === true
-        return `${option} = ${secret && values[option] ? '***' : written(values[option])}`
+        return `${option} = ${secret && written(values[option]) ? '***' : written(values[option])}`
       })
       return `[${section}]\n${lines.join('\n')}\n`
     })

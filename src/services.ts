@@ -4,6 +4,7 @@ import type { Manifests } from './blobs/manifests.ts'
 import type { Config } from './config.ts'
 import type { Identify } from './identity/caller.ts'
 import type { ImageRepo } from './images/repo.ts'
+import type { Feed } from './mirror/feed.ts'
 import type { Uploader } from './images/upload.ts'
 
 /** What a handler may use. A runtime fills it once, at its start. */
@@ -15,6 +16,7 @@ export interface Services {
   manifests: Manifests
   openBody: OpenBody
   identify: Identify
+  feed: Feed
   /** Whether an operator has taken this server out of service by hand. */
   isDisabled(): Promise<boolean>
 }

@@ -1,5 +1,6 @@
 import { HeliostatError } from '../errors.ts'
 import { discard } from '../http/body.ts'
+import { reprDigest } from '../http/repr-digest.ts'
 import { mediaType } from '../http/media-type.ts'
 import { evaluatePreconditions, ifRangeAllows } from '../http/preconditions.ts'
 import { contentRange, requestedRange } from '../http/range.ts'
@@ -75,16 +76,6 @@ function describeBody({ checksum, hashAlgorithm, hashValue }: Manifest, etag: st
     ETag: etag,
     ...reprDigest(hashAlgorithm, hashValue),
   }
-}
-
-const DIGEST_NAMES: Record<string, string> = { sha256: 'sha-256', sha512: 'sha-512' }
-
-/** https://www.rfc-editor.org/rfc/rfc9530#section-3, whose registry has no SHA-384. */
-function reprDigest(algorithm: string, hex: string): Record<string, string> {
-  const name = DIGEST_NAMES[algorithm]
-  if (name === undefined) return {}
-  const bytes = hex.match(/../g)?.map((byte) => parseInt(byte, 16)) ?? []
-  return { 'Repr-Digest': `${name}=:${btoa(String.fromCharCode(...bytes))}:` }
 }
 
 /** Checked before any policy, so that also those who may download hear the reason. */

@@ -20,7 +20,7 @@ export function routePath(request: Request): string {
   const [, first = ''] = path.split('/', 2)
   if (first === 'v2') return path === '/v2' || path === '/v2/' ? LISTED : path
   if (first === 'versions') return LISTED
-  if (path === '/healthcheck') return path
+  if (path === '/healthcheck' || first === 'mirror') return path
   if (ACCEPTED.has(first)) return `/v2${path.slice(first.length + 1)}`
   const [, wanted = ''] = IN_ACCEPT.exec(request.headers.get('Accept') ?? '') ?? []
   return ACCEPTED.has(wanted) && path !== '/' ? `/v2${path}` : CHOICES

@@ -1,4 +1,4 @@
-import { type Manifest, type Piece, pieces } from './manifest.ts'
+import { type Content, type Piece, pieces } from './manifest.ts'
 import type { ChunkStore, Span } from './store.ts'
 
 const ZEROS = new Uint8Array(1 << 20)
@@ -12,7 +12,7 @@ export interface OpenedBody {
 }
 
 /** Opens bodies of blobs. Null when the first chunk that is asked for is missing. */
-export type OpenBody = (manifest: Manifest, range: Span) => Promise<OpenedBody | null>
+export type OpenBody = (content: Content, range: Span) => Promise<OpenedBody | null>
 
 /**
  * Bodies as pull streams: one chunk is open at a time and nothing is read ahead of the reader. A chunk that turns

@@ -16,6 +16,9 @@ export interface Manifest {
   chunks: (string | null)[]
 }
 
+/** As much of a manifest as is needed to read it. */
+export type Content = Pick<Manifest, 'size' | 'chunkSize' | 'chunks'>
+
 /** A span of one chunk. */
 export interface Piece extends Span {
   digest: string | null
@@ -40,8 +43,8 @@ export function manifestDigest(manifest: Manifest): string {
 }
 
 /** The pieces of chunks that make up a range of the blob, in order. */
-export function* pieces(manifest: Manifest, range: Span): Generator<Piece> {
-  const { chunkSize, chunks, size } = manifest
+export function* pieces(content: Content, range: Span): Generator<Piece> {
+  const { chunkSize, chunks, size } = content
   const end = Math.min(range.offset + range.length, size)
   let offset = range.offset
   while (offset < end) {

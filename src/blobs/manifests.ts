@@ -26,6 +26,14 @@ export function createManifests(registry: Registry) {
     .orderBy(asc(blobChunks.position))
     .prepare()
 
+  const findUse = registry
+    .select({ size: blobs.size, chunkSize: blobs.chunk_size, position: blobChunks.position })
+    .from(blobChunks)
+    .innerJoin(blobs, eq(blobs.digest, blobChunks.blob))
+    .where(eq(blobChunks.digest, sql.placeholder('digest')))
+    .limit(1)
+    .prepare()
+
   function remember(digest: string, manifest: Manifest): void {
     // Several requests may have looked for it at once.
     if (cache.has(digest)) return
@@ -39,6 +47,13 @@ export function createManifests(registry: Registry) {
   }
 
   return {
+    /** The bytes of a chunk that some blob has; null for any other. */
+    async sizeOfChunk(digest: string): Promise<number | null> {
+      const found = await findUse.get({ digest })
+      if (!found) return null
+      return Math.min(found.chunkSize, found.size - found.position * found.chunkSize)
+    },
+
     async find(digest: string): Promise<Manifest | null> {
       const known = cache.get(digest)
       if (known) {

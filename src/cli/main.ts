@@ -20,9 +20,9 @@ addTokenCommand(program)
 try {
   await program.parseAsync()
 } catch (error) {
-  process.exitCode = 1
-  if (error instanceof CommanderError) process.exitCode = error.exitCode
-  else process.stderr.write(`heliostat: ${describe(error)}\n`)
+  if (!(error instanceof CommanderError)) process.stderr.write(`heliostat: ${describe(error)}\n`)
+  // At once: what the command has opened before it failed would keep the process alive.
+  process.exit(error instanceof CommanderError ? error.exitCode : 1)
 }
 
 /** What an operator can mend is told in a sentence; anything else is our mistake and shows where. */

@@ -1,5 +1,11 @@
-import { feed } from '../../schema/tables.ts'
+import { asc, eq, getTableColumns, gt, inArray, lte, max, sql } from 'drizzle-orm'
+import { feed, images, site } from '../../schema/tables.ts'
+import { HeliostatError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
+import { blobOf, membersOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
+import type { Changes, ImageRecord } from './record.ts'
+
+const PAGE = 500
 
 /**
  * The statement that tells mirrors of a change. It goes into the same batch as the change itself. A row only names
@@ -7,4 +13,118 @@ import type { Registry } from '../registry/database.ts'
  */
 export function announceImage(registry: Registry, imageId: string, at: number) {
   return registry.insert(feed).values({ kind: 'image', record_id: imageId, changed_at: at })
+}
+
+/** Reading the feed, for those who follow it. */
+export type Feed = ReturnType<typeof createFeed>
+
+export function createFeed(registry: Registry) {
+  return {
+    /** The number of the latest change; 0 before the first. It survives compaction. */
+    seq: () => latestSeq(registry),
+
+    /** Names this history of changes. Made at first use, and anew where a database is not the one it was. */
+    epoch: () => findOrMake(registry, 'epoch'),
+
+    /** This site's name, and those of the sites it follows, nearest first. */
+    async sites(): Promise<string[]> {
+      const own = await findOrMake(registry, 'id')
+      const followed = await findValue(registry, 'upstream_sites')
+      return [own, ...(followed?.split(' ') ?? [])]
+    },
+
+    /** The changes after a number, each record once and as it is now; 410 when they are no longer all known. */
+    async changes(after: number): Promise<Changes> {
+      const seq = await latestSeq(registry)
+      await refuseCompacted(registry, after, seq)
+      const last = max(feed.seq)
+      const rows = await registry
+        .select({ id: feed.record_id, seq: sql<number>`${last}`.mapWith(Number) })
+        .from(feed)
+        .where(gt(feed.seq, after))
+        .groupBy(feed.record_id)
+        .orderBy(asc(last))
+        .limit(PAGE)
+      const records = await readRecords(
+        registry,
+        rows.map(({ id }) => id),
+      )
+      const more = rows.length === PAGE
+      return {
+        epoch: await findOrMake(registry, 'epoch'),
+        seq: more ? (rows.at(-1)?.seq ?? seq) : Math.max(seq, rows.at(-1)?.seq ?? 0),
+        more,
+        changes: rows.flatMap(({ id, seq: changedAt }) => {
+          const image = records.get(id)
+          return image ? [{ seq: changedAt, image }] : []
+        }),
+      }
+    },
+
+    /** One page of all images, in the order of their ids. Deleted ones too: their ids are burnt everywhere. */
+    async page(afterId: string): Promise<ImageRecord[]> {
+      return registry
+        .select(record)
+        .from(images)
+        .where(gt(images.id, afterId))
+        .orderBy(asc(images.id))
+        .limit(PAGE)
+    },
+
+    /** Forgets all but the latest `keep` changes. */
+    async compact(keep: number): Promise<void> {
+      const seq = await latestSeq(registry)
+      await registry.delete(feed).where(lte(feed.seq, seq - keep))
+    },
+  }
+}
+
+const record = {
+  ...getTableColumns(images),
+  properties: propertiesOf,
+  tags: tagsOf,
+  members: membersOf,
+  blob: blobOf,
+}
+
+async function readRecords(registry: Registry, ids: string[]): Promise<Map<string, ImageRecord>> {
+  if (ids.length === 0) return new Map()
+  const found = await registry.select(record).from(images).where(inArray(images.id, ids))
+  return new Map(found.map((image) => [image.id, image]))
+}
+
+/** SQLite's own counter, which also knows of rows that are gone. */
+async function latestSeq(registry: Registry): Promise<number> {
+  const found = await registry
+    .select({ seq: sql<number>`seq` })
+    .from(sql`sqlite_sequence`)
+    .where(sql`name = 'feed'`)
+    .get()
+  return found?.seq ?? 0
+}
+
+async function refuseCompacted(registry: Registry, after: number, seq: number): Promise<void> {
+  const oldest = await registry
+    .select({ seq: sql<number>`min(${feed.seq})` })
+    .from(feed)
+    .get()
+  const firstKnown = oldest?.seq ?? seq + 1
+  if (after >= firstKnown - 1 && after <= seq) return
+  throw new HeliostatError(
+    'gone',
+    `Changes after ${after} are not known, only those after ${firstKnown - 1} up to ${seq}: take the snapshot`,
+  )
+}
+
+async function findOrMake(registry: Registry, key: string): Promise<string> {
+  const found = await findValue(registry, key)
+  if (found !== null) return found
+  const value = crypto.randomUUID()
+  await registry.insert(site).values({ key, value }).onConflictDoNothing()
+  return (await findValue(registry, key)) ?? value
+}
+
+async function findValue(registry: Registry, key: string): Promise<string | null> {
+  const found = await registry.select().from(site).where(eq(site.key, key)).get()
+  return found?.value ?? null
 }

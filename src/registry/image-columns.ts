@@ -3,6 +3,7 @@
  * image or a page, also where every statement is a round trip.
  */
 import { sql } from 'drizzle-orm'
+import type { imageMembers } from '../../schema/tables.ts'
 
 // Spelled out rather than built from columns: in a select of one table drizzle drops the table's name from a column,
 // and a bare "id" would then mean the inner table's.
@@ -19,6 +20,14 @@ export const blobOf = sql<string | null>`(
   SELECT l.blob FROM image_locations l
   WHERE l.image_id = images.id AND l.status = 'active' ORDER BY l.id LIMIT 1
 )`
+
+/** Removed members too, as they keep their date. */
+export const membersOf = sql<Omit<typeof imageMembers.$inferSelect, 'image_id'>[]>`(
+  SELECT json_group_array(json_object(
+    'member', m.member, 'status', m.status,
+    'created_at', m.created_at, 'updated_at', m.updated_at, 'deleted_at', m.deleted_at
+  )) FROM image_members m WHERE m.image_id = images.id
+)`.mapWith(parseJson<Omit<typeof imageMembers.$inferSelect, 'image_id'>[]>)
 
 function parseJson<T>(text: string): T {
   return JSON.parse(text)

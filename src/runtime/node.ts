@@ -3,6 +3,7 @@ import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
+import { type Connections, trackConnections } from './connections.ts'
 import { openLocalSite } from './local.ts'
 import { createSocketBodies } from './socket-bodies.ts'
 
@@ -43,13 +44,14 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
   // Uploads may take hours; headers still have to arrive within a minute.
   server.requestTimeout = 0
   server.keepAliveTimeout = KEEP_ALIVE_MS
+  const connections = trackConnections(server)
 
   const { bind_host, bind_port } = config.DEFAULT
   await listen(server, bind_host, bind_port)
   return {
     url: urlOf(server, bind_host),
     async close() {
-      await closeServer(server, config.heliostat.shutdown_timeout * 1000)
+      await closeServer(server, connections, config.heliostat.shutdown_timeout * 1000)
       // Uploads that were cut off still have to take their images back to queued.
       await Promise.allSettled(running)
       await site.close()
@@ -90,9 +92,13 @@ function urlOf(server: Server, host: string): string {
   return `http://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
-async function closeServer(server: Server, timeout: number): Promise<void> {
+async function closeServer(
+  server: Server,
+  connections: Connections,
+  timeout: number,
+): Promise<void> {
   const closed = new Promise((resolve) => server.close(resolve))
-  server.closeIdleConnections()
+  connections.closeWhenIdle()
   const cut = setTimeout(() => server.closeAllConnections(), timeout)
   await closed
   clearTimeout(cut)

@@ -11,6 +11,7 @@ import { identifyByTrustedHeaders } from '../identity/trusted-headers.ts'
 import { createImageRepo } from '../images/repo.ts'
 import { createUploader } from '../images/upload.ts'
 import { createUploadRepo } from '../images/uploads.ts'
+import { createFeed } from '../mirror/feed.ts'
 import type { Registry } from '../registry/database.ts'
 import type { Services } from '../services.ts'
 
@@ -43,6 +44,7 @@ export function createServices(parts: Parts): Services & { sweeper: Sweeper } {
       options,
     }),
     manifests: createManifests(registry),
+    feed: createFeed(registry),
     openBody,
     identify: createIdentity(config, parts.tokens),
     isDisabled,

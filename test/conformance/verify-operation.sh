@@ -263,7 +263,7 @@ create_from_stdin() {
 refuse_wrong_format() {
   local formats=(--disk-format qcow2 --container-format bare --file "$work/disk.raw")
   refused 415 openstack image create wrong "${formats[@]}"
-  expect 'left after a refused upload' '' "$(openstack image list --name wrong -f value)"
+  expect 'left after a refused upload' '[]' "$(openstack image list --name wrong -f json)"
   refused 'Image disk_format qcow2 does not match stream data' \
     glance image-create --name wrong "${formats[@]}"
   expect status queued "$(openstack image show wrong -f value -c status)"
@@ -293,7 +293,7 @@ hide_from_stranger() {
 delete() {
   openstack image delete cirros
   refused 'No Image found' openstack image show "$(id)"
-  expect 'list of images' '' "$(openstack image list -f value)"
+  expect 'list of images' '[]' "$(openstack image list -f json)"
 }
 
 main

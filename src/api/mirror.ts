@@ -1,0 +1,136 @@
+import { serializeManifest } from '../blobs/manifest.ts'
+import { HeliostatError } from '../errors.ts'
+import { standardSentence } from '../http/error-body.ts'
+import { contentRange, requestedRange } from '../http/range.ts'
+import { reprDigest } from '../http/repr-digest.ts'
+import { hasBearerToken } from '../identity/mirror-tokens.ts'
+import type { Head } from '../mirror/record.ts'
+import type { Services } from '../services.ts'
+import type { App, RequestContext } from './context.ts'
+import { json } from './json.ts'
+
+const MAX_WAIT_SECONDS = 30
+const POLL_MS = 100
+
+/** What never changes may be kept by any cache, and be given to whoever shows the token to the cache. */
+const IMMUTABLE = { 'Cache-Control': 'public, max-age=31536000, immutable' }
+const FRESH = { 'Cache-Control': 'no-store' }
+
+/** Mounts what mirrors read: the feed, and the manifests and chunks it leads to. Only GET and HEAD. */
+export function mountMirror(app: App, services: Services): void {
+  app.use('/mirror/v1/*', async function requireMirrorToken(context, next) {
+    const { tokens } = services.config.mirror
+    if (tokens.length === 0) throw new HeliostatError('not-found', standardSentence(404) ?? '')
+    if (!hasBearerToken(context.req.header('Authorization') ?? null, tokens)) throw unauthorized()
+    await next()
+  })
+  mountFeed(app, services)
+  mountContent(app, services)
+}
+
+function mountFeed(app: App, { feed }: Services): void {
+  app.get('/mirror/v1/head', async (context) => {
+    const wait = Math.min(wholeNumber(context, 'wait', 0), MAX_WAIT_SECONDS)
+    const since = wholeNumber(context, 'since', 0)
+    const end = Date.now() + wait * 1000
+    // Asked of the database, not of this process alone: another one may have made the change.
+    while ((await feed.seq()) === since && Date.now() < end && !context.req.raw.signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+    const head: Head = {
+      epoch: await feed.epoch(),
+      seq: await feed.seq(),
+      time: Date.now(),
+      sites: await feed.sites(),
+    }
+    return json(context, head, { headers: { ...FRESH, ETag: `"${head.epoch}.${head.seq}"` } })
+  })
+
+  app.get('/mirror/v1/changes', async (context) =>
+    json(context, await feed.changes(wholeNumber(context, 'after', 0)), { headers: FRESH }),
+  )
+
+  app.get('/mirror/v1/snapshot', async (context) => {
+    const start = { epoch: await feed.epoch(), seq: await feed.seq() }
+    return context.body(snapshotLines(feed, start), 200, {
+      'Content-Type': 'application/x-ndjson',
+      ...FRESH,
+    })
+  })
+}
+
+function mountContent(app: App, { manifests, openBody }: Services): void {
+  app.get('/mirror/v1/manifests/:digest', async (context) => {
+    const digest = context.req.param('digest')
+    const manifest = await manifests.find(digest)
+    if (!manifest) throw absent('manifest', digest)
+    const text = serializeManifest(manifest)
+    return context.body(text, 200, {
+      'Content-Type': 'application/json',
+      ...immutable(digest),
+    })
+  })
+
+  app.get('/mirror/v1/chunks/:digest', async (context) => {
+    const digest = context.req.param('digest')
+    const size = await manifests.sizeOfChunk(digest)
+    if (size === null) throw absent('chunk', digest)
+    const range = requestedRange(context.req.raw.headers, size)
+    const span = range ?? { offset: 0, length: size }
+    const body = await openBody({ size, chunkSize: size, chunks: [digest] }, span)
+    if (!body) throw absent('chunk', digest)
+    context.get('logWhenSent')(body.sent)
+    const response = context.newResponse(body.stream, range ? 206 : 200, {
+      'Content-Type': 'application/octet-stream',
+      'Content-Length': String(span.length),
+      'Accept-Ranges': 'bytes',
+      ...immutable(digest),
+      ...(range && { 'Content-Range': contentRange(range, size) }),
+    })
+    body.attach(response)
+    return response
+  })
+}
+
+/** The first line tells where the feed stood before the first record was read; what changes meanwhile comes by the feed. */
+function snapshotLines(
+  feed: Services['feed'],
+  start: { epoch: string; seq: number },
+): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder()
+  const line = (value: unknown) => `${JSON.stringify(value)}\n`
+  let after = ''
+  return new ReadableStream(
+    {
+      start: (controller) => controller.enqueue(encoder.encode(line(start))),
+      async pull(controller) {
+        const page = await feed.page(after)
+        after = page.at(-1)?.id ?? ''
+        if (page.length === 0) return controller.close()
+        controller.enqueue(encoder.encode(page.map(line).join('')))
+      },
+    },
+    { highWaterMark: 0 },
+  )
+}
+
+function immutable(digest: string): Record<string, string> {
+  return { ...IMMUTABLE, ETag: `"${digest}"`, ...reprDigest('sha256', digest) }
+}
+
+function wholeNumber(context: RequestContext, name: string, fallback: number): number {
+  const text = context.req.query(name)
+  if (text === undefined) return fallback
+  if (/^\d{1,15}$/.test(text)) return Number(text)
+  throw new HeliostatError('invalid', `Parameter "${name}" is "${text}", wanted a whole number`)
+}
+
+function absent(what: string, digest: string): HeliostatError {
+  return new HeliostatError('not-found', `There is no ${what} ${digest}`)
+}
+
+function unauthorized(): HeliostatError {
+  return new HeliostatError('unauthenticated', 'Send a mirror token: Authorization: Bearer TOKEN', {
+    headers: { 'WWW-Authenticate': 'Bearer realm="heliostat mirror"' },
+  })
+}

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { Agent, get, type IncomingMessage } from 'node:http'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { makeToken } from '../../src/identity/static-tokens.ts'
+import { startOnNode } from '../support/server.ts'
+import { temporaryFolder } from '../support/site.ts'
+import { heliostat } from './heliostat.ts'
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
+before(async () => {
+  folder = await temporaryFolder()
+})
+after(() => folder.remove())
+
+const serve = (name: string, env: Record<string, string> = {}) =>
+  startOnNode(join(folder.path, name), { HELIOSTAT_HELIOSTAT__SHUTDOWN_TIMEOUT: '15', ...env })
+
+/** Creates a raw image that holds the bytes, and returns where they are. */
+async function storeImage(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  const body = JSON.stringify({ disk_format: 'raw', container_format: 'bare' })
+  const created = await fetch(`${url}/v2/images`, { method: 'POST', body })
+  const { file } = await created.json()
+  const headers = { 'Content-Type': 'application/octet-stream' }
+  const stored = await fetch(url + file, { method: 'PUT', headers, body: bytes })
+  assert.equal(stored.status, 204)
+  return url + file
+}
+
+describe('heliostat serve that cannot', { concurrency: 2 }, () => {
+  const attempt = (...args: string[]) =>
+    heliostat(['serve', '--data-dir', join(folder.path, 'failing'), ...args])
+
+  it('says so of a port that is none', async () => {
+    const { code, stdout, stderr } = await attempt('--port', 'http')
+    assert.equal(code, 1)
+    assert.equal(stdout, '')
+    assert.equal(stderr, 'heliostat: [DEFAULT] bind_port: got "http", wanted a whole number\n')
+  })
+
+  it('says so of a port that is in use, and ends', async () => {
+    const other = createServer().listen(0, '127.0.0.1')
+    await once(other, 'listening')
+    const { port } = other.address() as AddressInfo
+    const { code, stdout, stderr } = await attempt('--port', String(port))
+    other.close()
+    assert.equal(code, 1)
+    assert.equal(stdout, '')
+    assert.match(
+      stderr,
+      new RegExp(`^heliostat: listen EADDRINUSE: address already in use 127.0.0.1:${port}$`, 'm'),
+    )
+  })
+
+  it('says so of an address that anybody could reach', async () => {
+    const { code, stderr } = await attempt('--host', '0.0.0.0', '--port', '0')
+    assert.equal(code, 1)
+    assert.match(stderr, /^heliostat: \[DEFAULT\] bind_host: got "0\.0\.0\.0", wanted a loopback/)
+  })
+
+  it('says so of a token file that is missing or wrong, and ends', async () => {
+    const tokens = join(folder.path, 'wrong-tokens')
+    await writeFile(tokens, '# tokens\nnone\n')
+    const withFile = (file: string) =>
+      heliostat(['serve', '--data-dir', join(folder.path, 'tokens'), '--port', '0'], {
+        HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'token',
+        HELIOSTAT_HELIOSTAT__TOKEN_FILE: file,
+      })
+    const missing = await withFile(join(folder.path, 'no-tokens'))
+    assert.equal(missing.code, 1)
+    assert.match(missing.stderr, /^heliostat: \[heliostat\] token_file: cannot read ".*no-tokens"/)
+    const wrong = await withFile(tokens)
+    assert.equal(wrong.code, 1)
+    assert.match(wrong.stderr, /^heliostat: Token 1 is not of the form/)
+  })
+
+  it('says so of a trusted address that is none, and ends', async () => {
+    const { code, stderr } = await heliostat(
+      ['serve', '--data-dir', join(folder.path, 'peers'), '--port', '0'],
+      {
+        HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'trusted',
+        HELIOSTAT_HELIOSTAT__TRUSTED_ADDRESSES: '10.0.0.0/33',
+      },
+    )
+    assert.equal(code, 1)
+    assert.match(stderr, /^heliostat: \[heliostat\] trusted_addresses: got "10\.0\.0\.0\/33"/)
+  })
+})
+
+describe('heliostat serve', { concurrency: 2 }, () => {
+  it('knows the tokens of its file (200)', async () => {
+    const { token, line } = makeToken('ann', 'project-a', 'member,reader')
+    const file = join(folder.path, 'tokens.txt')
+    await writeFile(file, `# ann\n${line}\n`)
+    const server = await serve('with-tokens', {
+      HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'token',
+      HELIOSTAT_HELIOSTAT__TOKEN_FILE: file,
+    })
+    const list = (headers = {}) => fetch(`${server.url}/v2/images`, { headers })
+    assert.equal((await list({ 'X-Auth-Token': token })).status, 200)
+    assert.equal((await list()).status, 401)
+    assert.equal(await server.stop(), 0)
+    assert.doesNotMatch(server.log(), new RegExp(token))
+  })
+
+  it('is out of service while its file is there (503)', async () => {
+    const file = join(folder.path, 'out-of-service')
+    const server = await serve('disabled', { HELIOSTAT_HEALTHCHECK__DISABLE_BY_FILE_PATH: file })
+    const health = async () => (await fetch(`${server.url}/healthcheck`)).status
+    assert.equal(await health(), 200)
+    await writeFile(file, '')
+    assert.equal(await health(), 503)
+    assert.equal(await server.stop(), 0)
+  })
+
+  it('stops within a second when it is idle, whoever stays connected', async () => {
+    const server = await serve('idle')
+    const agent = new Agent({ keepAlive: true })
+    const [answer] = await once(get(`${server.url}/versions`, { agent }), 'response')
+    answer.resume()
+    await once(answer, 'end')
+    const silent = connect(Number(new URL(server.url).port), '127.0.0.1')
+    silent.on('error', () => undefined)
+    await once(silent, 'connect')
+    const startedAt = Date.now()
+    assert.equal(await server.stop(), 0)
+    const took = Date.now() - startedAt
+    agent.destroy()
+    silent.destroy()
+    assert.ok(took < 1000, `It took ${took} ms`)
+  })
+
+  it('lets a slow download end before it stops', async () => {
+    const size = 48 * 1024 * 1024
+    const server = await serve('slow')
+    const file = await storeImage(server.url, new Uint8Array(size).fill(7))
+    const agent = new Agent({ keepAlive: true })
+    const [download]: IncomingMessage[] = await once(get(file, { agent }), 'response')
+    assert.ok(download)
+    let ended = false
+    const stopped = server.stop().finally(() => (ended = true))
+    await setTimeout(700)
+    assert.equal(ended, false)
+    await assert.rejects(fetch(`${server.url}/versions`))
+    let received = 0
+    for await (const bytes of download) received += bytes.length
+    assert.equal(received, size)
+    const doneAt = Date.now()
+    assert.equal(await stopped, 0)
+    const took = Date.now() - doneAt
+    agent.destroy()
+    assert.ok(took < 2000, `It took ${took} ms after the download`)
+  })
+})
