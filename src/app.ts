@@ -9,6 +9,7 @@ import { mountImageData } from './api/image-data.ts'
 import { mountImages } from './api/images.ts'
 import { refuseUndecodable } from './api/undecodable.ts'
 import { mountMirror } from './api/mirror.ts'
+import { refuseWrites } from './api/read-only.ts'
 import { assignRequestId } from './api/request-id.ts'
 import { mountSchemas } from './api/schemas.ts'
 import { mountTags } from './api/tags.ts'
@@ -31,6 +32,7 @@ export function createApp(services: Services): App {
   app.use('/v2/*', assignRequestId(config.DEFAULT.max_request_id_length))
   app.use('/v2/*', refuseUndecodable)
   app.use('/v2/*', requireCaller(identify))
+  if (services.origin !== null) app.use('/v2/*', refuseWrites(services.origin))
   mountImages(app, services)
   mountImageData(app, services)
   mountActions(app, services)

@@ -86,6 +86,7 @@ const SECTIONS = {
     api_limit_max: integer(1000, { min: 1 }),
     image_property_quota: integer(128, { min: -1 }),
     image_tag_quota: integer(128, { min: -1 }),
+    image_cache_max_size: bytes(10 * 2 ** 30),
     image_size_cap: integer(2 ** 40, { min: 1, max: 2 ** 53 - 1 }),
     hashing_algorithm: choice(HASH_ALGORITHMS, 'sha512'),
     require_image_format_match: flag(true),

@@ -17,6 +17,8 @@ export interface Services {
   openBody: OpenBody
   identify: Identify
   feed: Feed
+  /** The URL of the site where changes are made, when it is not this one. */
+  origin: string | null
   /** Whether an operator has taken this server out of service by hand. */
   isDisabled(): Promise<boolean>
 }

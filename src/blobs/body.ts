@@ -14,13 +14,16 @@ export interface OpenedBody {
 /** Opens bodies of blobs. Null when the first chunk that is asked for is missing. */
 export type OpenBody = (content: Content, range: Span) => Promise<OpenedBody | null>
 
+/** The pieces of a range, each asked for when the one before has been sent. */
+export type Walk = (content: Content, range: Span) => Iterable<Piece>
+
 /**
  * Bodies as pull streams: one chunk is open at a time and nothing is read ahead of the reader. A chunk that turns
  * out to be missing halfway breaks the stream, so that a short body never looks whole.
  */
-export function createBodyOpener(store: ChunkStore): OpenBody {
-  return async (manifest, range) => {
-    const rest = pieces(manifest, range)
+export function createBodyOpener(store: Pick<ChunkStore, 'get'>, walk: Walk = pieces): OpenBody {
+  return async (content, range) => {
+    const rest = walk(content, range)[Symbol.iterator]()
     const first = await openNext(store, rest)
     return first === 'missing' ? null : openStream(store, rest, first)
   }
@@ -28,7 +31,11 @@ export function createBodyOpener(store: ChunkStore): OpenBody {
 
 type PieceReader = ReadableStreamDefaultReader<Uint8Array> | null
 
-function openStream(store: ChunkStore, rest: Iterator<Piece>, first: PieceReader): OpenedBody {
+function openStream(
+  store: Pick<ChunkStore, 'get'>,
+  rest: Iterator<Piece>,
+  first: PieceReader,
+): OpenedBody {
   const { promise: sent, resolve } = promiseWithResolver<number>()
   let current = first
   let bytes = 0
@@ -80,7 +87,7 @@ export function promiseWithResolver<T>() {
 }
 
 async function openNext(
-  store: ChunkStore,
+  store: Pick<ChunkStore, 'get'>,
   rest: Iterator<Piece>,
 ): Promise<PieceReader | 'missing'> {
   const { done, value: piece } = rest.next()

@@ -1,21 +1,23 @@
 import { randomUUID } from 'node:crypto'
-import type { FileHandle } from 'node:fs/promises'
 import { mkdir, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HeliostatError } from '../errors.ts'
+import { chunkStream } from './chunk-stream.ts'
 import { createOpenFiles, isAbsent, type OpenFile } from './open-files.ts'
 import { type ChunkStore, isDigest, requireDigest } from './store.ts'
 
-const READ_SIZE = 1 << 20
 const OPEN_FILES = 256
 /** Bytes that chunks leave free: the registry is often on the same disk, and without space could not even delete. */
 const RESERVED = 8 << 20
 const UNFINISHED = '.tmp'
+const DAMAGED = '.damaged'
 const FOLDER = /^[0-9a-f]{2}$/
 
 export interface FileStore extends ChunkStore {
   /** The chunk's file, for a runtime that can send it faster than through a stream. */
   openChunk(digest: string): Promise<OpenFile | null>
+  /** Takes a damaged chunk out of the way; it is kept for the time of a sweep, for whoever wants to know why. */
+  quarantine(digest: string): Promise<void>
   close(): void
 }
 
@@ -34,13 +36,19 @@ export function createFileStore(root: string): FileStore {
       return files.acquire(path(digest))
     },
 
+    async quarantine(digest) {
+      const damaged = `${path(digest)}.${randomUUID()}${DAMAGED}`
+      await rename(path(digest), damaged).catch(ignoreAbsent)
+      files.evict(path(digest))
+    },
+
     close: () => files.close(),
 
     async get(digest, span) {
       const file = await files.acquire(path(digest))
       if (!file) return null
       const { size } = span ? { size: 0 } : await file.handle.stat()
-      return fileStream(file, span?.offset ?? 0, span?.length ?? size)
+      return chunkStream(file, span ?? { offset: 0, length: size })
     },
 
     async put(digest, bytes) {
@@ -78,44 +86,12 @@ export function createFileStore(root: string): FileStore {
 
     async removeUnfinished(before) {
       for await (const { path: file, name } of walk(root, '')) {
-        if (!name.endsWith(UNFINISHED)) continue
+        if (!name.endsWith(UNFINISHED) && !name.endsWith(DAMAGED)) continue
         const found = await statIfPresent(file)
         if (found && found.mtimeMs < before) await removeIfPresent(file)
       }
     },
   }
-}
-
-/** A pull stream over a part of a file. It lets go of the file at the end, on an error, and when it is cancelled. */
-function fileStream(file: OpenFile, offset: number, length: number): ReadableStream<Uint8Array> {
-  let position = offset
-  const end = offset + length
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        try {
-          const bytes = await readAt(file.handle, position, Math.min(READ_SIZE, end - position))
-          position += bytes.length
-          if (bytes.length > 0) controller.enqueue(bytes)
-          else if (position < end) throw new Error(`Chunk file ended at ${position} of ${end}`)
-          if (position < end) return
-          file.release()
-          controller.close()
-        } catch (error) {
-          file.release()
-          throw error
-        }
-      },
-      cancel: () => file.release(),
-    },
-    { highWaterMark: 0 },
-  )
-}
-
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Uint8Array> {
-  if (length === 0) return new Uint8Array()
-  const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, position)
-  return buffer.subarray(0, bytesRead)
 }
 
 /** The files in the folders of chunks. Whatever else lies in the root, such as `lost+found`, is not ours. */
@@ -184,11 +160,11 @@ async function statIfPresent(file: string): Promise<{ mtimeMs: number } | null> 
 }
 
 async function removeIfPresent(file: string): Promise<void> {
-  try {
-    await unlink(file)
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-  }
+  await unlink(file).catch(ignoreAbsent)
+}
+
+function ignoreAbsent(error: unknown): void {
+  if (!isAbsent(error)) throw error
 }
 
 function translate(error: unknown, digest: string): unknown {

@@ -1,3 +1,5 @@
+import { z } from 'zod'
+import { HASH_ALGORITHMS } from '../../schema/tables.ts'
 import type { HashAlgorithm } from './digest.ts'
 import { sha256 } from './digest.ts'
 import type { Span } from './store.ts'
@@ -35,6 +37,36 @@ export function serializeManifest(manifest: Manifest): string {
     os_hash_value: manifest.hashValue,
     chunks: manifest.chunks,
   })
+}
+
+const manifestDocument = z.object({
+  version: z.literal(1),
+  size: z.number().int().min(0),
+  chunk_size: z.number().int().min(1),
+  checksum: z.string(),
+  os_hash_algo: z.enum(HASH_ALGORITHMS),
+  os_hash_value: z.string(),
+  chunks: z.array(
+    z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .nullable(),
+  ),
+})
+
+/** Reads a serialized manifest; throws on anything else. */
+export function parseManifest(text: string): Manifest {
+  const found = manifestDocument.parse(JSON.parse(text))
+  const manifest = {
+    size: found.size,
+    chunkSize: found.chunk_size,
+    checksum: found.checksum,
+    hashAlgorithm: found.os_hash_algo,
+    hashValue: found.os_hash_value,
+    chunks: found.chunks,
+  }
+  if (manifest.chunks.length === Math.ceil(manifest.size / manifest.chunkSize)) return manifest
+  throw new Error(`Manifest has ${manifest.chunks.length} chunks for ${manifest.size} bytes`)
 }
 
 /** SHA-256 of the serialized manifest: the blob's name. */

@@ -1,9 +1,18 @@
+import { read } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
-export interface OpenFile {
-  handle: FileHandle
+/** A chunk that can be read until it is released. */
+export interface OpenChunk {
+  /** Fills the buffer from a position of the chunk, as far as there are bytes, and tells how many there were. */
+  read(buffer: Uint8Array, position: number): Promise<number>
   /** The file may be closed from then on. Calling it again does nothing. */
   release(): void
+}
+
+export interface OpenFile extends OpenChunk {
+  handle: FileHandle
+  /** When the file was last changed: milliseconds since 1970 UTC, with fractions. */
+  changedAt(): Promise<number>
 }
 
 interface Entry {
@@ -24,6 +33,8 @@ export function createOpenFiles(limit: number) {
     entry.users++
     return {
       handle: entry.handle,
+      changedAt: async () => (await entry.handle.stat()).ctimeMs,
+      read: (buffer, position) => readInto(buffer, entry.handle.fd, position),
       release() {
         if (released) return
         released = true
@@ -70,6 +81,16 @@ export function createOpenFiles(limit: number) {
       for (const path of [...entries.keys()]) evict(path)
     },
   }
+}
+
+/** By callback: the promise of a FileHandle costs as much as the read of a small range. */
+function readInto(buffer: Uint8Array, fd: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, buffer.length, position, (error, bytesRead) => {
+      if (error) reject(error)
+      else resolve(bytesRead)
+    })
+  })
 }
 
 async function openForReading(path: string): Promise<FileHandle | null> {

@@ -9,6 +9,8 @@ export interface ConfigOptions {
   dataDir?: string
   host?: string
   port?: string
+  upstream?: string
+  upstreamToken?: string
 }
 
 /** Adds the options by which a command finds its configuration. */
@@ -24,8 +26,13 @@ export async function readConfig(options: ConfigOptions): Promise<LoadedConfig> 
   return loadConfig(file, fromEnvironment(process.env), fromOptions(options))
 }
 
-function fromOptions({ dataDir, host, port }: ConfigOptions): RawConfig {
+function fromOptions(options: ConfigOptions): RawConfig {
+  const { dataDir, host, port, upstream, upstreamToken } = options
   return {
+    mirror: {
+      ...(upstream !== undefined && { upstream }),
+      ...(upstreamToken !== undefined && { upstream_token: upstreamToken }),
+    },
     DEFAULT: {
       ...(host !== undefined && { bind_host: host }),
       ...(port !== undefined && { bind_port: port }),

@@ -14,6 +14,11 @@ export function addServeCommand(program: Command): void {
     .description('Serve the Image API until SIGTERM or SIGINT')
     .option('--host <address>', 'the address to listen on (default: 127.0.0.1)')
     .option('--port <port>', 'the port to listen on (default: 9292)')
+    .option(
+      '--upstream <urls>',
+      'be an edge: follow this site, or the first of several that answers',
+    )
+    .option('--upstream-token <token>', "one of the upstream's mirror tokens")
     .action(serve)
 }
 

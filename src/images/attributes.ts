@@ -16,12 +16,9 @@ export function createAttributes(definition: ImageDefinition) {
   return {
     /** The body of a create: protected keys [403] are refused before anything is looked at more closely [400]. */
     parseNew(body: unknown): NewImage {
-      const given = z.record(z.string(), z.unknown()).safeParse(body)
-      if (!given.success || Array.isArray(body)) {
-        throw mismatch('Expected an object')
-      }
-      Object.keys(given.data).forEach(refuseProtectedOnCreate)
-      const { os_hash_algo: _algo, os_hash_value: _value, ...attributes } = given.data
+      if (!isObject(body)) throw mismatch('Expected an object')
+      Object.keys(body).forEach(refuseProtectedOnCreate)
+      const { os_hash_algo: _algo, os_hash_value: _value, ...attributes } = body
       const image = parse(definition.create, attributes)
       for (const [name, value] of Object.entries(attributes)) checkValue(name, value)
       refuseUnstorableCharacters(attributes)
@@ -35,6 +32,10 @@ export function createAttributes(definition: ImageDefinition) {
       return parsed
     },
   }
+}
+
+function isObject(body: unknown): body is Record<string, unknown> {
+  return typeof body === 'object' && body !== null && !Array.isArray(body)
 }
 
 function parse<T>(type: z.ZodType<T>, value: unknown, name?: string): T {

@@ -55,7 +55,8 @@ function refuse(name: string, readOnly: ReadonlySet<string>, reserved: ReadonlyS
   if (readOnly.has(name)) {
     throw new HeliostatError('forbidden', `Attribute '${name}' is read-only.`)
   }
-  if (reserved.has(name) || name.startsWith(RESERVED_PREFIX)) {
+  // As a key of a JavaScript object it would be lost silently.
+  if (reserved.has(name) || name.startsWith(RESERVED_PREFIX) || name === '__proto__') {
     throw new HeliostatError('forbidden', `Attribute '${name}' is reserved.`)
   }
 }

@@ -1,7 +1,7 @@
 /** What Node and Deno share: a machine with files and timers. */
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
+import { createBodyOpener, type OpenBody, type Walk } from '../blobs/body.ts'
 import { createFileStore, type FileStore } from '../blobs/fs.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../errors.ts'
@@ -12,7 +12,9 @@ import { openRemote } from '../registry/remote.ts'
 import type { Services } from '../services.ts'
 import { connectionOf } from './connection.ts'
 import { createThreadedDigester } from './digest-threads.ts'
+import { openEdge } from './edge.ts'
 import { createServices } from './services.ts'
+import type { ChunkFiles } from './socket-bodies.ts'
 import { scheduleUpkeep } from './upkeep.ts'
 
 export interface LocalSite {
@@ -38,21 +40,28 @@ export function openLocalStore({ glance_store, heliostat }: Config): FileStore {
   )
 }
 
-/** Sets a site up on this machine. `bodies` may replace how downloads are read from the store. */
+/** How downloads are read from chunks that lie on this machine. */
+export type Bodies = (chunks: Pick<FileStore, 'get'> & ChunkFiles, walk?: Walk) => OpenBody
+
+/** Sets a site up on this machine: the origin, or an edge where the configuration names an upstream. */
 export async function openLocalSite(
   config: Config,
-  bodies: (store: FileStore) => OpenBody = createBodyOpener,
+  bodies: Bodies = createBodyOpener,
 ): Promise<LocalSite> {
   const registry = await openLocalRegistry(config)
   await bringUpToDate(config, registry)
   const store = openLocalStore(config)
   const digester = createThreadedDigester()
+  const isEdge = config.mirror.upstream.length > 0
+  const edge = isEdge ? await openEdge({ config, registry, store, digester }) : null
   const { sweeper, ...services } = createServices({
     config,
     registry,
-    store,
+    store: edge ? { ...store, delete: edge.readThrough.remove } : store,
     digester,
-    openBody: bodies(store),
+    openBody: edge
+      ? edge.readThrough.guard(bodies(edge.readThrough, edge.readThrough.walk))
+      : bodies(store),
     tokens: await readTokens(config.heliostat.token_file),
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
   })
@@ -65,6 +74,7 @@ export async function openLocalSite(
     services,
     async close() {
       endUpkeep()
+      await edge?.close()
       await digester.close()
       store.close()
       registry.$client.close()

@@ -25,7 +25,10 @@ type NodeBindings = { incoming: IncomingMessage; outgoing: ServerResponse }
 /** Serves on Node. Resolves when requests are answered. */
 export async function serveOnNode(config: Config): Promise<RunningServer> {
   let bodies: ReturnType<typeof createSocketBodies> | null = null
-  const site = await openLocalSite(config, (store) => (bodies = createSocketBodies(store)).open)
+  const site = await openLocalSite(
+    config,
+    (chunks, walk) => (bodies = createSocketBodies(chunks, walk)).open,
+  )
   const app = createApp(site.services)
   const running = new Set<Promise<unknown>>()
 

@@ -48,6 +48,7 @@ export function createServices(parts: Parts): Services & { sweeper: Sweeper } {
     openBody,
     identify: createIdentity(config, parts.tokens),
     isDisabled,
+    origin: config.mirror.upstream[0] ?? null,
     sweeper,
   }
 }

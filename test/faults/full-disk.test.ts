@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
-import { chunkFiles, createImage, putFile, readBack, showImage } from './images.ts'
+import { chunkFiles, createRaw, readBack, show, upload } from './data.ts'
 
 const MIB = 1 << 20
 
@@ -31,7 +31,7 @@ describe('a full disk', { skip }, () => {
     folder = await temporaryFolder()
     assert.ok(mountSmallDisk(folder.path))
     server = await startOnNode(folder.path, { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' })
-    id = await createImage(server.url)
+    id = await createRaw(server.url)
   })
 
   after(async () => {
@@ -41,7 +41,7 @@ describe('a full disk', { skip }, () => {
   })
 
   it('is told to the client in a sentence [413]', async () => {
-    const response = await putFile(server.url, id, randomBytes(40 * MIB))
+    const response = await upload(server.url, id, randomBytes(40 * MIB))
     assert.equal(response.status, 413)
     assert.match(await response.text(), /The image store has no space left/)
   })
@@ -53,7 +53,7 @@ describe('a full disk', { skip }, () => {
   })
 
   it('leaves the image queued, and the space as it was', async () => {
-    const { status, size, checksum } = await showImage(server.url, id)
+    const { status, size, checksum } = await show(server.url, id)
     assert.deepEqual({ status, size, checksum }, { status: 'queued', size: null, checksum: null })
     assert.deepEqual(await chunkFiles(folder.path), [])
     const { bavail, bsize } = await statfs(folder.path)
@@ -61,21 +61,21 @@ describe('a full disk', { skip }, () => {
   })
 
   it('does not keep a smaller upload from working [204]', async () => {
-    assert.equal((await putFile(server.url, id, randomBytes(4 * MIB))).status, 204)
-    const { status, size } = await showImage(server.url, id)
+    assert.equal((await upload(server.url, id, randomBytes(4 * MIB))).status, 204)
+    const { status, size } = await show(server.url, id)
     assert.deepEqual([status, size], ['active', 4 * MIB])
     assert.equal((await readBack(server.url, id)).size, 4 * MIB)
   })
 
   it('leaves the registry room to delete an image', async () => {
     const uploads = Array.from({ length: 8 }, async () => {
-      const image = await createImage(server.url)
-      const { status } = await putFile(server.url, image, randomBytes(4 * MIB))
+      const image = await createRaw(server.url)
+      const { status } = await upload(server.url, image, randomBytes(4 * MIB))
       assert.ok(status === 204 || status === 413, String(status))
       return image
     })
     for (const image of await Promise.all(uploads)) {
-      assert.notEqual((await showImage(server.url, image)).status, 'saving')
+      assert.notEqual((await show(server.url, image)).status, 'saving')
       const { status } = await fetch(`${server.url}/v2/images/${image}`, { method: 'DELETE' })
       assert.equal(status, 204)
     }

@@ -12,12 +12,15 @@ const isTrusted = async (peer: string | null, trusted: string[]) =>
 
 describe('the headers of a trusted peer', () => {
   it('tell the user, the project and the roles', async () => {
-    assert.deepEqual(await callerFrom('127.0.0.1', ['127.0.0.1'], asCaller('p', 'Member, reader')), {
-      userId: 'user-of-p',
-      projectId: 'p',
-      roles: ['member', 'reader'],
-      isAdmin: false,
-    })
+    assert.deepEqual(
+      await callerFrom('127.0.0.1', ['127.0.0.1'], asCaller('p', 'Member, reader')),
+      {
+        userId: 'user-of-p',
+        projectId: 'p',
+        roles: ['member', 'reader'],
+        isAdmin: false,
+      },
+    )
   })
 
   it('may have the older names', async () => {

@@ -1,47 +1,34 @@
-/** A site's images as its clients and its disk see them. */
-import assert from 'node:assert/strict'
+/** What a server under test holds: asked of the server, and read beside it from its disk. */
 import { createHash } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'libsql'
+import { BARE_RAW, createImage, downloadData, showImage, uploadData } from '../support/images.ts'
 
-export interface ImageRecord {
-  id: string
-  status: string
-  size: number | null
-  checksum: string | null
-  os_hash_value: string | null
+const siteAt = (url: string) => ({
+  request: (path: string, init?: RequestInit) => fetch(`${url}${path}`, init),
+})
+
+export async function createRaw(url: string): Promise<string> {
+  const { id } = await createImage(siteAt(url), BARE_RAW)
+  return id
 }
 
-export async function createImage(url: string): Promise<string> {
-  const response = await fetch(`${url}/v2/images`, {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ disk_format: 'raw', container_format: 'bare' }),
-  })
-  assert.equal(response.status, 201)
-  return parseImage(await response.text()).id
+export function show(url: string, id: string) {
+  return showImage(siteAt(url), id)
 }
 
-export async function showImage(url: string, id: string): Promise<ImageRecord> {
-  const response = await fetch(`${url}/v2/images/${id}`)
-  assert.equal(response.status, 200)
-  return parseImage(await response.text())
-}
-
-export function putFile(url: string, id: string, body: BodyInit): Promise<Response> {
-  return fetch(`${url}/v2/images/${id}/file`, {
-    method: 'PUT',
-    headers: { 'Content-Type': 'application/octet-stream' },
-    body,
-    // A stream goes out chunked and has no length to announce.
-    duplex: 'half',
-  } as RequestInit)
+export function upload(
+  url: string,
+  id: string,
+  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
+): Promise<Response> {
+  return uploadData(siteAt(url), id, body)
 }
 
 /** What a client gets of an image's bytes. */
 export async function readBack(url: string, id: string) {
-  const response = await fetch(`${url}/v2/images/${id}/file`)
+  const response = await downloadData(siteAt(url), id)
   const md5 = createHash('md5')
   let size = 0
   for await (const part of response.body ?? []) {
@@ -74,8 +61,4 @@ export function openDatabase(dataDir: string) {
         .map((row: unknown) => (Array.isArray(row) ? row[0] : null)),
     close: () => database.close(),
   }
-}
-
-function parseImage(text: string): ImageRecord {
-  return JSON.parse(text)
 }
