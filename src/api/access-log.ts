@@ -12,7 +12,7 @@ export const accessLog = createMiddleware<Env>(async function accessLogMiddlewar
   function write(bytes: number): void {
     log.info('{method} {path} {status} {bytes} B {milliseconds} ms', {
       method: context.req.method,
-      path: context.req.path,
+      path: new URL(context.req.url).pathname,
       status: context.res.status,
       bytes,
       milliseconds: Math.round(performance.now() - startedAt),

@@ -6,12 +6,38 @@ import type { Manifest } from './manifest.ts'
 /** About 30 MB of digests: the chunks of 2 TiB of images at 8 MiB a chunk. */
 const MAX_CACHED_CHUNKS = 256 * 1024
 
-/** Finds manifests by their digest. They never change, so the most recently used ones stay in memory. */
+/** The most recently used manifests. They never change, so they may stay in memory. */
+function createManifestCache() {
+  const cache = new Map<string, Manifest>()
+  let cachedChunks = 0
+  return {
+    get(digest: string): Manifest | null {
+      const known = cache.get(digest)
+      if (!known) return null
+      cache.delete(digest)
+      cache.set(digest, known)
+      return known
+    },
+
+    set(digest: string, manifest: Manifest): void {
+      // Several requests may have looked for it at once.
+      if (cache.has(digest)) return
+      cache.set(digest, manifest)
+      cachedChunks += manifest.chunks.length
+      for (const [oldest, { chunks }] of cache) {
+        if (cachedChunks <= MAX_CACHED_CHUNKS) return
+        cache.delete(oldest)
+        cachedChunks -= chunks.length
+      }
+    },
+  }
+}
+
+/** Finds manifests by their digest, and the sizes of chunks. */
 export type Manifests = ReturnType<typeof createManifests>
 
 export function createManifests(registry: Registry) {
-  const cache = new Map<string, Manifest>()
-  let cachedChunks = 0
+  const cache = createManifestCache()
 
   const findBlob = registry
     .select()
@@ -34,18 +60,6 @@ export function createManifests(registry: Registry) {
     .limit(1)
     .prepare()
 
-  function remember(digest: string, manifest: Manifest): void {
-    // Several requests may have looked for it at once.
-    if (cache.has(digest)) return
-    cache.set(digest, manifest)
-    cachedChunks += manifest.chunks.length
-    for (const [oldest, { chunks }] of cache) {
-      if (cachedChunks <= MAX_CACHED_CHUNKS) return
-      cache.delete(oldest)
-      cachedChunks -= chunks.length
-    }
-  }
-
   return {
     /** The bytes of a chunk that some blob has; null for any other. */
     async sizeOfChunk(digest: string): Promise<number | null> {
@@ -56,11 +70,7 @@ export function createManifests(registry: Registry) {
 
     async find(digest: string): Promise<Manifest | null> {
       const known = cache.get(digest)
-      if (known) {
-        cache.delete(digest)
-        cache.set(digest, known)
-        return known
-      }
+      if (known) return known
       const [blob, chunks] = await Promise.all([
         findBlob.get({ digest }),
         findChunks.all({ digest }),
@@ -75,7 +85,7 @@ export function createManifests(registry: Registry) {
         hashValue: blob.hash_value,
         chunks: chunks.map((chunk) => chunk.digest),
       }
-      remember(digest, manifest)
+      cache.set(digest, manifest)
       return manifest
     },
   }

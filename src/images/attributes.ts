@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import type { z } from 'zod'
 import type { ImageDefinition } from '../../schema/image.ts'
 import { HeliostatError } from '../errors.ts'
 import { refuseUnstorableCharacters } from './characters.ts'

@@ -1,12 +1,10 @@
 import { getLogger } from '@logtape/logtape'
-import type { Manifest } from '../blobs/manifest.ts'
-import type { Cursor, Replica } from './apply.ts'
-import type { Head, ImageRecord } from './record.ts'
-import { parseSnapshotRecord, parseSnapshotStart, type Upstream } from './upstream.ts'
+import type { Replica } from './apply.ts'
+import { takeChanges, takeSnapshot } from './catch-up.ts'
+import type { Head } from './record.ts'
+import type { Upstream } from './upstream.ts'
 
 const WAIT_SECONDS = 25
-const RECORDS_A_BATCH = 200
-const MANIFESTS_AT_ONCE = 4
 const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 15_000
 
@@ -33,7 +31,8 @@ export interface FollowParts {
 /** Follows the upstream's feed. */
 export type Follower = ReturnType<typeof createFollower>
 
-export function createFollower({ upstream, replica, siteId }: FollowParts) {
+export function createFollower(parts: FollowParts) {
+  const { upstream, replica, siteId } = parts
   const stop = new AbortController()
   const status: FollowStatus = { epoch: null, seq: 0, upstreamSeq: 0, heardAt: null, error: null }
 
@@ -46,60 +45,12 @@ export function createFollower({ upstream, replica, siteId }: FollowParts) {
     // A feed that is behind what we have seen is another one: the origin was restored from a backup.
     const isOther = cursor !== null && (cursor.epoch !== head.epoch || head.seq < cursor.seq)
     if (isOther) log.warn('The upstream is not the one it was: taking a snapshot')
-    if (cursor === null || isOther) cursor = await takeSnapshot(head)
-    while (cursor.seq < head.seq)
-      cursor = (await takeChanges(cursor, head)) ?? (await takeSnapshot(head))
+    if (cursor === null || isOther) cursor = await takeSnapshot(parts, head)
+    while (cursor.seq < head.seq) {
+      cursor = (await takeChanges(parts, cursor, head)) ?? (await takeSnapshot(parts, head))
+      status.seq = cursor.seq
+    }
     Object.assign(status, { epoch: cursor.epoch, seq: cursor.seq, error: null })
-  }
-
-  /** Null when the upstream no longer knows what followed. */
-  async function takeChanges(cursor: Cursor, head: Head): Promise<Cursor | null> {
-    const page = await upstream.changes(cursor.seq)
-    if (!page || page.epoch !== cursor.epoch) return null
-    const records = page.changes.map((change) => change.image)
-    const next = { epoch: page.epoch, seq: page.seq, sites: head.sites }
-    await replica.apply(records, await fetchManifests(records), next)
-    status.seq = next.seq
-    return next
-  }
-
-  async function takeSnapshot(head: Head): Promise<Cursor> {
-    const lines = (await upstream.snapshot())[Symbol.asyncIterator]()
-    const start = parseSnapshotStart((await lines.next()).value ?? '')
-    const ids: string[] = []
-    let batch: ImageRecord[] = []
-    for await (const line of { [Symbol.asyncIterator]: () => lines }) {
-      const record = parseSnapshotRecord(line)
-      ids.push(record.id)
-      batch.push(record)
-      if (batch.length < RECORDS_A_BATCH) continue
-      await replica.apply(batch, await fetchManifests(batch), null)
-      batch = []
-    }
-    const cursor = { ...start, sites: head.sites }
-    await replica.keepOnly(ids)
-    await replica.apply(batch, await fetchManifests(batch), cursor)
-    log.info('Took a snapshot of {images} images at {seq}', { images: ids.length, seq: start.seq })
-    return cursor
-  }
-
-  /** The manifests that are not here yet: nothing is listed before it can be served. */
-  async function fetchManifests(records: ImageRecord[]): Promise<Map<string, Manifest>> {
-    const missing = await replica.missingBlobs(
-      records.map(({ blob }) => blob).filter((blob) => blob !== null),
-    )
-    const found = new Map<string, Manifest>()
-    for (let i = 0; i < missing.length; i += MANIFESTS_AT_ONCE) {
-      await Promise.all(
-        missing.slice(i, i + MANIFESTS_AT_ONCE).map(async (digest) => {
-          const manifest = await upstream.manifest(digest)
-          // The image was deleted since: its record is about to change once more.
-          if (!manifest) throw new Error(`The upstream no longer has the manifest ${digest}`)
-          found.set(digest, manifest)
-        }),
-      )
-    }
-    return found
   }
 
   return {

@@ -3,9 +3,9 @@ import { type OpenBody, promiseWithResolver, type Walk } from '../blobs/body.ts'
 import { type Piece, pieces } from '../blobs/manifest.ts'
 import type { OpenChunk } from '../blobs/open-files.ts'
 
-const PART = 1 << 20
+const PART = 512 << 10
 const ZEROS = Buffer.alloc(PART)
-/** Idle buffers that are kept: 64 MiB. */
+/** Idle buffers that are kept: 32 MiB. */
 const MAX_POOLED = 64
 
 /** Where the chunks are opened. */

@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto'
+import { access } from 'node:fs/promises'
+import { eq, isNotNull, sql } from 'drizzle-orm'
+import { blobChunks, blobs, imageLocations } from '../../schema/tables.ts'
+import type { ChunkStore } from '../blobs/store.ts'
+import type { Config } from '../config.ts'
+import { ConfigError } from '../errors.ts'
+import { createReplica } from '../mirror/apply.ts'
+import type { Registry } from '../registry/database.ts'
+import { CURRENT_REVISION, databaseRevision } from '../registry/migrate.ts'
+import { connectionOf } from '../runtime/connection.ts'
+import { openLocalRegistry, openLocalStore } from '../runtime/local.ts'
+import { type ConfigOptions, readConfig } from './options.ts'
+import { createProgress, formatBytes, transferText } from './progress.ts'
+
+interface NeededChunk {
+  digest: string
+  size: number
+}
+
+interface FaultyChunk {
+  digest: string
+  /** The images that need it. */
+  images: string[]
+}
+
+interface Verified {
+  /** Whether this site follows another one, from which it can have what it lacks. */
+  edge: boolean
+  chunks: number
+  bytes: number
+  damaged: FaultyChunk[]
+  missing: FaultyChunk[]
+}
+
+/** `heliostat mirror verify`: reads what is stored here. Exit code 1 when bytes are lost. */
+export async function verify(options: ConfigOptions & { json?: true }): Promise<void> {
+  const { config } = await readConfig(options)
+  await requireDatabase(config)
+  const registry = await openLocalRegistry(config)
+  const store = openLocalStore(config)
+  try {
+    const found = await readEveryChunk(registry, store)
+    process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : report(found))
+    // What an edge lacks it fetches when it is asked for; what an origin lacks is nowhere else.
+    if (found.damaged.length > 0 || (!found.edge && found.missing.length > 0)) process.exitCode = 1
+  } finally {
+    store.close()
+    registry.$client.close()
+  }
+}
+
+/** A mistyped folder must not become an empty site in which all is well. */
+async function requireDatabase(config: Config): Promise<void> {
+  const connection = connectionOf(config)
+  if (connection.kind === 'remote') return
+  await access(connection.path).catch(() => {
+    throw new ConfigError(`There is no registry at "${connection.path}": give --data-dir`)
+  })
+}
+
+async function readEveryChunk(registry: Registry, store: ChunkStore): Promise<Verified> {
+  const revision = await databaseRevision(registry)
+  if (revision !== CURRENT_REVISION) {
+    throw new ConfigError(
+      `The database is at revision "${revision ?? ''}", wanted "${CURRENT_REVISION}": run heliostat db sync`,
+    )
+  }
+  const stored = new Set<string>()
+  for await (const { digest } of store.list()) stored.add(digest)
+  const needed = await neededChunks(registry)
+  const here = needed.filter(({ digest }) => stored.has(digest))
+  const absent = needed.filter(({ digest }) => !stored.has(digest)).map(({ digest }) => digest)
+  const { damaged, gone } = await readChunks(store, here)
+  return {
+    edge: (await createReplica(registry).cursor()) !== null,
+    chunks: here.length,
+    bytes: sizeOf(here),
+    damaged: await withImages(registry, damaged),
+    missing: await withImages(registry, [...absent, ...gone]),
+  }
+}
+
+/** Each chunk once, whichever blobs have it. */
+async function neededChunks(registry: Registry): Promise<NeededChunk[]> {
+  const left = sql`${blobs.size} - ${blobChunks.position} * ${blobs.chunk_size}`
+  const rows = await registry
+    .select({
+      digest: blobChunks.digest,
+      size: sql<number>`max(min(${blobs.chunk_size}, ${left}))`.mapWith(Number),
+    })
+    .from(blobChunks)
+    .innerJoin(blobs, eq(blobs.digest, blobChunks.blob))
+    .where(isNotNull(blobChunks.digest))
+    .groupBy(blobChunks.digest)
+  return rows.flatMap(({ digest, size }) => (digest === null ? [] : [{ digest, size }]))
+}
+
+async function readChunks(store: ChunkStore, chunks: NeededChunk[]) {
+  const progress = createProgress()
+  const startedAt = performance.now()
+  const total = sizeOf(chunks)
+  const damaged: string[] = []
+  const gone: string[] = []
+  let done = 0
+  for (const { digest, size } of chunks) {
+    const found = await hashStored(store, digest)
+    // An edge may have made room meanwhile.
+    if (found === null) gone.push(digest)
+    else if (found !== digest) damaged.push(digest)
+    done += size
+    progress.show(done, total, transferText(done, total, startedAt))
+  }
+  progress.end()
+  return { damaged, gone }
+}
+
+async function hashStored(store: ChunkStore, digest: string): Promise<string | null> {
+  const bytes = await store.get(digest)
+  if (!bytes) return null
+  const hash = createHash('sha256')
+  for await (const part of bytes) hash.update(part)
+  return hash.digest('hex')
+}
+
+async function withImages(registry: Registry, digests: string[]): Promise<FaultyChunk[]> {
+  if (digests.length === 0) return []
+  const rows = await registry
+    .selectDistinct({ digest: blobChunks.digest, image: imageLocations.image_id })
+    .from(blobChunks)
+    .innerJoin(imageLocations, eq(imageLocations.blob, blobChunks.blob))
+    .where(sql`${blobChunks.digest} IN (SELECT value FROM json_each(${JSON.stringify(digests)}))`)
+  const images = Map.groupBy(rows, (row) => row.digest)
+  return digests.map((digest) => ({
+    digest,
+    images: (images.get(digest) ?? []).map(({ image }) => image),
+  }))
+}
+
+function report({ edge, chunks, bytes, damaged, missing }: Verified): string {
+  const lines = damaged.map((chunk) => line('damaged', chunk))
+  // At an edge that is most of what there is, and no fault.
+  if (!edge) lines.push(...missing.map((chunk) => line('missing', chunk)))
+  const absent = edge ? `${missing.length} not here` : `${missing.length} missing`
+  lines.push(
+    `Read ${chunks} chunks, ${formatBytes(bytes)}: ${damaged.length} damaged, ${absent}`,
+    ...(edge && damaged.length > 0 ? ['The edge fetches them again when they are asked for'] : []),
+  )
+  return `${lines.join('\n')}\n`
+}
+
+function line(what: string, { digest, images }: FaultyChunk): string {
+  return `${what}  ${digest}  ${images.length > 0 ? `image ${images.join(', ')}` : 'of no image'}`
+}
+
+function sizeOf(chunks: NeededChunk[]): number {
+  return chunks.reduce((sum, { size }) => sum + size, 0)
+}

@@ -1,0 +1,71 @@
+import { getLogger } from '@logtape/logtape'
+import type { Manifest } from '../blobs/manifest.ts'
+import type { Cursor, Replica } from './apply.ts'
+import type { Head, ImageRecord } from './record.ts'
+import { parseSnapshotRecord, parseSnapshotStart, type Upstream } from './upstream.ts'
+
+const RECORDS_A_BATCH = 200
+const MANIFESTS_AT_ONCE = 4
+
+const log = getLogger(['heliostat', 'follow'])
+
+export interface CatchUpParts {
+  upstream: Pick<Upstream, 'changes' | 'snapshot' | 'manifest'>
+  replica: Replica
+}
+
+/** Takes over one page of changes and returns the cursor after it; null when the upstream no longer knows them all. */
+export async function takeChanges(
+  { upstream, replica }: CatchUpParts,
+  cursor: Cursor,
+  head: Head,
+): Promise<Cursor | null> {
+  const page = await upstream.changes(cursor.seq)
+  if (!page || page.epoch !== cursor.epoch) return null
+  const records = page.changes.map((change) => change.image)
+  const next = { epoch: page.epoch, seq: page.seq, sites: head.sites }
+  await replica.apply(records, await fetchManifests({ upstream, replica }, records), next)
+  return next
+}
+
+/** Takes over everything. The cursor comes last, so that a snapshot that breaks off is taken anew. */
+export async function takeSnapshot(parts: CatchUpParts, head: Head): Promise<Cursor> {
+  const lines = (await parts.upstream.snapshot())[Symbol.asyncIterator]()
+  const start = parseSnapshotStart((await lines.next()).value ?? '')
+  const ids: string[] = []
+  let batch: ImageRecord[] = []
+  for await (const line of { [Symbol.asyncIterator]: () => lines }) {
+    const record = parseSnapshotRecord(line)
+    ids.push(record.id)
+    batch.push(record)
+    if (batch.length < RECORDS_A_BATCH) continue
+    await parts.replica.apply(batch, await fetchManifests(parts, batch), null)
+    batch = []
+  }
+  const cursor = { ...start, sites: head.sites }
+  await parts.replica.keepOnly(ids)
+  await parts.replica.apply(batch, await fetchManifests(parts, batch), cursor)
+  log.info('Took a snapshot of {images} images at {seq}', { images: ids.length, seq: start.seq })
+  return cursor
+}
+
+/** The manifests that are not here yet: nothing is listed before it can be served. */
+async function fetchManifests(
+  { upstream, replica }: CatchUpParts,
+  records: ImageRecord[],
+): Promise<Map<string, Manifest>> {
+  const named = records.map(({ blob }) => blob).filter((blob) => blob !== null)
+  const missing = await replica.missingBlobs(named)
+  const found = new Map<string, Manifest>()
+  for (let i = 0; i < missing.length; i += MANIFESTS_AT_ONCE) {
+    await Promise.all(
+      missing.slice(i, i + MANIFESTS_AT_ONCE).map(async (digest) => {
+        const manifest = await upstream.manifest(digest)
+        // The image was deleted since: its record is about to change once more.
+        if (!manifest) throw new Error(`The upstream no longer has the manifest ${digest}`)
+        found.set(digest, manifest)
+      }),
+    )
+  }
+  return found
+}

@@ -1,0 +1,110 @@
+import { getLogger } from '@logtape/logtape'
+import type { Digester } from '../blobs/digest.ts'
+import { HeliostatError } from '../errors.ts'
+import type { LocalChunks } from './local-chunks.ts'
+import type { Residency } from './residency.ts'
+import type { Upstream } from './upstream.ts'
+
+const ATTEMPTS = 3
+const ABSENT_MS = 30_000
+
+const log = getLogger(['heliostat', 'filling'])
+
+export interface FillingParts {
+  upstream: Pick<Upstream, 'chunk'>
+  local: Pick<LocalChunks, 'keep'>
+  residency: Residency
+  sizeOfChunk(digest: string): Promise<number | null>
+  digester: Pick<Digester, 'sha256'>
+}
+
+/** Counted since the start. */
+export interface FillCounters {
+  /** Chunks that had to be fetched. */
+  misses: number
+  /** Requests that waited for a fetch that was under way. */
+  coalesced: number
+  /** Chunks that came damaged. */
+  corrupt: number
+  upstreamBytes: number
+  /** Chunks that were passed on without being stored, for want of room. */
+  streamedThrough: number
+}
+
+/** Fetches chunks from upstream, each once, whoever asks and whether or not he is still there when it has come. */
+export type Filling = ReturnType<typeof createFilling>
+
+export function createFilling({ upstream, local, residency, sizeOfChunk, digester }: FillingParts) {
+  const counters = { misses: 0, coalesced: 0, corrupt: 0, upstreamBytes: 0, streamedThrough: 0 }
+  const running = new Map<string, Promise<Uint8Array>>()
+  const absentUntil = new Map<string, number>()
+
+  async function fetchAndKeep(digest: string): Promise<Uint8Array> {
+    const size = await sizeOfChunk(digest)
+    if (size === null) throw nowhere(digest)
+    const fits = await residency.reserve(size)
+    try {
+      const bytes = await fetchVerified(digest, size)
+      if (!fits || !(await keep(digest, bytes))) counters.streamedThrough++
+      return bytes
+    } finally {
+      if (fits) residency.settle(size)
+    }
+  }
+
+  async function keep(digest: string, bytes: Uint8Array): Promise<boolean> {
+    try {
+      await local.keep(digest, bytes)
+      return true
+    } catch (error) {
+      const reason = String(error)
+      log.error('Chunk {digest} cannot be stored, only passed on: {reason}', { digest, reason })
+      return false
+    }
+  }
+
+  async function fetchVerified(digest: string, size: number): Promise<Uint8Array> {
+    if ((absentUntil.get(digest) ?? 0) > Date.now()) throw nowhere(digest)
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const bytes = await upstream.chunk(digest, size)
+      if (bytes === null) {
+        absentUntil.set(digest, Date.now() + ABSENT_MS)
+        throw nowhere(digest)
+      }
+      counters.upstreamBytes += bytes.length
+      if ((await digester.sha256(bytes)) === digest) return bytes
+      counters.corrupt++
+      log.error('Chunk {digest} came damaged from upstream, attempt {attempt}', { digest, attempt })
+    }
+    throw unavailable('A part of the image comes damaged from upstream', 30_000)
+  }
+
+  return {
+    counters: (): FillCounters => ({ ...counters }),
+
+    isRunning: (digest: string) => running.has(digest),
+
+    /** The bytes of the chunk, verified, and stored where there is room. */
+    fill(digest: string): Promise<Uint8Array> {
+      const known = running.get(digest)
+      if (known) {
+        counters.coalesced++
+        return known
+      }
+      counters.misses++
+      const filling = fetchAndKeep(digest).finally(() => running.delete(digest))
+      running.set(digest, filling)
+      return filling
+    },
+  }
+}
+
+function nowhere(digest: string): HeliostatError {
+  return unavailable(`A part of the image is nowhere to be had: ${digest}`, ABSENT_MS)
+}
+
+function unavailable(message: string, retryMs: number): HeliostatError {
+  return new HeliostatError('unavailable', message, {
+    headers: { 'Retry-After': String(retryMs / 1000) },
+  })
+}

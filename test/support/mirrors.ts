@@ -1,0 +1,81 @@
+/** Origins and edges as real processes, and what a test asks of them. */
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import type { RunningProcess } from './process.ts'
+import { eventually, startOnNode } from './server.ts'
+
+export const MIB = 1 << 20
+export const TOKEN = 'mirror-token'
+export const SMALL_CHUNKS = { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' }
+
+/** A site that may be followed, with chunks of 1 MiB. */
+export function startOrigin(dataDir: string, env = {}): Promise<RunningProcess> {
+  return startOnNode(dataDir, { ...SMALL_CHUNKS, HELIOSTAT_MIRROR__TOKENS: TOKEN, ...env })
+}
+
+/** A site that follows another, and may be followed itself. */
+export function startEdge(dataDir: string, upstream: string, env = {}): Promise<RunningProcess> {
+  return startOrigin(dataDir, {
+    HELIOSTAT_MIRROR__UPSTREAM: upstream,
+    HELIOSTAT_MIRROR__UPSTREAM_TOKEN: TOKEN,
+    ...env,
+  })
+}
+
+/** Waits until a site shows an image as one that can be read. */
+export function untilActive(url: string, id: string, within = 5_000): Promise<true> {
+  return eventually(`image ${id} is active at ${url}`, within, async () => {
+    const response = await fetch(`${url}/v2/images/${id}`)
+    const text = await response.text()
+    return response.ok && JSON.parse(text).status === 'active' ? true : null
+  })
+}
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+export interface Comparison {
+  status: number
+  /** How many bytes came, up to the first one that is wrong. */
+  right: number
+  wrong: boolean
+}
+
+/**
+ * Downloads and compares with what should come, in one reused buffer: a hundred of these are cheaper than the server.
+ * `until` hangs up after that many bytes.
+ */
+export async function compareDownload(
+  url: string,
+  expected: Buffer,
+  { path, until = Infinity }: { path: string; until?: number },
+): Promise<Comparison> {
+  const found: Comparison = { status: 0, right: 0, wrong: false }
+  const { hostname, port } = new URL(url)
+  let head = ''
+  const take = (bytes: Buffer): boolean => {
+    const part = expected.subarray(found.right, found.right + bytes.length)
+    if (!part.equals(bytes)) found.wrong = true
+    else found.right += bytes.length
+    if (found.wrong || found.right >= until) socket.destroy()
+    return true
+  }
+  const callback = (length: number, buffer: Uint8Array): boolean => {
+    const bytes = Buffer.from(buffer.buffer, buffer.byteOffset, length)
+    if (found.status !== 0) return take(bytes)
+    head += bytes.toString('latin1')
+    const end = head.indexOf('\r\n\r\n')
+    if (end < 0) return true
+    found.status = Number(head.slice(9, 12))
+    const body = Buffer.from(head.slice(end + 4), 'latin1')
+    return body.length > 0 ? take(body) : true
+  }
+  const onread = { buffer: Buffer.allocUnsafe(MIB / 4), callback }
+  const socket = connect({ host: hostname, port: Number(port), onread })
+  socket.on('error', () => undefined)
+  socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
+  await once(socket, 'close')
+  return found
+}
