@@ -225,6 +225,15 @@ export const site = sqliteTable('site', {
   value: text().notNull(),
 })
 
+/** What an edge knows of images beyond the feed: who was asked to stay, and how often it was read here. Every site has its own. */
+export const cachedImages = sqliteTable('cached_images', {
+  image_id: imageId().primaryKey(),
+  /** When an operator asked for the whole image to stay here; null when none did. */
+  pinned_at: integer(),
+  hits: integer().notNull().default(0),
+  last_accessed_at: integer(),
+})
+
 /** Asynchronous work (imports). */
 export const tasks = sqliteTable(
   'tasks',

@@ -1,6 +1,7 @@
 import { Hono } from 'hono'
 import { accessLog } from './api/access-log.ts'
 import { mountActions } from './api/actions.ts'
+import { mountCache } from './api/cache.ts'
 import { requireCaller } from './api/caller.ts'
 import type { App, Env } from './api/context.ts'
 import { answerError, answerUnknownPath } from './api/error-boundary.ts'
@@ -8,26 +9,34 @@ import { mountHealth } from './api/health.ts'
 import { mountImageData } from './api/image-data.ts'
 import { mountImages } from './api/images.ts'
 import { refuseUndecodable } from './api/undecodable.ts'
+import { countRequests, mountMetrics } from './api/metrics.ts'
 import { mountMirror } from './api/mirror.ts'
+import { mountMirrorStatus } from './api/mirror-status.ts'
 import { refuseWrites } from './api/read-only.ts'
+import { mountReadiness } from './api/readiness.ts'
 import { assignRequestId } from './api/request-id.ts'
 import { mountSchemas } from './api/schemas.ts'
 import { mountTags } from './api/tags.ts'
-import { mountVersions, routePath } from './api/versions.ts'
+import { createRoutePath, mountVersions, versionsOf } from './api/versions.ts'
 import type { Services } from './services.ts'
 
 /** The service: the same routes on every runtime. */
 export function createApp(services: Services): App {
-  const { config, identify, isDisabled } = services
-  const app: App = new Hono<Env>({ getPath: routePath })
+  const { config, identify, isDisabled, metrics } = services
+  const versions = versionsOf({ hasCache: services.cache !== null })
+  const app: App = new Hono<Env>({ getPath: createRoutePath(versions) })
   app.onError(answerError)
   app.notFound(answerUnknownPath)
 
   app.use(accessLog)
+  if (metrics) app.use(countRequests(metrics))
   mountHealth(app, isDisabled)
-  mountVersions(app, config.DEFAULT.public_endpoint)
+  mountReadiness(app, services.readiness)
+  if (metrics) mountMetrics(app, metrics)
+  mountVersions(app, versions, config.DEFAULT.public_endpoint)
 
   mountMirror(app, services)
+  mountMirrorStatus(app, services)
 
   app.use('/v2/*', assignRequestId(config.DEFAULT.max_request_id_length))
   app.use('/v2/*', refuseUndecodable)
@@ -38,5 +47,6 @@ export function createApp(services: Services): App {
   mountActions(app, services)
   mountTags(app, services)
   mountSchemas(app, services)
+  mountCache(app, services)
   return app
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { HASH_ALGORITHMS } from '../schema/tables.ts'
+import { HASH_ALGORITHMS, VISIBILITIES } from '../schema/tables.ts'
 import { ConfigError } from './errors.ts'
 
 const MIB = 1024 * 1024
@@ -69,6 +69,9 @@ const chunkSize = bytes(8 * MIB).refine(
   'a power of two from 1MB to 64MB',
 )
 
+/** From when to when, local time; it may go past midnight. */
+const DAILY_WINDOW = /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/
+
 const DATABASE = /^(sqlite:\/\/\/|file:|libsql:\/\/|https?:\/\/)./
 
 /**
@@ -113,6 +116,19 @@ const SECTIONS = {
     feed_rows: integer(100_000, { min: 1 }),
     upstream: list([]),
     upstream_token: optionalText.meta({ secret: true }),
+    pin_visibility: list([]).refine(
+      (values) => values.every((value) => VISIBILITIES.some((known) => known === value)),
+      `some of: ${VISIBILITIES.join(', ')}`,
+    ),
+    pin_tag: list([]),
+    pin_name: list([]),
+    pin_newest: integer(0),
+    prefetch_mbits: integer(0),
+    scrub_mbits: integer(80),
+    prefetch_window: text('').refine(
+      (value) => value === '' || DAILY_WINDOW.test(value),
+      'hours of the day such as 22:00-06:00',
+    ),
   }),
   heliostat: z.object({
     data_dir: text('./data'),
@@ -123,6 +139,7 @@ const SECTIONS = {
     allow_unauthenticated: flag(false),
     sweep_grace: integer(3600),
     shutdown_timeout: integer(30),
+    metrics: flag(true),
   }),
 }
 

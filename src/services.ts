@@ -5,7 +5,17 @@ import type { Config } from './config.ts'
 import type { Identify } from './identity/caller.ts'
 import type { ImageRepo } from './images/repo.ts'
 import type { Feed } from './mirror/feed.ts'
+import type { EdgeWatch } from './mirror/edge-watch.ts'
+import type { ImageCache } from './mirror/image-cache.ts'
 import type { Uploader } from './images/upload.ts'
+import type { Readiness } from './readiness.ts'
+
+/** Numbers of what this site does, for those who watch it. */
+export interface Metrics {
+  countRequest(request: { method: string; route: string; status: number }): void
+  /** All numbers as Prometheus reads them. */
+  render(): Promise<{ contentType: string; text: string }>
+}
 
 /** What a handler may use. A runtime fills it once, at its start. */
 export interface Services {
@@ -19,6 +29,14 @@ export interface Services {
   feed: Feed
   /** The URL of the site where changes are made, when it is not this one. */
   origin: string | null
+  /** What lies here of the images, at a site that follows another one. */
+  cache: ImageCache | null
   /** Whether an operator has taken this server out of service by hand. */
   isDisabled(): Promise<boolean>
+  /** Whether this site can serve, and what is wrong with it. */
+  readiness(): Promise<Readiness>
+  /** Null where nobody reads them. */
+  metrics: Metrics | null
+  /** Null at the origin. */
+  edge: EdgeWatch | null
 }

@@ -30,6 +30,7 @@ describe('a configuration without any option', () => {
         api_limit_max: 1000,
         image_property_quota: 128,
         image_tag_quota: 128,
+        image_cache_max_size: 10737418240,
         image_size_cap: 1099511627776,
         hashing_algorithm: 'sha512',
         require_image_format_match: true,
@@ -64,6 +65,7 @@ describe('a configuration without any option', () => {
         allow_unauthenticated: false,
         sweep_grace: 3600,
         shutdown_timeout: 30,
+        metrics: true,
       },
     })
   })
@@ -318,5 +320,34 @@ describe('a configuration that is printed', () => {
       'libsql://db.example?authToken=***&tls=0',
     )
     assert.equal(printed('sqlite:////srv/registry.db'), 'sqlite:////srv/registry.db')
+  })
+})
+
+describe('the options of pins and prefetching', () => {
+  it('are none at first', () => {
+    const { mirror } = load()
+    assert.deepEqual([mirror.pin_visibility, mirror.pin_tag, mirror.pin_name], [[], [], []])
+    assert.deepEqual([mirror.pin_newest, mirror.prefetch_mbits, mirror.prefetch_window], [0, 0, ''])
+  })
+
+  it('are lists, numbers and hours', () => {
+    const { mirror } = load({
+      mirror: {
+        pin_visibility: 'public, community',
+        pin_newest: '2',
+        prefetch_window: '22:00-06:00',
+      },
+    })
+    assert.deepEqual(mirror.pin_visibility, ['public', 'community'])
+    assert.equal(mirror.pin_newest, 2)
+    assert.equal(mirror.prefetch_window, '22:00-06:00')
+  })
+
+  it('are refused when they mean nothing', () => {
+    const found = mistakes({ mirror: { pin_visibility: 'everyone', prefetch_window: '22-6' } })
+    assert.deepEqual(found, [
+      '[mirror] pin_visibility: got "everyone", wanted some of: community, public, private, shared',
+      '[mirror] prefetch_window: got "22-6", wanted hours of the day such as 22:00-06:00',
+    ])
   })
 })

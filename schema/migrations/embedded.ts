@@ -42,5 +42,11 @@ export const MIGRATIONS: { revision: string; statements: string[] }[] = [
     "statements": [
       "CREATE TABLE `site` (\n\t`key` text PRIMARY KEY NOT NULL,\n\t`value` text NOT NULL\n);"
     ]
+  },
+  {
+    "revision": "0002_pins",
+    "statements": [
+      "CREATE TABLE `cached_images` (\n\t`image_id` text(36) PRIMARY KEY NOT NULL,\n\t`pinned_at` integer,\n\t`hits` integer DEFAULT 0 NOT NULL,\n\t`last_accessed_at` integer,\n\tFOREIGN KEY (`image_id`) REFERENCES `images`(`id`) ON UPDATE no action ON DELETE cascade\n);"
+    ]
   }
 ]

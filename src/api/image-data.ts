@@ -13,7 +13,7 @@ import { refuseBody, resource } from './resource.ts'
 
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
-  const { config, images, uploader, manifests, openBody } = services
+  const { config, images, uploader, manifests, openBody, cache } = services
 
   resource(app, '/v2/images/:image_id/file', {
     async GET(context) {
@@ -38,6 +38,7 @@ export function mountImageData(app: App, services: Services): void {
       const body = await openBody(manifest, span)
       if (!body) return context.body(null, 204)
       context.get('logWhenSent')(body.sent)
+      cache?.noteRead(image.id)
       const response = context.newResponse(body.stream, range ? 206 : 200, {
         ...describeBody(manifest, etag),
         'Content-Length': String(span.length),

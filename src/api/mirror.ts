@@ -10,7 +10,6 @@ import type { App, RequestContext } from './context.ts'
 import { json } from './json.ts'
 
 const MAX_WAIT_SECONDS = 30
-const POLL_MS = 100
 
 /** What never changes may be kept by any cache, and be given to whoever shows the token to the cache. */
 const IMMUTABLE = { 'Cache-Control': 'public, max-age=31536000, immutable' }
@@ -32,17 +31,8 @@ function mountFeed(app: App, { feed }: Services): void {
   app.get('/mirror/v1/head', async (context) => {
     const wait = Math.min(wholeNumber(context, 'wait', 0), MAX_WAIT_SECONDS)
     const since = wholeNumber(context, 'since', 0)
-    const end = Date.now() + wait * 1000
-    // Asked of the database, not of this process alone: another one may have made the change.
-    while ((await feed.seq()) === since && Date.now() < end && !context.req.raw.signal.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
-    }
-    const head: Head = {
-      epoch: await feed.epoch(),
-      seq: await feed.seq(),
-      time: Date.now(),
-      sites: await feed.sites(),
-    }
+    await feed.untilMoved(since, wait * 1000, context.req.raw.signal)
+    const head = await readHead(feed)
     return json(context, head, { headers: { ...FRESH, ETag: `"${head.epoch}.${head.seq}"` } })
   })
 
@@ -77,19 +67,33 @@ function mountContent(app: App, { manifests, openBody }: Services): void {
     if (size === null) throw absent('chunk', digest)
     const range = requestedRange(context.req.raw.headers, size)
     const span = range ?? { offset: 0, length: size }
-    const body = await openBody({ size, chunkSize: size, chunks: [digest] }, span)
-    if (!body) throw absent('chunk', digest)
-    context.get('logWhenSent')(body.sent)
-    const response = context.newResponse(body.stream, range ? 206 : 200, {
+    const headers = {
       'Content-Type': 'application/octet-stream',
       'Content-Length': String(span.length),
       'Accept-Ranges': 'bytes',
       ...immutable(digest),
       ...(range && { 'Content-Range': contentRange(range, size) }),
-    })
+    }
+    const status = range ? 206 : 200
+    // A body that nobody takes would keep its chunk open, and an edge would have fetched it for nothing.
+    if (context.req.method === 'HEAD') return context.body(null, status, headers)
+    const body = await openBody({ size, chunkSize: size, chunks: [digest] }, span)
+    if (!body) throw absent('chunk', digest)
+    context.get('logWhenSent')(body.sent)
+    const response = context.newResponse(body.stream, status, headers)
     body.attach(response)
     return response
   })
+}
+
+/** Where the feed stands. */
+export async function readHead(feed: Services['feed']): Promise<Head> {
+  return {
+    epoch: await feed.epoch(),
+    seq: await feed.seq(),
+    time: Date.now(),
+    sites: await feed.sites(),
+  }
 }
 
 /** The first line tells where the feed stood before the first record was read; what changes meanwhile comes by the feed. */

@@ -1,12 +1,19 @@
 import type { App } from './context.ts'
 import { json } from './json.ts'
 
-/** Accepted in URLs, newest first. The gaps are versions that only add what a single store or no cache lacks. */
+/** Newest first. The gaps are versions that only add what a single store lacks. */
 const VERSIONS = ['2.17', '2.15', '2.9', '2.7', '2.6', '2.5', '2.4', '2.3', '2.2', '2.1', '2.0']
+const VERSIONS_WITH_CACHE = ['2.18', '2.17', '2.16', '2.15', '2.14', ...VERSIONS.slice(2)]
 
-const ACCEPTED: ReadonlySet<string> = new Set(['v2', ...VERSIONS.map((version) => `v${version}`)])
+/** The versions that a site lists and accepts in URLs. */
+export function versionsOf({ hasCache }: { hasCache: boolean }): readonly string[] {
+  return hasCache ? VERSIONS_WITH_CACHE : VERSIONS
+}
 
 const IN_ACCEPT = /application\/vnd\.openstack\.images-(v2(?:\.\d+)?)/
+
+/** What lies beside the API, without a version. */
+const OWN_PATHS = ['/healthcheck', '/readyz', '/metrics']
 
 const CHOICES = '/'
 const LISTED = '/versions'
@@ -15,25 +22,32 @@ const LISTED = '/versions'
  * The path that a request is routed by: with the version that clients may put into the path or the Accept header
  * reduced to `/v2`, runs of slashes to one, and an encoded slash to a plain one, as in Glance.
  */
-export function routePath(request: Request): string {
-  const path = pathOf(request.url)
-  const [, first = ''] = path.split('/', 2)
-  if (first === 'v2') return path === '/v2' || path === '/v2/' ? LISTED : path
-  if (first === 'versions') return LISTED
-  if (path === '/healthcheck' || first === 'mirror') return path
-  if (ACCEPTED.has(first)) return `/v2${path.slice(first.length + 1)}`
-  const [, wanted = ''] = IN_ACCEPT.exec(request.headers.get('Accept') ?? '') ?? []
-  return ACCEPTED.has(wanted) && path !== '/' ? `/v2${path}` : CHOICES
+export function createRoutePath(versions: readonly string[]): (request: Request) => string {
+  const accepted = new Set(['v2', ...versions.map((version) => `v${version}`)])
+  return (request) => {
+    const path = pathOf(request.url)
+    const [, first = ''] = path.split('/', 2)
+    if (first === 'v2') return path === '/v2' || path === '/v2/' ? LISTED : path
+    if (first === 'versions') return LISTED
+    if (OWN_PATHS.includes(path) || first === 'mirror') return path
+    if (accepted.has(first)) return `/v2${path.slice(first.length + 1)}`
+    const [, wanted = ''] = IN_ACCEPT.exec(request.headers.get('Accept') ?? '') ?? []
+    return accepted.has(wanted) && path !== '/' ? `/v2${path}` : CHOICES
+  }
 }
 
 /** Mounts the version documents, which every unknown first segment of a path leads to. */
-export function mountVersions(app: App, publicEndpoint: string | null): void {
-  const versions = (request: Request) => {
+export function mountVersions(
+  app: App,
+  versions: readonly string[],
+  publicEndpoint: string | null,
+): void {
+  const document = (request: Request) => {
     const root = publicEndpoint ?? new URL(request.url).origin
-    return { versions: VERSIONS.map((version, index) => describe(version, index, root)) }
+    return { versions: versions.map((version, index) => describe(version, index, root)) }
   }
-  app.all(CHOICES, (context) => json(context, versions(context.req.raw), { status: 300 }))
-  app.all(LISTED, (context) => json(context, versions(context.req.raw)))
+  app.all(CHOICES, (context) => json(context, document(context.req.raw), { status: 300 }))
+  app.all(LISTED, (context) => json(context, document(context.req.raw)))
 }
 
 function describe(version: string, index: number, root: string) {

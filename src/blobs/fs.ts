@@ -1,14 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, stat, statfs, unlink } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, stat, unlink, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HeliostatError } from '../errors.ts'
 import { chunkStream } from './chunk-stream.ts'
+import { createDisk, type DiskCondition } from './disk.ts'
 import { createOpenFiles, isAbsent, type OpenFile } from './open-files.ts'
 import { type ChunkStore, isDigest, requireDigest } from './store.ts'
 
 const OPEN_FILES = 256
-/** Bytes that chunks leave free: the registry is often on the same disk, and without space could not even delete. */
-const RESERVED = 8 << 20
 const UNFINISHED = '.tmp'
 const DAMAGED = '.damaged'
 const FOLDER = /^[0-9a-f]{2}$/
@@ -18,6 +17,8 @@ export interface FileStore extends ChunkStore {
   openChunk(digest: string): Promise<OpenFile | null>
   /** Takes a damaged chunk out of the way; it is kept for the time of a sweep, for whoever wants to know why. */
   quarantine(digest: string): Promise<void>
+  /** How the disk is that the chunks are written to. */
+  disk(): Promise<DiskCondition>
   close(): void
 }
 
@@ -27,6 +28,7 @@ export interface FileStore extends ChunkStore {
  */
 export function createFileStore(root: string): FileStore {
   const files = createOpenFiles(OPEN_FILES)
+  const disk = createDisk(root)
   let writing = 0
   const folder = (digest: string) => join(root, digest.slice(0, 2))
   const path = (digest: string) => join(folder(digest), requireDigest(digest))
@@ -38,9 +40,14 @@ export function createFileStore(root: string): FileStore {
 
     async quarantine(digest) {
       const damaged = `${path(digest)}.${randomUUID()}${DAMAGED}`
+      const now = new Date()
+      // Its age counts from here, or the next sweep would take it.
+      await utimes(path(digest), now, now).catch(ignoreAbsent)
       await rename(path(digest), damaged).catch(ignoreAbsent)
       files.evict(path(digest))
     },
+
+    disk: disk.condition,
 
     close: () => files.close(),
 
@@ -58,13 +65,14 @@ export function createFileStore(root: string): FileStore {
       try {
         const made = await mkdir(folder(digest), { recursive: true })
         if (made !== undefined) await Promise.all([dirname(made), root].map(syncFolder))
-        await requireSpace(folder(digest), writing)
+        await disk.requireSpace(folder(digest), writing)
         await writeDurably(temporary, bytes)
         await rename(temporary, path(digest))
         await syncFolder(folder(digest))
+        disk.accepted()
       } catch (error) {
         await unlink(temporary).catch(() => undefined)
-        throw translate(error, digest)
+        throw isOutOfSpace(error) ? disk.refused(error) : translate(error, digest)
       } finally {
         writing -= bytes.length
       }
@@ -84,13 +92,15 @@ export function createFileStore(root: string): FileStore {
       }
     },
 
-    async removeUnfinished(before) {
-      for await (const { path: file, name } of walk(root, '')) {
-        if (!name.endsWith(UNFINISHED) && !name.endsWith(DAMAGED)) continue
-        const found = await statIfPresent(file)
-        if (found && found.mtimeMs < before) await removeIfPresent(file)
-      }
-    },
+    removeUnfinished: (before) => removeLeftovers(root, before),
+  }
+}
+
+async function removeLeftovers(root: string, before: number): Promise<void> {
+  for await (const { path: file, name } of walk(root, '')) {
+    if (!name.endsWith(UNFINISHED) && !name.endsWith(DAMAGED)) continue
+    const found = await statIfPresent(file)
+    if (found && found.mtimeMs < before) await removeIfPresent(file)
   }
 }
 
@@ -111,17 +121,6 @@ async function sortedNames(folder: string): Promise<string[]> {
     if (isAbsent(error)) return []
     throw error
   }
-}
-
-async function requireSpace(folder: string, wanted: number): Promise<void> {
-  const { bavail, bsize } = await statfs(folder)
-  const free = bavail * bsize
-  if (free >= wanted + RESERVED) return
-  throw noSpace(new Error(`${free} bytes are free, wanted ${wanted} and ${RESERVED} in reserve`))
-}
-
-function noSpace(cause: unknown): HeliostatError {
-  return new HeliostatError('too-large', 'The image store has no space left', { cause })
 }
 
 async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
@@ -167,11 +166,16 @@ function ignoreAbsent(error: unknown): void {
   if (!isAbsent(error)) throw error
 }
 
+function isOutOfSpace(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error))
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : ''
+}
+
 function translate(error: unknown, digest: string): unknown {
-  const code = error instanceof Error && 'code' in error ? error.code : ''
-  if (code === 'ENOSPC' || code === 'EDQUOT') {
-    return noSpace(error)
-  }
+  const code = codeOf(error)
   if (code === 'EROFS' || code === 'EACCES' || code === 'EPERM') {
     return new HeliostatError('unavailable', 'The image store refuses to be written', {
       cause: new Error(`Cannot write chunk ${digest}`, { cause: error }),

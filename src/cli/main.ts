@@ -3,6 +3,7 @@ import { ConfigError, HeliostatError } from '../errors.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { addConfigCommand } from './config.ts'
 import { addDbCommands } from './db.ts'
+import { addMirrorCommands } from './mirror.ts'
 import { addServeCommand } from './serve.ts'
 import { addTokenCommand } from './token.ts'
 
@@ -14,6 +15,7 @@ program
 
 addServeCommand(program)
 addDbCommands(program)
+addMirrorCommands(program)
 addConfigCommand(program)
 addTokenCommand(program)
 

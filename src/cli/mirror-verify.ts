@@ -109,7 +109,7 @@ async function readChunks(store: ChunkStore, chunks: NeededChunk[]) {
     if (found === null) gone.push(digest)
     else if (found !== digest) damaged.push(digest)
     done += size
-    progress.show(done, total, transferText(done, total, startedAt))
+    progress.show(done, total, transferText({ done, total, before: 0, startedAt }))
   }
   progress.end()
   return { damaged, gone }
@@ -130,11 +130,11 @@ async function withImages(registry: Registry, digests: string[]): Promise<Faulty
     .from(blobChunks)
     .innerJoin(imageLocations, eq(imageLocations.blob, blobChunks.blob))
     .where(sql`${blobChunks.digest} IN (SELECT value FROM json_each(${JSON.stringify(digests)}))`)
-  const images = Map.groupBy(rows, (row) => row.digest)
-  return digests.map((digest) => ({
-    digest,
-    images: (images.get(digest) ?? []).map(({ image }) => image),
-  }))
+  const images = new Map<string | null, string[]>()
+  for (const { digest, image } of rows) {
+    images.set(digest, [...(images.get(digest) ?? []), image])
+  }
+  return digests.map((digest) => ({ digest, images: images.get(digest) ?? [] }))
 }
 
 function report({ edge, chunks, bytes, damaged, missing }: Verified): string {

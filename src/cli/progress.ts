@@ -8,8 +8,10 @@ export interface Progress {
   end(): void
 }
 
+type Terminal = Pick<NodeJS.WriteStream, 'isTTY' | 'columns' | 'write'>
+
 /** A bar in the last line of a terminal. Where stderr is none, nothing is written. */
-export function createProgress(stream: NodeJS.WriteStream = process.stderr): Progress {
+export function createProgress(stream: Terminal = process.stderr): Progress {
   let drawnAt = 0
   return {
     show(done, total, text) {
@@ -27,10 +29,19 @@ export function createProgress(stream: NodeJS.WriteStream = process.stderr): Pro
   }
 }
 
+export interface Transfer {
+  /** Bytes. */
+  done: number
+  total: number
+  /** What had been done before, and the time at the start in milliseconds of `performance.now()`. */
+  before: number
+  startedAt: number
+}
+
 /** Bytes done of all, how fast, and how long it will take at this pace. */
-export function transferText(done: number, total: number, startedAt: number): string {
+export function transferText({ done, total, before, startedAt }: Transfer): string {
   const seconds = (performance.now() - startedAt) / 1000
-  const speed = seconds > 0 ? done / seconds : 0
+  const speed = seconds > 0 ? (done - before) / seconds : 0
   const left = speed > 0 ? formatSeconds((total - done) / speed) : '–'
   return `${formatBytes(done)} of ${formatBytes(total)}  ${(speed / 1e6).toFixed(0)} MB/s  ${left} left`
 }

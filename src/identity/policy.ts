@@ -50,6 +50,12 @@ const RULES = {
   reactivate: either(admin, projectMember),
   set_image_location: either(admin, projectMember),
   delete_image_location: admin,
+  cache_image: admin,
+  cache_list: admin,
+  cache_delete: admin,
+  cache_clean: admin,
+  cache_prune: admin,
+  list_cached_nodes: admin,
 } satisfies Record<string, Rule>
 
 export type PolicyAction = keyof typeof RULES

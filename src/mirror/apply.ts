@@ -1,5 +1,6 @@
-import { and, eq, inArray, notInArray, sql } from 'drizzle-orm'
+import { and, eq, getTableColumns, inArray, isNotNull, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import {
   blobChunks,
   blobs,
@@ -12,13 +13,13 @@ import {
 } from '../../schema/tables.ts'
 import type { Manifest } from '../blobs/manifest.ts'
 import type { Registry } from '../registry/database.ts'
-import { announceImage } from './feed.ts'
+import { announceImages } from './feed.ts'
 import type { ImageRecord } from './record.ts'
 
 type Statement = BatchItem<'sqlite'>
 
 /** SQLite binds at most 32,766 values a statement. */
-const CHUNK_ROWS = 5000
+const PAGE_ROWS = 1000
 
 /** Where this site is in the feed of the one it follows. */
 export interface Cursor {
@@ -60,34 +61,33 @@ export function createReplica(registry: Registry) {
       cursor: Cursor | null,
     ): Promise<void> {
       const now = Date.now()
-      const statements = [
+      await runBatch(registry, [
         ...[...manifests].flatMap(([digest, manifest]) =>
           insertBlob(registry, { digest, manifest, now }),
         ),
-        ...records.flatMap((image) => replaceImage(registry, image, now)),
+        ...replaceImages(registry, records, now),
         ...(cursor ? saveCursor(registry, cursor) : []),
-      ]
-      const [first, ...rest] = statements
-      if (first) await registry.batch([first, ...rest])
+      ])
     },
 
     /** Forgets every image but these: what a snapshot does not have was gone before it. */
     async keepOnly(ids: string[]): Promise<void> {
       const kept = sql`SELECT value FROM json_each(${JSON.stringify(ids)})`
       const others = sql`${imageLocations.image_id} NOT IN (${kept})`
-      await registry.batch([
-        registry
-          .update(blobs)
-          .set({ released_at: Date.now() })
-          .where(
-            sql`${blobs.digest} IN (SELECT ${imageLocations.blob} FROM ${imageLocations} WHERE ${others})`,
-          ),
+      await runBatch(registry, [
+        ...removeLocations(registry, others, Date.now()),
         registry.delete(images).where(sql`${images.id} NOT IN (${kept})`),
+        keepUsedBlobs(registry),
         // The own feed does not tell of these: whoever follows it has to take a snapshot too.
         registry.delete(site).where(eq(site.key, 'epoch')),
       ])
     },
   }
+}
+
+async function runBatch(registry: Registry, statements: Statement[]): Promise<void> {
+  const [first, ...rest] = statements
+  if (first) await registry.batch([first, ...rest])
 }
 
 function insertBlob(
@@ -96,9 +96,6 @@ function insertBlob(
 ): Statement[] {
   const { size, chunkSize, checksum, hashAlgorithm, hashValue, chunks } = manifest
   const rows = chunks.map((chunk, position) => ({ blob: digest, position, digest: chunk }))
-  const pages = Array.from({ length: Math.ceil(rows.length / CHUNK_ROWS) }, (_, page) =>
-    rows.slice(page * CHUNK_ROWS, (page + 1) * CHUNK_ROWS),
-  )
   return [
     registry
       .insert(blobs)
@@ -112,61 +109,99 @@ function insertBlob(
         created_at: now,
       })
       .onConflictDoNothing(),
-    ...pages.map((page) => registry.insert(blobChunks).values(page).onConflictDoNothing()),
+    ...inPages(rows).map((page) => registry.insert(blobChunks).values(page).onConflictDoNothing()),
   ]
 }
 
-function replaceImage(registry: Registry, image: ImageRecord, now: number): Statement[] {
-  const { tags, properties, members, blob, ...row } = image
-  const { id } = row
-  const tagRows = tags.map((value) => ({ image_id: id, value }))
-  const memberRows = members.map((member) => ({ image_id: id, ...member }))
-  const propertyRows = Object.entries(properties).map(([name, value]) => ({
-    image_id: id,
-    name,
-    value,
-  }))
-  return [
-    registry.insert(images).values(row).onConflictDoUpdate({ target: images.id, set: row }),
-    registry.delete(imageTags).where(eq(imageTags.image_id, id)),
-    ...(tagRows.length > 0 ? [registry.insert(imageTags).values(tagRows)] : []),
-    registry.delete(imageProperties).where(eq(imageProperties.image_id, id)),
-    ...(propertyRows.length > 0 ? [registry.insert(imageProperties).values(propertyRows)] : []),
-    registry.delete(imageMembers).where(eq(imageMembers.image_id, id)),
-    ...(memberRows.length > 0 ? [registry.insert(imageMembers).values(memberRows)] : []),
-    ...replaceLocation(registry, { id, blob, now }),
-    announceImage(registry, id, now),
-  ]
-}
-
-function replaceLocation(
-  registry: Registry,
-  { id, blob, now }: { id: string; blob: string | null; now: number },
-): Statement[] {
-  const mine = and(
-    eq(imageLocations.image_id, id),
-    blob === null ? undefined : notInArray(imageLocations.blob, [blob]),
+/** One statement a table for all records, so that a page of hundreds takes a moment. */
+function replaceImages(registry: Registry, records: ImageRecord[], now: number): Statement[] {
+  if (records.length === 0) return []
+  const ids = JSON.stringify(records.map(({ id }) => id))
+  const mine = (column: SQLiteColumn) => sql`${column} IN (SELECT value FROM json_each(${ids}))`
+  const rows = records.map(
+    ({ tags: _tags, properties: _properties, members: _members, blob: _blob, ...row }) => row,
   )
-  const leaving = sql`SELECT ${imageLocations.blob} FROM ${imageLocations} WHERE ${mine}`
-  const shared = sql`SELECT 1 FROM ${imageLocations}
-    WHERE ${imageLocations.blob} = ${blobs.digest} AND ${imageLocations.image_id} <> ${id}`
-  const release = registry
-    .update(blobs)
-    .set({ released_at: now })
-    .where(and(sql`${blobs.digest} IN (${leaving})`, sql`NOT EXISTS (${shared})`))
-  const remove = registry.delete(imageLocations).where(mine)
-  if (blob === null) return [release, remove]
-  const held = sql`EXISTS (SELECT 1 FROM ${imageLocations} WHERE ${imageLocations.image_id} = ${id})`
   return [
-    release,
-    remove,
-    registry
-      .insert(imageLocations)
-      .select(
-        sql`SELECT NULL, ${id}, ${blob}, NULL, '{}', 'active', ${now}, ${now} WHERE NOT ${held}`,
-      ),
-    registry.update(blobs).set({ released_at: null }).where(eq(blobs.digest, blob)),
+    ...inPages(rows).map((page) =>
+      registry
+        .insert(images)
+        .values(page)
+        .onConflictDoUpdate({ target: images.id, set: whatIsNew }),
+    ),
+    registry.delete(imageTags).where(mine(imageTags.image_id)),
+    registry.delete(imageProperties).where(mine(imageProperties.image_id)),
+    registry.delete(imageMembers).where(mine(imageMembers.image_id)),
+    ...inPages(records.flatMap(tagsOf)).map((page) => registry.insert(imageTags).values(page)),
+    ...inPages(records.flatMap(propertiesOf)).map((page) =>
+      registry.insert(imageProperties).values(page),
+    ),
+    ...inPages(records.flatMap(membersOf)).map((page) =>
+      registry.insert(imageMembers).values(page),
+    ),
+    ...replaceLocations(registry, records, now),
+    announceImages(
+      registry,
+      records.map(({ id }) => id),
+      now,
+    ),
   ]
+}
+
+const whatIsNew = Object.fromEntries(
+  Object.entries(getTableColumns(images)).map(([key, { name }]) => [
+    key,
+    sql.raw(`excluded."${name}"`),
+  ]),
+)
+
+const tagsOf = ({ id, tags }: ImageRecord) => tags.map((value) => ({ image_id: id, value }))
+
+const propertiesOf = ({ id, properties }: ImageRecord) =>
+  Object.entries(properties).map(([name, value]) => ({ image_id: id, name, value }))
+
+const membersOf = ({ id, members }: ImageRecord) =>
+  members.map((member) => ({ image_id: id, ...member }))
+
+function inPages<T>(rows: T[]): T[][] {
+  return Array.from({ length: Math.ceil(rows.length / PAGE_ROWS) }, (_, page) =>
+    rows.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS),
+  )
+}
+
+/** Moves images to the blobs that they now have. A blob that no image has is released, for the sweeper. */
+function replaceLocations(registry: Registry, records: ImageRecord[], now: number): Statement[] {
+  const wanted = JSON.stringify(records.map(({ id, blob }) => [id, blob]))
+  const leaving = sql`SELECT l.id FROM json_each(${wanted}) w
+    JOIN ${imageLocations} l ON l.image_id = w.value->>0 WHERE l.blob IS NOT w.value->>1`
+  const held = sql`SELECT 1 FROM ${imageLocations} l WHERE l.image_id = w.value->>0`
+  return [
+    ...removeLocations(registry, sql`${imageLocations.id} IN (${leaving})`, now),
+    registry.insert(imageLocations).select(
+      sql`SELECT NULL, w.value->>0, w.value->>1, NULL, '{}', 'active', ${now}, ${now}
+          FROM json_each(${wanted}) w WHERE w.value->>1 IS NOT NULL AND NOT EXISTS (${held})`,
+    ),
+    keepUsedBlobs(registry),
+  ]
+}
+
+/** Also releases blobs that other images have: `keepUsedBlobs` has to follow. */
+function removeLocations(registry: Registry, leaving: SQL, now: number): Statement[] {
+  const blobsLeft = sql`SELECT ${imageLocations.blob} FROM ${imageLocations} WHERE ${leaving}`
+  return [
+    registry
+      .update(blobs)
+      .set({ released_at: now })
+      .where(sql`${blobs.digest} IN (${blobsLeft})`),
+    registry.delete(imageLocations).where(leaving),
+  ]
+}
+
+function keepUsedBlobs(registry: Registry): Statement {
+  const used = sql`SELECT 1 FROM ${imageLocations} WHERE ${imageLocations.blob} = ${blobs.digest}`
+  return registry
+    .update(blobs)
+    .set({ released_at: null })
+    .where(and(isNotNull(blobs.released_at), sql`EXISTS (${used})`))
 }
 
 function saveCursor(registry: Registry, { epoch, seq, sites }: Cursor): Statement[] {

@@ -6,6 +6,7 @@ import { blobOf, membersOf, propertiesOf, tagsOf } from '../registry/image-colum
 import type { Changes, ImageRecord } from './record.ts'
 
 const PAGE = 500
+const POLL_MS = 100
 
 /**
  * The statement that tells mirrors of a change. It goes into the same batch as the change itself. A row only names
@@ -15,13 +16,36 @@ export function announceImage(registry: Registry, imageId: string, at: number) {
   return registry.insert(feed).values({ kind: 'image', record_id: imageId, changed_at: at })
 }
 
+/** The same for many images at once. */
+export function announceImages(registry: Registry, imageIds: string[], at: number) {
+  const ids = sql`json_each(${JSON.stringify(imageIds)})`
+  return registry.insert(feed).select(sql`SELECT NULL, 'image', value, ${at} FROM ${ids}`)
+}
+
 /** Reading the feed, for those who follow it. */
 export type Feed = ReturnType<typeof createFeed>
 
 export function createFeed(registry: Registry) {
+  let closing = false
+
   return {
     /** The number of the latest change; 0 before the first. It survives compaction. */
     seq: () => latestSeq(registry),
+
+    /** Resolves once the latest change is another one than `since`, at the latest after `milliseconds`. */
+    async untilMoved(since: number, milliseconds: number, signal: AbortSignal): Promise<void> {
+      const end = Date.now() + milliseconds
+      // Asked of the database, not of this process alone: another one may have made the change.
+      while (!closing && !signal.aborted && (await latestSeq(registry)) === since) {
+        if (Date.now() >= end) return
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      }
+    },
+
+    /** Lets go of all who wait for a change, so that a server can stop. */
+    endWaits(): void {
+      closing = true
+    },
 
     /** Names this history of changes. Made at first use, and anew where a database is not the one it was. */
     epoch: () => findOrMake(registry, 'epoch'),

@@ -15,7 +15,7 @@ export interface FillingParts {
   local: Pick<LocalChunks, 'keep'>
   residency: Residency
   sizeOfChunk(digest: string): Promise<number | null>
-  digester: Pick<Digester, 'sha256'>
+  digester: Pick<Digester, 'sha256' | 'allocate'>
 }
 
 /** Counted since the start. */
@@ -32,8 +32,6 @@ export interface FillCounters {
 }
 
 /** Fetches chunks from upstream, each once, whoever asks and whether or not he is still there when it has come. */
-export type Filling = ReturnType<typeof createFilling>
-
 export function createFilling({ upstream, local, residency, sizeOfChunk, digester }: FillingParts) {
   const counters = { misses: 0, coalesced: 0, corrupt: 0, upstreamBytes: 0, streamedThrough: 0 }
   const running = new Map<string, Promise<Uint8Array>>()
@@ -65,8 +63,9 @@ export function createFilling({ upstream, local, residency, sizeOfChunk, digeste
 
   async function fetchVerified(digest: string, size: number): Promise<Uint8Array> {
     if ((absentUntil.get(digest) ?? 0) > Date.now()) throw nowhere(digest)
+    const memory = digester.allocate(size)
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const bytes = await upstream.chunk(digest, size)
+      const bytes = await upstream.chunk(digest, memory)
       if (bytes === null) {
         absentUntil.set(digest, Date.now() + ABSENT_MS)
         throw nowhere(digest)

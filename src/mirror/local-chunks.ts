@@ -110,9 +110,12 @@ async function whenChanged(store: LocalStore, digest: string): Promise<number | 
 }
 
 function releasing(chunk: OpenChunk, release: () => void): OpenChunk {
+  let released = false
   return {
     read: (buffer, position) => chunk.read(buffer, position),
     release() {
+      if (released) return
+      released = true
       chunk.release()
       release()
     },

@@ -5,36 +5,49 @@ import { type Piece, pieces } from '../blobs/manifest.ts'
 const WINDOW = 4
 
 interface Held {
-  filling: Promise<Uint8Array>
+  digest: string
+  /** Null once the chunk has been stored: its memory may go. */
+  filling: Promise<Uint8Array> | null
   readers: number
 }
 
 interface Ahead {
   piece: Piece
-  holding: string | null
+  holding: Held | null
 }
 
-/** What readers have had fetched ahead, for as long as they may want it, since it need not have been stored. */
-export type ReadAhead = ReturnType<typeof createReadAhead>
-
+/** What readers have had fetched ahead and could not be stored, for as long as they may want it. */
 export function createReadAhead(
   isResident: (digest: string) => boolean,
   fill: (digest: string) => Promise<Uint8Array>,
 ) {
   const held = new Map<string, Held>()
 
-  function hold(digest: string): void {
-    const entry = held.get(digest) ?? { filling: fill(digest), readers: 0 }
+  function hold(digest: string): Held {
+    const entry = held.get(digest) ?? start(digest)
     entry.readers++
+    return entry
+  }
+
+  function start(digest: string): Held {
+    const filling = fill(digest)
+    const entry: Held = { digest, filling, readers: 0 }
     held.set(digest, entry)
-    // It shows when the reader gets there.
-    entry.filling.catch(() => undefined)
+    const drop = () => {
+      if (isResident(digest)) forget(entry)
+    }
+    // A failure shows when the reader gets there.
+    filling.then(drop, () => undefined)
+    return entry
+  }
+
+  function forget(entry: Held): void {
+    entry.filling = null
+    if (held.get(entry.digest) === entry) held.delete(entry.digest)
   }
 
   function letGo({ holding }: Ahead): void {
-    if (holding === null) return
-    const entry = held.get(holding)
-    if (entry && --entry.readers === 0) held.delete(holding)
+    if (holding && --holding.readers === 0) forget(holding)
   }
 
   function* advance(ahead: Ahead[]): Generator<Piece> {
@@ -51,8 +64,7 @@ export function createReadAhead(
     try {
       for (const piece of pieces(content, range)) {
         const { digest } = piece
-        const holding = digest !== null && !isResident(digest) ? digest : null
-        if (holding !== null) hold(holding)
+        const holding = digest !== null && !isResident(digest) ? hold(digest) : null
         ahead.push({ piece, holding })
         if (ahead.length > WINDOW) yield* advance(ahead)
       }

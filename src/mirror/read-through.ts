@@ -14,7 +14,7 @@ export interface ReadThroughParts {
   local: LocalStore
   upstream: Upstream
   manifests: { sizeOfChunk(digest: string): Promise<number | null> }
-  digester: Pick<Digester, 'sha256'>
+  digester: Pick<Digester, 'sha256' | 'allocate'>
   /** Bytes that chunks may take on this machine. */
   limit: number
   isPinned(digest: string): boolean
@@ -43,6 +43,13 @@ export function createReadThrough(parts: ReadThroughParts) {
       return here
     }
     return inMemory(await (readAhead.held(digest) ?? filling.fill(digest)))
+  }
+
+  /** Shows whether the upstream can be reached: it throws if not. */
+  async function fetchFirstMissing(wanted: Iterable<{ digest: string | null }>): Promise<void> {
+    for (const { digest } of wanted) {
+      if (digest !== null && !residency.has(digest)) return void (await filling.fill(digest))
+    }
   }
 
   return {
@@ -74,11 +81,7 @@ export function createReadThrough(parts: ReadThroughParts) {
     guard:
       (open: OpenBody): OpenBody =>
       async (content, range) => {
-        if (upstream.isDown()) {
-          for (const { digest } of pieces(content, range)) {
-            if (digest !== null && !residency.has(digest)) throw upstream.unreachable()
-          }
-        }
+        if (upstream.isDoubtful()) await fetchFirstMissing(pieces(content, range))
         return open(content, range)
       },
   }

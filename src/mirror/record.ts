@@ -16,7 +16,6 @@ export type ImageRecord = z.output<typeof imageRecord>
 
 /** A change names the sequence number up to which its reader is then up to date. */
 export const change = z.object({ seq: z.number().int(), image: imageRecord })
-export type Change = z.output<typeof change>
 
 /** `seq` is how far the reader is after these changes; `more` says that others wait already. */
 export const changes = z.object({

@@ -16,6 +16,14 @@ interface AskOptions {
   /** Milliseconds for the whole answer. */
   timeout: number
   signal?: AbortSignal
+  /** Also asks sites that are left alone, where all of them are: for whoever has pauses of his own. */
+  evenIfDown?: boolean
+}
+
+interface Question<T> {
+  path: string
+  use(response: Response): Promise<T>
+  options: AskOptions
 }
 
 /** An upstream that does not answer is left alone until `retryAt`, so that the preferred one is asked again by itself. */
@@ -39,6 +47,13 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
     })
   }
 
+  async function answerOf<T>(site: Site, { path, use, options }: Question<T>): Promise<T | null> {
+    const response = await request(site, path, options)
+    if (response.status !== 404) return use(response)
+    await response.body?.cancel()
+    return null
+  }
+
   function unreachable(): HeliostatError {
     const next = Math.min(...sites.map((site) => site.retryAt))
     const seconds = Math.max(1, Math.ceil((next - Date.now()) / 1000))
@@ -47,10 +62,14 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
     })
   }
 
-  return {
-    isDown: () => sites.every((site) => site.retryAt > Date.now()),
+  function isWorthAsking(site: Site, evenIfDown: boolean): boolean {
+    const isLeftAlone = ({ retryAt }: Site) => retryAt > Date.now()
+    return !isLeftAlone(site) || (evenIfDown && sites.every(isLeftAlone))
+  }
 
-    unreachable,
+  return {
+    /** Whether no site has answered since it last failed, so that the next question may well fail too. */
+    isDoubtful: () => sites.every((site) => site.failures > 0),
 
     /** What `use` makes of the first answer. Null where every site that answers lacks the thing. */
     async ask<T>(
@@ -60,11 +79,9 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
     ): Promise<T | null> {
       let answered = false
       for (const site of sites) {
-        if (site.retryAt > Date.now()) continue
+        if (!isWorthAsking(site, options.evenIfDown ?? false)) continue
         try {
-          const response = await request(site, path, options)
-          const result = response.status === 404 ? null : await use(response)
-          if (result === null) await response.body?.cancel()
+          const result = await askTwice(site, () => answerOf(site, { path, use, options }))
           succeeded(site)
           if (result !== null) return result
           answered = true
@@ -79,6 +96,16 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
   }
 }
 
+/** One failure of a site that was well may be that of an old connection, and must not break readers' answers off. */
+async function askTwice<T>({ failures }: Site, ask: () => Promise<T>): Promise<T> {
+  try {
+    return await ask()
+  } catch (error) {
+    if (failures > 0 || !(error instanceof TypeError)) throw error
+    return ask()
+  }
+}
+
 function succeeded(site: Site): void {
   if (site.failures > 0) log.info('Upstream {url} answers again', { url: site.url })
   site.failures = 0
@@ -86,6 +113,8 @@ function succeeded(site: Site): void {
 }
 
 function failed(site: Site, reason: unknown): void {
+  // Questions that were under way together fail together, which counts once.
+  if (site.retryAt > Date.now()) return
   const pause = Math.min(FIRST_PAUSE_MS * 2 ** site.failures, LONGEST_PAUSE_MS)
   site.failures++
   // Jitter, so that a thousand edges do not come back at once.

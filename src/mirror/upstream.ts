@@ -15,13 +15,9 @@ const MAX_DOCUMENT = 256 * 1024 * 1024
 export type Upstream = ReturnType<typeof createUpstream>
 
 export function createUpstream(options: UpstreamOptions) {
-  const { ask, isDown, unreachable } = createUpstreamSites(options)
+  const { ask, isDoubtful } = createUpstreamSites(options)
   return {
-    /** Whether no upstream is worth asking at this moment. */
-    isDown,
-
-    /** The refusal [503] that says when it may be worth asking again. */
-    unreachable,
+    isDoubtful,
 
     /** Where the feed stands; waits up to `wait` seconds for it to leave `since`. */
     head: async (since: number, wait: number, signal: AbortSignal): Promise<Head> =>
@@ -29,6 +25,7 @@ export function createUpstream(options: UpstreamOptions) {
         await ask(`head?since=${since}&wait=${wait}`, (response) => document(response, head), {
           timeout: wait * 1000 + ANSWER_MS,
           signal,
+          evenIfDown: true,
         }),
       ),
 
@@ -60,9 +57,9 @@ export function createUpstream(options: UpstreamOptions) {
         { timeout: CHUNK_MS },
       ),
 
-    /** As it was sent: whoever asks has to verify it. Null where no upstream has it. */
-    chunk: (digest: string, size: number): Promise<Uint8Array | null> =>
-      ask(`chunks/${digest}`, (response) => readLimited(requireOk(response).body, size), {
+    /** What was sent, in the memory given: whoever asks has to verify it. Null where no upstream has it. */
+    chunk: (digest: string, memory: Uint8Array): Promise<Uint8Array | null> =>
+      ask(`chunks/${digest}`, (response) => collect(requireOk(response), memory), {
         timeout: CHUNK_MS,
       }),
   }
@@ -90,6 +87,16 @@ function requireOk(response: Response): Response {
   if (response.status === 200) return response
   void response.body?.cancel()
   throw new Error(`status ${response.status}`)
+}
+
+async function collect(response: Response, memory: Uint8Array): Promise<Uint8Array> {
+  let filled = 0
+  for await (const part of response.body ?? []) {
+    if (filled + part.length > memory.length) throw new Error('a chunk is larger than it may be')
+    memory.set(part, filled)
+    filled += part.length
+  }
+  return memory.subarray(0, filled)
 }
 
 function requireDigest(bytes: Uint8Array, digest: string): void {

@@ -23,6 +23,7 @@ export async function serveOnDeno(config: Config, runtime: DenoRuntime): Promise
   return {
     url: `http://${bind_host}:${server.addr.port}`,
     async close() {
+      site.services.feed.endWaits()
       const limit = new Promise((resolve) =>
         setTimeout(resolve, config.heliostat.shutdown_timeout * 1000),
       )

@@ -2,44 +2,67 @@ import type { Digester } from '../blobs/digest.ts'
 import { createManifests } from '../blobs/manifests.ts'
 import type { FileStore } from '../blobs/fs.ts'
 import type { Config } from '../config.ts'
-import { createReplica } from '../mirror/apply.ts'
+import { createReplica, type Replica } from '../mirror/apply.ts'
 import { createFeed } from '../mirror/feed.ts'
 import { createFollower } from '../mirror/follow.ts'
 import { createReadThrough } from '../mirror/read-through.ts'
 import { createUpstream } from '../mirror/upstream.ts'
 import type { Registry } from '../registry/database.ts'
+import type { SiteMetrics } from './metrics.ts'
+import { createEdgeCache } from './edge-cache.ts'
 
 export interface EdgeParts {
   config: Config
   registry: Registry
   store: FileStore
   digester: Digester
+  metrics: Pick<SiteMetrics, 'timeFills'>
 }
 
 export type Edge = Awaited<ReturnType<typeof openEdge>>
 
 /** What makes a site an edge: it follows another one, and fetches chunks from it when they are asked for. */
-export async function openEdge({ config, registry, store, digester }: EdgeParts) {
+export async function openEdge({ config, registry, store, digester, metrics }: EdgeParts) {
   const { upstream: urls, upstream_token: token } = config.mirror
-  const upstream = createUpstream({ urls, token })
+  const upstream = metrics.timeFills(createUpstream({ urls, token }))
   const readThrough = createReadThrough({
     local: store,
     upstream,
     manifests: createManifests(registry),
     digester,
     limit: config.DEFAULT.image_cache_max_size,
-    isPinned: () => false,
+    isPinned: (digest) => edgeCache.pins.isPinned(digest),
   })
+  const edgeCache = createEdgeCache({ config, registry, store, readThrough })
   await readThrough.load()
+  await edgeCache.start()
+  const replica = telling(createReplica(registry), edgeCache.pins.refreshSoon)
   const [siteId = ''] = await createFeed(registry).sites()
-  const follower = createFollower({ upstream, replica: createReplica(registry), siteId })
+  const follower = createFollower({ upstream, replica, siteId })
   const following = follower.run()
   return {
     readThrough,
     follower,
+    cache: edgeCache.cache,
     async close(): Promise<void> {
       follower.stop()
       await following
+      await edgeCache.close()
+    },
+  }
+}
+
+/** Calls back when the feed has changed something, which may change what is pinned. */
+function telling(replica: Replica, changed: () => void): Replica {
+  return {
+    ...replica,
+    async apply(...change) {
+      await replica.apply(...change)
+      changed()
+    },
+    async keepOnly(ids) {
+      await replica.keepOnly(ids)
+      changed()
     },
   }
 }

@@ -10,9 +10,11 @@ import { openEmbedded } from '../registry/embedded.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { openRemote } from '../registry/remote.ts'
 import type { Services } from '../services.ts'
+import { startCare } from './care.ts'
 import { connectionOf } from './connection.ts'
 import { createThreadedDigester } from './digest-threads.ts'
-import { openEdge } from './edge.ts'
+import { type Edge, openEdge } from './edge.ts'
+import { createMetrics, type SiteMetrics } from './metrics.ts'
 import { createServices } from './services.ts'
 import type { ChunkFiles } from './socket-bodies.ts'
 import { scheduleUpkeep } from './upkeep.ts'
@@ -52,34 +54,54 @@ export async function openLocalSite(
   await bringUpToDate(config, registry)
   const store = openLocalStore(config)
   const digester = createThreadedDigester()
+  const metrics = createMetrics()
   const isEdge = config.mirror.upstream.length > 0
-  const edge = isEdge ? await openEdge({ config, registry, store, digester }) : null
-  const { sweeper, ...services } = createServices({
+  const edge = isEdge ? await openEdge({ config, registry, store, digester, metrics }) : null
+  const { sweeper, ...created } = createServices({
     config,
     registry,
     store: edge ? { ...store, delete: edge.readThrough.remove } : store,
     digester,
-    openBody: edge
-      ? edge.readThrough.guard(bodies(edge.readThrough, edge.readThrough.walk))
-      : bodies(store),
+    openBody: openCountedBodies({ store, edge, metrics, bodies }),
+    cache: edge?.cache ?? null,
     tokens: await readTokens(config.heliostat.token_file),
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
   })
+  const { manifests, uploader } = created
+  const care = await startCare({ config, registry, store, manifests, digester, edge, metrics })
+  const services = { ...created, uploader: metrics.countUploads(uploader), ...care.services }
   const endUpkeep = scheduleUpkeep({
-    sweeper,
-    uploader: services.uploader,
+    sweeper: metrics.countSweeps(sweeper),
+    uploader,
     grace: config.heliostat.sweep_grace,
+    feed: created.feed,
+    feedRows: config.mirror.feed_rows,
   })
   return {
     services,
     async close() {
       endUpkeep()
+      await care.close()
       await edge?.close()
       await digester.close()
       store.close()
       registry.$client.close()
     },
   }
+}
+
+interface BodyParts {
+  store: FileStore
+  edge: Edge | null
+  metrics: Pick<SiteMetrics, 'countBytes'>
+  bodies: Bodies
+}
+
+function openCountedBodies({ store, edge, metrics, bodies }: BodyParts): OpenBody {
+  if (!edge) return metrics.countBytes(bodies(store), () => true)
+  const { readThrough } = edge
+  const open = readThrough.guard(bodies(readThrough, readThrough.walk))
+  return metrics.countBytes(open, readThrough.residency.has)
 }
 
 /** The embedded file is ours alone, so it is migrated at the start; a server's schema is its operator's to change. */

@@ -54,6 +54,7 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
   return {
     url: urlOf(server, bind_host),
     async close() {
+      site.services.feed.endWaits()
       await closeServer(server, connections, config.heliostat.shutdown_timeout * 1000)
       // Uploads that were cut off still have to take their images back to queued.
       await Promise.allSettled(running)

@@ -12,6 +12,8 @@ import { createImageRepo } from '../images/repo.ts'
 import { createUploader } from '../images/upload.ts'
 import { createUploadRepo } from '../images/uploads.ts'
 import { createFeed } from '../mirror/feed.ts'
+import type { ImageCache } from '../mirror/image-cache.ts'
+import { createReadiness } from '../readiness.ts'
 import type { Registry } from '../registry/database.ts'
 import type { Services } from '../services.ts'
 
@@ -22,6 +24,7 @@ export interface Parts {
   store: ChunkStore
   digester: Digester
   openBody: OpenBody
+  cache: ImageCache | null
   /** The lines of the token file, where there is one. */
   tokens: string
   isDisabled(): Promise<boolean>
@@ -46,8 +49,13 @@ export function createServices(parts: Parts): Services & { sweeper: Sweeper } {
     manifests: createManifests(registry),
     feed: createFeed(registry),
     openBody,
+    cache: parts.cache,
     identify: createIdentity(config, parts.tokens),
     isDisabled,
+    // A runtime that knows more of its site says more.
+    readiness: createReadiness({ registry, disk: null, damaged: async () => 0, edge: null }),
+    metrics: null,
+    edge: null,
     origin: config.mirror.upstream[0] ?? null,
     sweeper,
   }

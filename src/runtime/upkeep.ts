@@ -1,5 +1,6 @@
 import { getLogger } from '@logtape/logtape'
 import type { Sweeper } from '../blobs/sweep.ts'
+import type { Feed } from '../mirror/feed.ts'
 import type { Uploader } from '../images/upload.ts'
 
 const log = getLogger(['heliostat', 'upkeep'])
@@ -9,12 +10,17 @@ export interface Upkeep {
   uploader: Uploader
   /** Seconds that what nothing refers to is kept. */
   grace: number
+  feed: Pick<Feed, 'compact'>
+  /** Changes that mirrors can catch up with; those who are further behind take a snapshot. */
+  feedRows: number
 }
 
 /** One round of what must be done now and then: dead uploads end, garbage goes. A failure waits for the next round. */
-export async function runUpkeep({ sweeper, uploader, grace }: Upkeep): Promise<void> {
+export async function runUpkeep(upkeep: Upkeep): Promise<void> {
+  const { sweeper, uploader, grace, feed, feedRows } = upkeep
   try {
     await uploader.recover()
+    await feed.compact(feedRows)
     const { blobs, chunks } = await sweeper.sweep(grace * 1000)
     if (blobs + chunks > 0) log.info('Swept {blobs} blobs and {chunks} chunks', { blobs, chunks })
   } catch (error) {

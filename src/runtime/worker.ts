@@ -37,6 +37,7 @@ function createSite(env: WorkerEnv) {
     store,
     digester: inlineDigester,
     openBody: withLength(createBodyOpener(store)),
+    cache: null,
     tokens: '',
     isDisabled: async () => false,
   })
@@ -69,8 +70,12 @@ export default {
 
   async scheduled(_event: unknown, env: WorkerEnv): Promise<void> {
     const { services } = (site ??= createSite(env))
-    const { sweeper, uploader, config } = services
-    await runUpkeep({ sweeper, uploader, grace: config.heliostat.sweep_grace })
+    const { config } = services
+    await runUpkeep({
+      ...services,
+      grace: config.heliostat.sweep_grace,
+      feedRows: config.mirror.feed_rows,
+    })
   },
 }
 

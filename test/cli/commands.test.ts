@@ -29,6 +29,7 @@ describe('heliostat', { concurrency: 2 }, () => {
     assert.match(help.stdout, /^Usage: heliostat \[options\] \[command\]/)
     assert.match(help.stdout, /^ {2}serve /m)
     assert.match(help.stdout, /^ {2}db /m)
+    assert.match(help.stdout, /^ {2}mirror /m)
     assert.match(help.stdout, /^ {2}config /m)
     assert.match(help.stdout, /^ {2}token /m)
   })

@@ -121,7 +121,7 @@ describe('chunk file that was truncated', () => {
     const chunk = await stored(1000)
     await truncate(fileOf(chunk), 500)
     const stream = await store.get(chunk.digest, { offset: 0, length: 1000 })
-    await assert.rejects(read(stream), /Chunk file ended at 500 of 1000/)
+    await assert.rejects(read(stream), /Chunk ended at 500 of 1000/)
   })
 
   it('breaks a stream that is being read', async () => {
@@ -129,7 +129,7 @@ describe('chunk file that was truncated', () => {
     const reader = (await store.get(chunk.digest))?.getReader()
     await reader?.read()
     await truncate(fileOf(chunk), 1 << 20)
-    await assert.rejects(async () => reader?.read(), /Chunk file ended/)
+    await assert.rejects(async () => reader?.read(), /Chunk ended/)
   })
 })
 

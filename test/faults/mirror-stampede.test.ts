@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { compareDownload, MIB, startEdge, startOrigin, untilActive } from '../support/mirrors.ts'
+import {
+  compareDownload,
+  MIB,
+  startEdge,
+  startOrigin,
+  temporaryFolders,
+  untilActive,
+} from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
-import { temporaryFolder } from '../support/site.ts'
 import { createRaw, upload } from './data.ts'
 
 const CLIENTS = 100
@@ -14,18 +20,18 @@ const env = { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '8MB' }
 
 describe(`${CLIENTS} clients at once at an edge that has nothing`, () => {
   const bytes = randomBytes(SIZE)
-  const folders: Awaited<ReturnType<typeof temporaryFolder>>[] = []
+  let folders: Awaited<ReturnType<typeof temporaryFolders>>
   let origin: RunningProcess
   let edge: RunningProcess
   let proxy: Proxy
   let path: string
 
   before(async () => {
-    folders.push(await temporaryFolder(), await temporaryFolder())
-    const [atOrigin, atEdge] = folders.map((folder) => folder.path)
-    origin = await startOrigin(atOrigin ?? '', env)
+    folders = await temporaryFolders(2)
+    const [atOrigin = '', atEdge = ''] = folders.paths
+    origin = await startOrigin(atOrigin, env)
     proxy = await startProxy(origin.url)
-    edge = await startEdge(atEdge ?? '', proxy.url, env)
+    edge = await startEdge(atEdge, proxy.url, env)
     const id = await createRaw(origin.url)
     assert.equal((await upload(origin.url, id, bytes)).status, 204)
     await untilActive(edge.url, id)
@@ -35,7 +41,7 @@ describe(`${CLIENTS} clients at once at an edge that has nothing`, () => {
   after(async () => {
     await Promise.all([edge.stop(), origin.stop()])
     await proxy.close()
-    await Promise.all(folders.map((folder) => folder.remove()))
+    await folders.remove()
   })
 
   it('cost the origin the image once, also when the first of them dies halfway', async (t) => {

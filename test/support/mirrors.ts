@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import type { RunningProcess } from './process.ts'
 import { eventually, startOnNode } from './server.ts'
+import { temporaryFolder } from './site.ts'
 
 export const MIB = 1 << 20
 export const TOKEN = 'mirror-token'
@@ -78,4 +79,18 @@ export async function compareDownload(
   socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)
   await once(socket, 'close')
   return found
+}
+
+/** A folder for each site; all are removed at once. */
+export async function temporaryFolders(count: number) {
+  const folders = await Promise.all(Array.from({ length: count }, temporaryFolder))
+  return {
+    paths: folders.map(({ path }) => path),
+    remove: () => Promise.all(folders.map((folder) => folder.remove())),
+  }
+}
+
+/** A process as the helpers of test/support/images.ts want a site. */
+export function siteAt(url: string) {
+  return { request: (path: string, init?: RequestInit) => fetch(`${url}${path}`, init) }
 }

@@ -32,6 +32,7 @@ export async function createTestSite(raw: RawConfig = {}) {
     store,
     digester: inlineDigester,
     openBody: createBodyOpener(store),
+    cache: null,
     tokens: '',
     isDisabled: async () => false,
   })

@@ -1,0 +1,149 @@
+import { HeliostatError } from '../errors.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { PolicyAction } from '../identity/policy.ts'
+import { authorize, authorizeOnImage } from '../images/access.ts'
+import type { FoundImage } from '../images/image.ts'
+import { canSee } from '../images/visibility.ts'
+import type { CompleteImage } from '../mirror/cached-images.ts'
+import type { ClearTarget, ImageCache } from '../mirror/image-cache.ts'
+import type { Services } from '../services.ts'
+import type { App } from './context.ts'
+import { json } from './json.ts'
+import { refuseBody, resource } from './resource.ts'
+
+const TARGET_HEADER = 'x-image-cache-clear-target'
+
+/** Mounts Glance's cache API, which is about what lies at this site. Only an edge has it; an origin holds everything. */
+export function mountCache(app: App, services: Services): void {
+  // First, or these names would be taken for the ids of images.
+  mountCare(app, services)
+  mountWhole(app, services)
+  mountOne(app, services)
+}
+
+function mountCare(app: App, { cache }: Services): void {
+  resource(app, '/v2/cache/clean', {
+    async POST(context) {
+      authorizeOnSite('cache_clean', context.get('caller'))
+      await requireCache(cache).clean()
+      return context.body(null, 200, { 'Content-Type': 'text/html; charset=UTF-8' })
+    },
+  })
+
+  resource(app, '/v2/cache/prune', {
+    async POST(context) {
+      authorizeOnSite('cache_prune', context.get('caller'))
+      const { chunks, bytes } = await requireCache(cache).prune()
+      return json(context, { total_files_pruned: chunks, total_bytes_pruned: bytes })
+    },
+  })
+
+  resource(app, '/v2/cache/nodes/:image_id', {
+    GET(context) {
+      refuseBody(context)
+      authorizeOnSite('list_cached_nodes', context.get('caller'))
+      requireCache(cache)
+      throw new HeliostatError('conflict', 'Centralized caching is not enabled')
+    },
+  })
+}
+
+function mountWhole(app: App, { cache }: Services): void {
+  resource(app, '/v2/cache', {
+    async GET(context) {
+      refuseBody(context)
+      authorizeOnSite('cache_list', context.get('caller'))
+      const present = requireCache(cache)
+      const { cached, queued } = await present.list()
+      return json(context, {
+        cached_images: cached.map(toEntry),
+        queued_images: queued,
+        // Ours alone: Glance does not tell how far it is.
+        prefetch: present.prefetchStatus(),
+      })
+    },
+
+    async DELETE(context) {
+      authorizeOnSite('cache_delete', context.get('caller'))
+      const present = requireCache(cache)
+      await present.clear(parseTarget(context.req.header(TARGET_HEADER) ?? ''))
+      return context.body(null, 204)
+    },
+  })
+}
+
+function mountOne(app: App, { cache, images }: Services): void {
+  resource(app, '/v2/cache/:image_id', {
+    async DELETE(context) {
+      const caller = context.get('caller')
+      const id = context.req.param('image_id')
+      const image = await findHere(images, id, caller)
+      if (image) authorizeOnImage('cache_delete', caller, image)
+      // Deleted at the origin, but once asked to stay here.
+      else if (!(await cache?.isQueued(id))) throw noImage(id)
+      else authorizeOnSite('cache_delete', caller)
+      await requireCache(cache).remove(id)
+      return context.body(null, 204)
+    },
+
+    async PUT(context) {
+      const caller = context.get('caller')
+      const id = context.req.param('image_id')
+      const image = await findHere(images, id, caller)
+      if (!image) throw noImage(id)
+      authorizeOnImage('cache_image', caller, image)
+      const present = requireCache(cache)
+      if (image.status !== 'active') {
+        throw new HeliostatError(
+          'invalid',
+          'Only images with status active can be targeted for queueing',
+        )
+      }
+      await present.add(id)
+      return context.body(null, 202)
+    },
+  })
+}
+
+async function findHere(
+  images: Services['images'],
+  id: string,
+  caller: Caller,
+): Promise<FoundImage | null> {
+  const image = await images.find(id, caller)
+  return image && canSee(caller, image, image.isMember) ? image : null
+}
+
+function authorizeOnSite(action: PolicyAction, caller: Caller): void {
+  authorize(action, caller, { owner: caller.projectId, visibility: 'private', isMember: false })
+}
+
+function requireCache(cache: ImageCache | null): ImageCache {
+  if (cache) return cache
+  throw new HeliostatError('not-found', 'Caching via API is not supported at this site.')
+}
+
+function parseTarget(text: string): ClearTarget {
+  const target = text.toLowerCase()
+  if (target === 'cache' || target === 'queue' || target === '') return target
+  throw new HeliostatError(
+    'invalid',
+    `If provided '${TARGET_HEADER}' must be 'cache', 'queue' or empty string.`,
+  )
+}
+
+/** Times are seconds since 1970 UTC, with fractions. */
+function toEntry({ id, size, checksum, knownAt, hits, lastAccessedAt }: CompleteImage) {
+  return {
+    image_id: id,
+    last_accessed: (lastAccessedAt ?? knownAt) / 1000,
+    last_modified: knownAt / 1000,
+    size,
+    hits: hits ?? 0,
+    checksum,
+  }
+}
+
+function noImage(id: string): HeliostatError {
+  return new HeliostatError('not-found', `Image ${id} not found.`)
+}

@@ -1,0 +1,33 @@
+import { createMiddleware } from 'hono/factory'
+import { routePath } from 'hono/route'
+import type { Metrics } from '../services.ts'
+import type { App, Env } from './context.ts'
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+/** Mounts `/metrics`, for Prometheus. No identity is asked for. */
+export function mountMetrics(app: App, metrics: Metrics): void {
+  app.get('/metrics', async (context) => {
+    const { contentType, text } = await metrics.render()
+    const bytes = new TextEncoder().encode(text)
+    return context.body(bytes, 200, {
+      'Content-Type': contentType,
+      'Content-Length': String(bytes.length),
+      'Cache-Control': 'no-store',
+    })
+  })
+}
+
+/** Counts each request by the route that it took, never by its path: that would be a series for each image. */
+export function countRequests(metrics: Metrics) {
+  return createMiddleware<Env>(async function countRequestsMiddleware(context, next) {
+    await next()
+    const { method } = context.req
+    metrics.countRequest({
+      // A client may send any word as its method.
+      method: METHODS.includes(method) ? method : 'other',
+      route: routePath(context, -1),
+      status: context.res.status,
+    })
+  })
+}

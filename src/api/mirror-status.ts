@@ -1,0 +1,43 @@
+import packageJson from '../../package.json' with { type: 'json' }
+import type { EdgeWatch } from '../mirror/edge-watch.ts'
+import { residentImages } from '../mirror/resident-images.ts'
+import type { Services } from '../services.ts'
+import type { App } from './context.ts'
+import { json } from './json.ts'
+import { readHead } from './mirror.ts'
+
+const MAX_IMAGES = 1000
+
+/** Mounts how a site stands, for those who look after its mirrors; the mirror token is asked for by its siblings. */
+export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services): void {
+  app.get('/mirror/v1/status', async (context) => {
+    const status = {
+      version: packageJson.version,
+      head: await readHead(feed),
+      upstream: edge && (await describeUpstream(edge)),
+      // At the origin that is everything.
+      resident: edge && describeResident(edge),
+      images: edge && (await residentImages({ feed, manifests, ...edge }, MAX_IMAGES)),
+    }
+    return json(context, status, { headers: { 'Cache-Control': 'no-store' } })
+  })
+}
+
+async function describeUpstream(edge: EdgeWatch) {
+  const { seq, upstreamSeq, lag, stale, error } = await edge.condition()
+  return { seq, upstream_seq: upstreamSeq, lag, stale, error }
+}
+
+function describeResident(edge: EdgeWatch) {
+  const { chunks, used, limit, evictions } = edge.residency.status()
+  const { upstreamBytes, streamedThrough, ...counters } = edge.counters()
+  return {
+    chunks,
+    bytes: used,
+    limit,
+    evictions,
+    ...counters,
+    upstream_bytes: upstreamBytes,
+    streamed_through: streamedThrough,
+  }
+}

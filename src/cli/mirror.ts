@@ -1,0 +1,62 @@
+import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type PinOptions, pin, unpin } from './mirror-pin.ts'
+import { status } from './mirror-status.ts'
+import { type SyncOptions, sync } from './mirror-sync.ts'
+import { verify } from './mirror-verify.ts'
+import { type ConfigOptions, withConfigOptions } from './options.ts'
+import type { SiteOptions } from './running-site.ts'
+
+const SYNC_SECONDS = 60
+
+/** `heliostat mirror …`. */
+export function addMirrorCommands(program: Command): void {
+  const mirror = program.command('mirror').description('Look after an edge, or the origin of edges')
+
+  withMirrorToken(withSite(mirror.command('status')))
+    .description('Print how a running site stands; exit 1 when it should get no requests')
+    .action((options: SiteOptions & { json?: true }) => status(options))
+
+  withMirrorToken(withSite(mirror.command('sync')))
+    .description('Wait until a running edge has every change that its upstream has')
+    .option('--timeout <seconds>', 'give up after this', seconds, SYNC_SECONDS)
+    .action((options: SyncOptions) => sync(options))
+
+  withToken(withSite(mirror.command('pin')))
+    .description('Have an image lie at a running edge whole, until it is unpinned')
+    .argument('<image>', 'its id, or its name')
+    .option('--wait', 'until it is there')
+    .option('--timeout <seconds>', 'with --wait: give up after this', seconds)
+    .action((image: string, options: PinOptions) => pin(image, options))
+
+  withToken(withSite(mirror.command('unpin')))
+    .description('Let a running edge forget an image that was pinned')
+    .argument('<image>', 'its id, or its name')
+    .action((image: string, options: PinOptions) => unpin(image, options))
+
+  withJson(withConfigOptions(mirror.command('verify')))
+    .description('Read every chunk on this machine; exit 1 when bytes are damaged or lost')
+    .action((options: ConfigOptions & { json?: true }) => verify(options))
+}
+
+function withSite(command: Command): Command {
+  return withJson(command.option('--url <url>', 'where the site serves', 'http://127.0.0.1:9292'))
+}
+
+function withJson(command: Command): Command {
+  return command.option('--json', 'print JSON')
+}
+
+function withToken(command: Command): Command {
+  const option = new Option('--token <token>', "an administrator's token for the Image API")
+  return command.addOption(option.env('HELIOSTAT_TOKEN'))
+}
+
+function withMirrorToken(command: Command): Command {
+  const option = new Option('--mirror-token <token>', "one of the site's [mirror] tokens")
+  return command.addOption(option.env('HELIOSTAT_MIRROR_TOKEN'))
+}
+
+function seconds(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Wanted a whole number of seconds.')
+}

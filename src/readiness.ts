@@ -1,0 +1,88 @@
+import { getLogger } from '@logtape/logtape'
+import type { EdgeCondition } from './mirror/edge-watch.ts'
+import type { Registry } from './registry/database.ts'
+import { CURRENT_REVISION, databaseRevision } from './registry/migrate.ts'
+
+const DATABASE_MS = 3_000
+
+const log = getLogger(['heliostat', 'readiness'])
+
+/**
+ * What can be wrong with a site, and who should get no requests for it. A full disk takes nobody out of service:
+ * what is stored is still served, and an edge passes on what it cannot store.
+ */
+const STOPS = {
+  'database-unreachable': 'everyone',
+  'database-outdated': 'everyone',
+  'never-synced': 'everyone',
+  'store-not-writable': 'origin',
+  'disk-full': 'nobody',
+  'damaged-chunks': 'nobody',
+} as const
+
+export type Reason = keyof typeof STOPS
+
+export interface Readiness {
+  /** Whether requests should be sent here. */
+  ready: boolean
+  /** All that is wrong, also what an operator has to see to while requests are served. */
+  reasons: Reason[]
+  /** Chunks that were found damaged and cannot be had again. */
+  damaged: number
+  /** Null at the origin, and where the registry does not answer. */
+  edge: EdgeCondition | null
+}
+
+export interface ReadinessParts {
+  registry: Registry
+  /** Null where chunks do not lie on a disk. */
+  disk: (() => Promise<{ writable: boolean; full: boolean }>) | null
+  damaged(): Promise<number>
+  /** Null at the origin. */
+  edge: (() => Promise<EdgeCondition>) | null
+}
+
+/** Finds out whether a site can serve, and what is wrong with it. */
+export function createReadiness({ registry, disk, damaged, edge }: ReadinessParts) {
+  return async (): Promise<Readiness> => {
+    const database = await databaseReason(registry)
+    const [space, lost, condition] = await Promise.all([
+      disk?.(),
+      database === null ? damaged() : 0,
+      database === null && edge ? edge() : null,
+    ])
+    const wrong: [Reason, boolean][] = [
+      ['never-synced', condition !== null && condition.seq === null],
+      ['store-not-writable', space?.writable === false],
+      ['disk-full', space?.full === true],
+      ['damaged-chunks', lost > 0],
+    ]
+    const reasons = wrong.flatMap(([reason, applies]) => (applies ? [reason] : []))
+    if (database !== null) reasons.unshift(database)
+    const stopped = edge ? ['everyone'] : ['everyone', 'origin']
+    const ready = !reasons.some((reason) => stopped.includes(STOPS[reason]))
+    return { ready, reasons, damaged: lost, edge: condition }
+  }
+}
+
+async function databaseReason(registry: Registry): Promise<Reason | null> {
+  try {
+    const revision = await within(DATABASE_MS, databaseRevision(registry))
+    return revision === CURRENT_REVISION ? null : 'database-outdated'
+  } catch (error) {
+    log.error('The database does not answer: {reason}', { reason: String(error) })
+    return 'database-unreachable'
+  }
+}
+
+async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`No answer in ${milliseconds} ms`)), milliseconds)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

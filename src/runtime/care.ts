@@ -1,0 +1,157 @@
+import type { Digester } from '../blobs/digest.ts'
+import type { FileStore } from '../blobs/fs.ts'
+import type { Manifests } from '../blobs/manifests.ts'
+import type { Config } from '../config.ts'
+import { createReplica } from '../mirror/apply.ts'
+import { createEdgeWatch, type EdgeWatch } from '../mirror/edge-watch.ts'
+import { openScrubber, type Scrubber } from '../mirror/scrub.ts'
+import { createScrubNotes } from '../mirror/scrub-notes.ts'
+import { createReadiness } from '../readiness.ts'
+import type { Registry } from '../registry/database.ts'
+import type { Edge } from './edge.ts'
+import type { Reading, SiteMetrics } from './metrics.ts'
+
+export interface CareParts {
+  config: Config
+  registry: Registry
+  store: FileStore
+  manifests: Pick<Manifests, 'sizeOfChunk'>
+  digester: Digester
+  edge: Edge | null
+  metrics: SiteMetrics
+}
+
+/** Looks after a site on this machine: scrubs its store, and tells how it is. */
+export async function startCare(parts: CareParts) {
+  const { config, registry, store, edge, metrics } = parts
+  const watch = edge && createEdgeWatch({ replica: createReplica(registry), ...edge })
+  const scrubber = await openStoreScrubber(parts)
+  const scrubbing = scrubber.run()
+  metrics.show(diskReadings(store))
+  metrics.show(scrubReadings(scrubber, watch))
+  if (watch) metrics.show(edgeReadings(watch))
+  return {
+    services: {
+      readiness: createReadiness({
+        registry,
+        disk: store.disk,
+        damaged: scrubber.lost,
+        edge: watch && watch.condition,
+      }),
+      metrics: config.heliostat.metrics ? metrics.metrics : null,
+      edge: watch,
+    },
+
+    async close(): Promise<void> {
+      scrubber.stop()
+      await scrubbing
+    },
+  }
+}
+
+function openStoreScrubber(parts: CareParts): Promise<Scrubber> {
+  const { config, registry, store, manifests, digester, edge } = parts
+  return openScrubber({
+    store,
+    sizeOfChunk: manifests.sizeOfChunk,
+    digester,
+    notes: createScrubNotes(registry),
+    rate: config.mirror.scrub_mbits,
+    async quarantine(digest) {
+      edge?.readThrough.residency.forget(digest)
+      await store.quarantine(digest)
+    },
+    refetch: edge && edge.readThrough.ensure,
+  })
+}
+
+function diskReadings(store: FileStore): Reading[] {
+  return [
+    [
+      'gauge',
+      'disk_full',
+      '1 while chunks are refused, or about to be, for want of space',
+      async () => Number((await store.disk()).full),
+    ],
+    [
+      'gauge',
+      'disk_writable',
+      '0 while the folder of the chunks refuses to be written',
+      async () => Number((await store.disk()).writable),
+    ],
+    [
+      'gauge',
+      'disk_free_bytes',
+      'Bytes that are free where the chunks are',
+      async () => (await store.disk()).free,
+    ],
+  ]
+}
+
+function scrubReadings(scrubber: Scrubber, edge: EdgeWatch | null): Reading[] {
+  const { counters } = scrubber
+  return [
+    [
+      'counter',
+      'corrupt_chunks_total',
+      'Chunks found damaged, here by reading or scrubbing, or as they came from upstream',
+      () => counters().damaged + (edge?.counters().corrupt ?? 0),
+    ],
+    [
+      'gauge',
+      'lost_chunks',
+      'Chunks that are damaged at the origin and can be had nowhere',
+      scrubber.lost,
+    ],
+    ['counter', 'scrubbed_chunks_total', 'Chunks that were scrubbed', () => counters().chunks],
+    ['counter', 'scrubbed_bytes_total', 'Bytes that were scrubbed', () => counters().bytes],
+    [
+      'counter',
+      'refetched_chunks_total',
+      'Damaged chunks that were fetched again by the scrubber',
+      () => counters().refetched,
+    ],
+  ]
+}
+
+function edgeReadings({ counters, residency, lag }: EdgeWatch): Reading[] {
+  const { status } = residency
+  return [
+    ['counter', 'hits_total', 'Chunks that were here when asked for', () => counters().hits],
+    ['counter', 'misses_total', 'Chunks that had to be fetched', () => counters().misses],
+    [
+      'counter',
+      'coalesced_waits_total',
+      'Readers that waited for a fetch under way',
+      () => counters().coalesced,
+    ],
+    [
+      'counter',
+      'upstream_bytes_total',
+      'Bytes of chunks that came from upstream',
+      () => counters().upstreamBytes,
+    ],
+    [
+      'counter',
+      'streamed_through_total',
+      'Chunks that were passed on without being stored',
+      () => counters().streamedThrough,
+    ],
+    ['counter', 'evictions_total', 'Chunks removed to make room', () => status().evictions],
+    ['gauge', 'resident_bytes', 'Bytes of chunks that are here', () => status().used],
+    ['gauge', 'resident_limit_bytes', 'Bytes that chunks may take', () => status().limit],
+    ['gauge', 'resident_chunks', 'Chunks that are here', () => status().chunks],
+    [
+      'gauge',
+      'feed_lag_changes',
+      "Changes at the upstream that are not taken over, as far as it's known",
+      () => lag().changes,
+    ],
+    [
+      'gauge',
+      'feed_lag_seconds',
+      'Seconds since the upstream was last heard, which it is at least every 25',
+      () => lag().seconds,
+    ],
+  ]
+}

@@ -1,0 +1,167 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { OpenBody } from '../blobs/body.ts'
+import { pieces } from '../blobs/manifest.ts'
+import type { Sweeper } from '../blobs/sweep.ts'
+import type { Uploader } from '../images/upload.ts'
+import type { Upstream } from '../mirror/upstream.ts'
+import type { Metrics } from '../services.ts'
+
+const FILL_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
+
+/** The kind of a number, its name without the prefix, its help, and where it is read when Prometheus asks. */
+export type Reading = ['counter' | 'gauge', string, string, () => number | Promise<number>]
+
+export type SiteMetrics = ReturnType<typeof createMetrics>
+
+/** The numbers of one site. What happens is counted by wrapping whatever does it, so that nothing else knows of metrics. */
+export function createMetrics() {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const count = createCounts(registry)
+  startAtZero(count)
+
+  const metrics: Metrics = {
+    countRequest: ({ method, route, status }) => count.requests.inc({ method, route, status }),
+    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+  }
+
+  return {
+    metrics,
+
+    /** Counts the bytes of each body, once it has gone out, by where they lay when it was opened. */
+    countBytes:
+      (open: OpenBody, isResident: (digest: string) => boolean): OpenBody =>
+      async (content, range) => {
+        const sources = [...pieces(content, range)].map(({ digest }) =>
+          sourceOf(digest, isResident),
+        )
+        const body = await open(content, range)
+        void body?.sent.then((sent) => {
+          let left = sent
+          for (const { length } of pieces(content, range)) {
+            count.bytes.inc({ source: sources.shift() ?? '' }, Math.min(length, left))
+            left -= Math.min(length, left)
+            if (left === 0) break
+          }
+        })
+        return body
+      },
+
+    timeFills<T extends Pick<Upstream, 'chunk'>>(upstream: T): T {
+      const chunk: Upstream['chunk'] = async (digest, size) => {
+        const end = count.fills.startTimer()
+        const bytes = await upstream.chunk(digest, size)
+        if (bytes) end()
+        return bytes
+      }
+      return { ...upstream, chunk }
+    },
+
+    countUploads(uploader: Uploader): Uploader {
+      const upload: Uploader['upload'] = (...args) =>
+        counted(count.uploads, uploader.upload(...args))
+      return { ...uploader, upload }
+    },
+
+    countSweeps(sweeper: Sweeper): Sweeper {
+      const sweep: Sweeper['sweep'] = async (grace) => {
+        const swept = await counted(count.sweeps, sweeper.sweep(grace))
+        count.swept.inc(swept.chunks)
+        return swept
+      }
+      return { ...sweeper, sweep }
+    },
+
+    /** Adds numbers that somebody else counts. */
+    show(readings: Reading[]): void {
+      for (const reading of readings) show(registry, reading)
+    },
+  }
+}
+
+function sourceOf(digest: string | null, isResident: (digest: string) => boolean): string {
+  if (digest === null) return 'zero'
+  return isResident(digest) ? 'resident' : 'upstream'
+}
+
+function createCounts(registry: Registry) {
+  const registers = [registry]
+  return {
+    requests: new Counter({
+      name: 'heliostat_requests_total',
+      help: 'Requests answered, by the route that they took',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    }),
+    bytes: new Counter({
+      name: 'heliostat_bytes_sent_total',
+      help: 'Bytes of images sent, by where they lay when their download began',
+      labelNames: ['source'],
+      registers,
+    }),
+    fills: new Histogram({
+      name: 'heliostat_fill_seconds',
+      help: 'How long the upstream took for a chunk',
+      buckets: FILL_BUCKETS,
+      registers,
+    }),
+    uploads: new Counter({
+      name: 'heliostat_uploads_total',
+      help: 'Uploads, by how they ended',
+      labelNames: ['result'],
+      registers,
+    }),
+    sweeps: new Counter({
+      name: 'heliostat_sweeps_total',
+      help: 'Sweeps of what nothing needs, by how they ended',
+      labelNames: ['result'],
+      registers,
+    }),
+    swept: new Counter({
+      name: 'heliostat_swept_chunks_total',
+      help: 'Chunks that were removed since nothing needed them',
+      registers,
+    }),
+  }
+}
+
+/** So that the first one shows as an increase. */
+function startAtZero({ bytes, uploads, sweeps }: ReturnType<typeof createCounts>): void {
+  for (const source of ['resident', 'upstream', 'zero']) bytes.inc({ source }, 0)
+  for (const result of ['ok', 'failed']) {
+    uploads.inc({ result }, 0)
+    sweeps.inc({ result }, 0)
+  }
+}
+
+async function counted<T>(counter: Counter<'result'>, work: Promise<T>): Promise<T> {
+  let result = 'failed'
+  try {
+    const value = await work
+    result = 'ok'
+    return value
+  } finally {
+    counter.inc({ result })
+  }
+}
+
+function show(registry: Registry, [kind, name, help, read]: Reading): void {
+  const options = { name: `heliostat_${name}`, help, registers: [registry] }
+  if (kind === 'gauge') {
+    new Gauge({
+      ...options,
+      async collect() {
+        this.set(await read())
+      },
+    })
+    return
+  }
+  new Counter({
+    ...options,
+    async collect() {
+      const value = await read()
+      this.reset()
+      this.inc(value)
+    },
+  })
+}

@@ -1,0 +1,174 @@
+import assert from 'node:assert/strict'
+import { chmod } from 'node:fs/promises'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { schemaMigrations } from '../../schema/tables.ts'
+import { createApp } from '../../src/app.ts'
+import { createDisk } from '../../src/blobs/disk.ts'
+import { loadConfig } from '../../src/config.ts'
+import { createReadiness, type ReadinessParts } from '../../src/readiness.ts'
+import { openLocalSite } from '../../src/runtime/local.ts'
+import { type RunningServer, serveOnNode } from '../../src/runtime/node.ts'
+import { eventually } from '../support/server.ts'
+import { createTestSite, temporaryFolder, type TestSite } from '../support/site.ts'
+
+const GIB = 2 ** 30
+const TOKEN = 'mirror-token'
+
+describe('the readiness of an origin', () => {
+  let site: TestSite
+  before(async () => {
+    site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+  })
+  after(() => site.close())
+
+  function ask(parts: Partial<ReadinessParts> = {}) {
+    const { registry, services } = site
+    const origin = { registry, disk: null, damaged: async () => 0, edge: null }
+    const readiness = createReadiness({ ...origin, ...parts })
+    return createApp({ ...services, readiness }).request('/readyz')
+  }
+
+  it('is told to a caller without an identity (200)', async () => {
+    const response = await site.request('/readyz')
+    assert.equal(response.status, 200)
+    assert.equal(response.headers.get('Cache-Control'), 'no-store')
+    assert.deepEqual(await response.json(), { ready: true, reasons: [] })
+  })
+
+  it('is not hurt by a full disk, which it tells (200)', async () => {
+    const folder = await temporaryFolder()
+    const disk = createDisk(folder.path)
+    assert.equal((await disk.condition()).full, false)
+    await assert.rejects(disk.requireSpace(folder.path, GIB ** 2), { code: 'too-large' })
+    const response = await ask({ disk: disk.condition })
+    assert.equal(response.status, 200)
+    assert.deepEqual(await response.json(), { ready: true, reasons: ['disk-full'] })
+    await folder.remove()
+  })
+
+  it('is not hurt by a chunk that is lost, which it counts (200)', async () => {
+    const response = await ask({ damaged: async () => 2 })
+    assert.equal(response.status, 200)
+    assert.deepEqual(await response.json(), {
+      ready: true,
+      reasons: ['damaged-chunks'],
+      damaged_chunks: 2,
+    })
+  })
+
+  it('ends where chunks cannot be written (503)', async (test) => {
+    if (process.getuid?.() === 0) return test.skip('root may write everywhere')
+    const folder = await temporaryFolder()
+    await chmod(folder.path, 0o500)
+    const response = await ask({ disk: createDisk(join(folder.path, 'chunks')).condition })
+    assert.equal(response.status, 503)
+    assert.deepEqual(await response.json(), { ready: false, reasons: ['store-not-writable'] })
+    await folder.remove()
+  })
+})
+
+describe('the readiness of a site whose database is not as it should be', () => {
+  it('ends with a schema of another revision (503)', async () => {
+    const site = await createTestSite()
+    await site.registry.delete(schemaMigrations)
+    const response = await site.request('/readyz')
+    assert.equal(response.status, 503)
+    assert.deepEqual(await response.json(), { ready: false, reasons: ['database-outdated'] })
+    await site.close()
+  })
+
+  it('ends when the database does not answer, and does not say why (503)', async () => {
+    const site = await createTestSite()
+    site.registry.$client.close()
+    const response = await site.request('/readyz')
+    assert.equal(response.status, 503)
+    assert.deepEqual(await response.json(), { ready: false, reasons: ['database-unreachable'] })
+    await site.close()
+  })
+})
+
+describe('the readiness of an edge', () => {
+  let folders: Awaited<ReturnType<typeof temporaryFolder>>[]
+  let origin: RunningServer
+  let edge: Awaited<ReturnType<typeof startEdge>>
+
+  before(async () => {
+    folders = [await temporaryFolder(), await temporaryFolder()]
+    edge = await startEdge('http://user:secret@127.0.0.1:1')
+  })
+  after(async () => {
+    await edge.close()
+    for (const folder of folders) await folder.remove()
+  })
+
+  async function startEdge(upstream: string) {
+    const { config } = loadConfig({
+      mirror: { upstream, upstream_token: TOKEN },
+      heliostat: { data_dir: folders[1]?.path ?? '' },
+    })
+    const site = await openLocalSite(config)
+    const app = createApp(site.services)
+    return { ask: async () => app.request('/readyz'), close: site.close }
+  }
+
+  it('has not begun before the first snapshot (503)', async () => {
+    const { status, answer } = await eventually('the edge tells its error', 5_000, async () => {
+      const response = await edge.ask()
+      const body = await response.json()
+      return body.edge.error === null ? null : { status: response.status, answer: body }
+    })
+    assert.equal(status, 503)
+    assert.deepEqual(answer.reasons, ['never-synced'])
+    assert.equal(answer.edge.seq, null)
+    assert.equal(answer.edge.upstream_seq, null)
+    assert.doesNotMatch(JSON.stringify(answer), /secret|mirror-token/)
+  })
+
+  it('begins with the first snapshot, and tells where the feed is (200)', async () => {
+    await edge.close()
+    const { config } = loadConfig({
+      DEFAULT: { bind_port: '0' },
+      mirror: { tokens: TOKEN },
+      heliostat: { data_dir: folders[0]?.path ?? '', shutdown_timeout: '0' },
+    })
+    origin = await serveOnNode(config)
+    const body = JSON.stringify({ name: 'first' })
+    await fetch(`${origin.url}/v2/images`, { method: 'POST', body })
+    edge = await startEdge(origin.url)
+    const answer = await untilReady()
+    assert.deepEqual(answer.reasons, [])
+    assert.deepEqual([answer.edge.seq, answer.edge.upstream_seq], [1, 1])
+    assert.deepEqual([answer.edge.error, answer.edge.stale], [null, undefined])
+    assert.ok(answer.edge.lag <= 5, String(answer.edge.lag))
+  })
+
+  it('outlasts its origin, and tells for how long it has been alone (200)', async () => {
+    await origin.close()
+    const answer = await eventually('the edge notices', 10_000, async () => {
+      const response = await edge.ask()
+      assert.equal(response.status, 200)
+      const body = await response.json()
+      return body.edge.stale === undefined ? null : body
+    })
+    assert.equal(answer.ready, true)
+    assert.equal(answer.edge.stale, answer.edge.lag)
+    assert.notEqual(answer.edge.error, null)
+  })
+
+  it('begins at once when an edge starts without its origin (200)', async () => {
+    await edge.close()
+    edge = await startEdge(origin.url)
+    const response = await edge.ask()
+    assert.equal(response.status, 200)
+    const answer = await response.json()
+    assert.deepEqual([answer.edge.seq, answer.edge.upstream_seq], [1, null])
+  })
+
+  function untilReady() {
+    return eventually('the edge is ready', 10_000, async () => {
+      const response = await edge.ask()
+      return response.status === 200 ? response.json() : null
+    })
+  }
+})

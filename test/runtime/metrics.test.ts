@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { loadConfig, type RawConfig } from '../../src/config.ts'
+import { type RunningServer, serveOnNode } from '../../src/runtime/node.ts'
+import { createImage, BARE_RAW, deleteImage } from '../support/images.ts'
+import { eventually } from '../support/server.ts'
+import { createTestSite, temporaryFolder } from '../support/site.ts'
+
+const MIB = 2 ** 20
+const TOKEN = 'mirror-token'
+const mirror = { headers: { Authorization: `Bearer ${TOKEN}` } }
+
+let folders: Awaited<ReturnType<typeof temporaryFolder>>[]
+let origin: RunningServer
+let edge: RunningServer
+let id: string
+
+async function start(dataDir: string | undefined, raw: RawConfig): Promise<RunningServer> {
+  const { config } = loadConfig({
+    DEFAULT: { bind_port: '0' },
+    heliostat: { data_dir: dataDir ?? '', chunk_size: '1MB', shutdown_timeout: '0' },
+    ...raw,
+  })
+  return serveOnNode(config)
+}
+
+before(async () => {
+  folders = [await temporaryFolder(), await temporaryFolder()]
+  origin = await start(folders[0]?.path, { mirror: { tokens: TOKEN } })
+  const image = await createImage(siteOf(origin), BARE_RAW)
+  id = image.id
+  const data = Buffer.concat([randomBytes(2 * MIB), Buffer.alloc(MIB)])
+  assert.equal((await put(id, data)).status, 204)
+  edge = await start(folders[1]?.path, {
+    mirror: { tokens: TOKEN, upstream: origin.url, upstream_token: TOKEN },
+  })
+  await eventually('the edge has the image', 10_000, async () => {
+    const response = await fetch(`${edge.url}/v2/images/${id}`)
+    await response.arrayBuffer()
+    return response.ok ? true : null
+  })
+})
+
+after(async () => {
+  await edge.close()
+  await origin.close()
+  for (const folder of folders) await folder.remove()
+})
+
+function siteOf({ url }: RunningServer) {
+  return { request: (path: string, init?: RequestInit) => fetch(url + path, init) }
+}
+
+function put(image: string, body: Uint8Array<ArrayBuffer>): Promise<Response> {
+  const headers = { 'Content-Type': 'application/octet-stream' }
+  return fetch(`${origin.url}/v2/images/${image}/file`, { method: 'PUT', headers, body })
+}
+
+/** The numbers by their names, with their labels as they are written. */
+async function readNumbers({ url }: RunningServer): Promise<Record<string, number>> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
+  return Object.fromEntries(lines.map((line) => [nameOf(line), Number(line.split(' ').at(-1))]))
+}
+
+const nameOf = (line: string) => line.slice(0, line.lastIndexOf(' '))
+
+async function download({ url }: RunningServer): Promise<void> {
+  const bytes = await (await fetch(`${url}/v2/images/${id}/file`)).arrayBuffer()
+  assert.equal(bytes.byteLength, 3 * MIB)
+  // They are counted once all has been sent.
+  await setTimeout(50)
+}
+
+describe('the metrics of an origin', () => {
+  it('are Prometheus text, to a caller without an identity (200)', async () => {
+    const response = await fetch(`${origin.url}/metrics`)
+    assert.equal(response.status, 200)
+    assert.match(response.headers.get('Content-Type') ?? '', /^text\/plain; version=0\.0\.4/)
+    const text = await response.text()
+    assert.match(text, /^# TYPE heliostat_requests_total counter$/m)
+    assert.match(text, /^process_cpu_seconds_total /m)
+  })
+
+  it('count requests by route and never by path', async () => {
+    await fetch(`${origin.url}/v2/images/${crypto.randomUUID()}`)
+    const numbers = await readNumbers(origin)
+    const route = 'route="/v2/images/:image_id",status="404"'
+    assert.equal(numbers[`heliostat_requests_total{method="GET",${route}}`], 1)
+  })
+
+  it('count uploads by how they ended', async () => {
+    const { id: other } = await createImage(siteOf(origin), BARE_RAW)
+    await fetch(`${origin.url}/v2/images/${other}/file`, {
+      method: 'PUT',
+      headers: { 'Content-Type': 'application/octet-stream', 'X-OpenStack-Image-Size': '5' },
+      body: 'four',
+    })
+    const numbers = await readNumbers(origin)
+    assert.equal(numbers['heliostat_uploads_total{result="ok"}'], 1)
+    assert.equal(numbers['heliostat_uploads_total{result="failed"}'], 1)
+    await deleteImage(siteOf(origin), other)
+  })
+
+  it('tell of its disk, its sweeps and its scrubber', async () => {
+    const numbers = await readNumbers(origin)
+    assert.equal(numbers['heliostat_disk_full'], 0)
+    assert.equal(numbers['heliostat_sweeps_total{result="ok"}'], 1)
+    assert.equal(numbers['heliostat_lost_chunks'], 0)
+    assert.equal(numbers['heliostat_corrupt_chunks_total'], 0)
+  })
+})
+
+describe('the metrics of an edge', () => {
+  it('count bytes by where they came from', async () => {
+    await download(edge)
+    await download(edge)
+    const numbers = await readNumbers(edge)
+    assert.equal(numbers['heliostat_bytes_sent_total{source="upstream"}'], 2 * MIB)
+    assert.equal(numbers['heliostat_bytes_sent_total{source="resident"}'], 2 * MIB)
+    assert.equal(numbers['heliostat_bytes_sent_total{source="zero"}'], 2 * MIB)
+  })
+
+  it('count hits, misses and fills', async () => {
+    const numbers = await readNumbers(edge)
+    assert.equal(numbers['heliostat_misses_total'], 2)
+    assert.ok((numbers['heliostat_hits_total'] ?? 0) >= 2)
+    assert.equal(numbers['heliostat_fill_seconds_count'], 2)
+    assert.equal(numbers['heliostat_upstream_bytes_total'], 2 * MIB)
+  })
+
+  it('tell what is resident and how far the feed is', async () => {
+    const numbers = await readNumbers(edge)
+    assert.equal(numbers['heliostat_resident_bytes'], 2 * MIB)
+    assert.equal(numbers['heliostat_resident_limit_bytes'], 10 * 1024 * MIB)
+    assert.equal(numbers['heliostat_feed_lag_changes'], 0)
+    assert.ok((numbers['heliostat_feed_lag_seconds'] ?? 99) <= 25)
+  })
+})
+
+describe('metrics that are switched off', () => {
+  it('are not to be had (404)', async () => {
+    const site = await createTestSite({ heliostat: { metrics: 'false' } })
+    assert.equal((await site.request('/metrics')).status, 404)
+    await site.close()
+  })
+})
+
+describe('the status of a mirror', () => {
+  it('is asked for with a mirror token only [401]', async () => {
+    assert.equal((await fetch(`${edge.url}/mirror/v1/status`)).status, 401)
+  })
+
+  it('tells at an edge what is resident, image by image [200]', async () => {
+    const response = await fetch(`${edge.url}/mirror/v1/status`, mirror)
+    assert.equal(response.status, 200)
+    const { version, head, upstream, resident, images } = await response.json()
+    assert.match(version, /^\d+\.\d+\.\d+/)
+    assert.equal(upstream.seq, upstream.upstream_seq)
+    assert.equal(head.sites.length, 2)
+    assert.deepEqual([resident.chunks, resident.bytes, resident.misses], [2, 2 * MIB, 2])
+    assert.deepEqual(images, [{ id, size: 3 * MIB, resident: 3 * MIB }])
+  })
+
+  it('tells at an origin where the feed stands [200]', async () => {
+    const response = await fetch(`${origin.url}/mirror/v1/status`, mirror)
+    const { upstream, resident, head } = await response.json()
+    assert.deepEqual([upstream, resident], [null, null])
+    assert.ok(head.seq > 0)
+  })
+})
