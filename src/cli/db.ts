@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import { createSweeper } from '../blobs/sweep.ts'
 import { type Config, hideCredentials } from '../config.ts'
+import { createFeed } from '../mirror/feed.ts'
 import { countRows } from '../registry/check.ts'
 import type { Registry } from '../registry/database.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
@@ -23,6 +24,10 @@ export function addDbCommands(program: Command): void {
   withConfigOptions(db.command('check'))
     .description('Print address, revision and rows of each table; exit 1 when not up to date')
     .action((options: ConfigOptions) => withRegistry(options, check))
+
+  withConfigOptions(db.command('new-epoch'))
+    .description('After a restore from a backup: tell mirrors that history was rewritten')
+    .action((options: ConfigOptions) => withRegistry(options, newEpoch))
 
   withConfigOptions(db.command('sweep'))
     .description('Remove the chunks that no image needs')
@@ -70,6 +75,10 @@ async function check(registry: Registry, config: Config): Promise<void> {
   for (const { table, rows } of await countRows(registry)) {
     print(`${String(rows).padStart(10)}  ${table}`)
   }
+}
+
+async function newEpoch(registry: Registry): Promise<void> {
+  print(`The epoch is now ${await createFeed(registry).renewEpoch()}: every mirror takes a snapshot`)
 }
 
 async function sweep(

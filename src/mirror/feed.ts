@@ -50,6 +50,12 @@ export function createFeed(registry: Registry) {
     /** Names this history of changes. Made at first use, and anew where a database is not the one it was. */
     epoch: () => findOrMake(registry, 'epoch'),
 
+    /** Gives the history of changes a new name, by which mirrors see that it is not the one they know. */
+    async renewEpoch(): Promise<string> {
+      await registry.delete(site).where(eq(site.key, 'epoch'))
+      return findOrMake(registry, 'epoch')
+    },
+
     /** This site's name, and those of the sites it follows, nearest first. */
     async sites(): Promise<string[]> {
       const own = await findOrMake(registry, 'id')

@@ -20,7 +20,7 @@ const hangUp: Answer = (incoming) => incoming.socket.destroy()
 async function startSite() {
   const site = {
     url: '',
-    answer: send('') as Answer,
+    answer: send(''),
     asked: [] as string[],
     close: () => server.close(),
   }
