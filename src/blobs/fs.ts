@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, open, readdir, rename, stat, unlink, utimes } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HeliostatError } from '../errors.ts'
+import { claimFile, type Release } from './claims.ts'
 import { chunkStream } from './chunk-stream.ts'
 import { createDisk, type DiskCondition } from './disk.ts'
 import { createOpenFiles, isAbsent, type OpenFile } from './open-files.ts'
@@ -10,6 +11,7 @@ import { type ChunkStore, isDigest, requireDigest } from './store.ts'
 const OPEN_FILES = 256
 const UNFINISHED = '.tmp'
 const DAMAGED = '.damaged'
+const CLAIM = '.claim'
 const FOLDER = /^[0-9a-f]{2}$/
 
 export interface FileStore extends ChunkStore {
@@ -17,6 +19,8 @@ export interface FileStore extends ChunkStore {
   openChunk(digest: string): Promise<OpenFile | null>
   /** Takes a damaged chunk out of the way; it is kept for the time of a sweep, for whoever wants to know why. */
   quarantine(digest: string): Promise<void>
+  /** Claims the fetching of a chunk among the processes that share the folder; null while another one has it. */
+  claim(digest: string): Promise<Release | null>
   /** How the disk is that the chunks are written to. */
   disk(): Promise<DiskCondition>
   close(): void
@@ -39,15 +43,16 @@ export function createFileStore(root: string): FileStore {
     },
 
     async quarantine(digest) {
-      const damaged = `${path(digest)}.${randomUUID()}${DAMAGED}`
-      const now = new Date()
-      // Its age counts from here, or the next sweep would take it.
-      await utimes(path(digest), now, now).catch(ignoreAbsent)
-      await rename(path(digest), damaged).catch(ignoreAbsent)
+      await setAside(path(digest))
       files.evict(path(digest))
     },
 
     disk: disk.condition,
+
+    async claim(digest) {
+      await mkdir(folder(digest), { recursive: true }).catch(() => undefined)
+      return claimFile(`${path(digest)}${CLAIM}`)
+    },
 
     close: () => files.close(),
 
@@ -96,9 +101,16 @@ export function createFileStore(root: string): FileStore {
   }
 }
 
+async function setAside(file: string): Promise<void> {
+  const now = new Date()
+  // Its age counts from here, or the next sweep would take it.
+  await utimes(file, now, now).catch(ignoreAbsent)
+  await rename(file, `${file}.${randomUUID()}${DAMAGED}`).catch(ignoreAbsent)
+}
+
 async function removeLeftovers(root: string, before: number): Promise<void> {
   for await (const { path: file, name } of walk(root, '')) {
-    if (!name.endsWith(UNFINISHED) && !name.endsWith(DAMAGED)) continue
+    if (![UNFINISHED, DAMAGED, CLAIM].some((ending) => name.endsWith(ending))) continue
     const found = await statIfPresent(file)
     if (found && found.mtimeMs < before) await removeIfPresent(file)
   }

@@ -78,7 +78,9 @@ async function check(registry: Registry, config: Config): Promise<void> {
 }
 
 async function newEpoch(registry: Registry): Promise<void> {
-  print(`The epoch is now ${await createFeed(registry).renewEpoch()}: every mirror takes a snapshot`)
+  print(
+    `The epoch is now ${await createFeed(registry).renewEpoch()}: every mirror takes a snapshot`,
+  )
 }
 
 async function sweep(

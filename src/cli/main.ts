@@ -7,6 +7,12 @@ import { addMirrorCommands } from './mirror.ts'
 import { addServeCommand } from './serve.ts'
 import { addTokenCommand } from './token.ts'
 
+// `heliostat … | head` is no failure.
+process.stdout.on('error', (error: Error & { code?: string }) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 program
   .name('heliostat')
   .description('OpenStack Image service (the Glance API) with read-only mirrors at the edge')

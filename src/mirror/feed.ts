@@ -63,33 +63,7 @@ export function createFeed(registry: Registry) {
       return [own, ...(followed?.split(' ') ?? [])]
     },
 
-    /** The changes after a number, each record once and as it is now; 410 when they are no longer all known. */
-    async changes(after: number): Promise<Changes> {
-      const seq = await latestSeq(registry)
-      await refuseCompacted(registry, after, seq)
-      const last = max(feed.seq)
-      const rows = await registry
-        .select({ id: feed.record_id, seq: sql<number>`${last}`.mapWith(Number) })
-        .from(feed)
-        .where(gt(feed.seq, after))
-        .groupBy(feed.record_id)
-        .orderBy(asc(last))
-        .limit(PAGE)
-      const records = await readRecords(
-        registry,
-        rows.map(({ id }) => id),
-      )
-      const more = rows.length === PAGE
-      return {
-        epoch: await findOrMake(registry, 'epoch'),
-        seq: more ? (rows.at(-1)?.seq ?? seq) : Math.max(seq, rows.at(-1)?.seq ?? 0),
-        more,
-        changes: rows.flatMap(({ id, seq: changedAt }) => {
-          const image = records.get(id)
-          return image ? [{ seq: changedAt, image }] : []
-        }),
-      }
-    },
+    changes: (after: number) => changesAfter(registry, after),
 
     /** One page of all images, in the order of their ids. Deleted ones too: their ids are burnt everywhere. */
     async page(afterId: string): Promise<ImageRecord[]> {
@@ -106,6 +80,34 @@ export function createFeed(registry: Registry) {
       const seq = await latestSeq(registry)
       await registry.delete(feed).where(lte(feed.seq, seq - keep))
     },
+  }
+}
+
+/** The changes after a number, each record once and as it is now; 410 when they are no longer all known. */
+async function changesAfter(registry: Registry, after: number): Promise<Changes> {
+  const seq = await latestSeq(registry)
+  await refuseCompacted(registry, after, seq)
+  const last = max(feed.seq)
+  const rows = await registry
+    .select({ id: feed.record_id, seq: sql<number>`${last}`.mapWith(Number) })
+    .from(feed)
+    .where(gt(feed.seq, after))
+    .groupBy(feed.record_id)
+    .orderBy(asc(last))
+    .limit(PAGE)
+  const records = await readRecords(
+    registry,
+    rows.map(({ id }) => id),
+  )
+  const more = rows.length === PAGE
+  return {
+    epoch: await findOrMake(registry, 'epoch'),
+    seq: more ? (rows.at(-1)?.seq ?? seq) : Math.max(seq, rows.at(-1)?.seq ?? 0),
+    more,
+    changes: rows.flatMap(({ id, seq: changedAt }) => {
+      const image = records.get(id)
+      return image ? [{ seq: changedAt, image }] : []
+    }),
   }
 }
 

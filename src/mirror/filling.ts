@@ -12,7 +12,7 @@ const log = getLogger(['heliostat', 'filling'])
 
 export interface FillingParts {
   upstream: Pick<Upstream, 'chunk'>
-  local: Pick<LocalChunks, 'keep'>
+  local: Pick<LocalChunks, 'keep' | 'claimOrRead'>
   residency: Residency
   sizeOfChunk(digest: string): Promise<number | null>
   digester: Pick<Digester, 'sha256' | 'allocate'>
@@ -40,24 +40,16 @@ export function createFilling({ upstream, local, residency, sizeOfChunk, digeste
   async function fetchAndKeep(digest: string): Promise<Uint8Array> {
     const size = await sizeOfChunk(digest)
     if (size === null) throw nowhere(digest)
+    const claim = await local.claimOrRead(digest)
+    if (claim instanceof Uint8Array) return claim
     const fits = await residency.reserve(size)
     try {
       const bytes = await fetchVerified(digest, size)
-      if (!fits || !(await keep(digest, bytes))) counters.streamedThrough++
+      if (!fits || !(await keep(local, digest, bytes))) counters.streamedThrough++
       return bytes
     } finally {
       if (fits) residency.settle(size)
-    }
-  }
-
-  async function keep(digest: string, bytes: Uint8Array): Promise<boolean> {
-    try {
-      await local.keep(digest, bytes)
-      return true
-    } catch (error) {
-      const reason = String(error)
-      log.error('Chunk {digest} cannot be stored, only passed on: {reason}', { digest, reason })
-      return false
+      await claim()
     }
   }
 
@@ -95,6 +87,21 @@ export function createFilling({ upstream, local, residency, sizeOfChunk, digeste
       running.set(digest, filling)
       return filling
     },
+  }
+}
+
+async function keep(
+  local: Pick<LocalChunks, 'keep'>,
+  digest: string,
+  bytes: Uint8Array,
+): Promise<boolean> {
+  try {
+    await local.keep(digest, bytes)
+    return true
+  } catch (error) {
+    const reason = String(error)
+    log.error('Chunk {digest} cannot be stored, only passed on: {reason}', { digest, reason })
+    return false
   }
 }
 

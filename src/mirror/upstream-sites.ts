@@ -57,9 +57,13 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
   function unreachable(): HeliostatError {
     const next = Math.min(...sites.map((site) => site.retryAt))
     const seconds = Math.max(1, Math.ceil((next - Date.now()) / 1000))
-    return new HeliostatError('unavailable', 'What is asked for is not all here, and no upstream answers', {
-      headers: { 'Retry-After': String(seconds) },
-    })
+    return new HeliostatError(
+      'unavailable',
+      'What is asked for is not all here, and no upstream answers',
+      {
+        headers: { 'Retry-After': String(seconds) },
+      },
+    )
   }
 
   function isWorthAsking(site: Site, evenIfDown: boolean): boolean {

@@ -92,7 +92,7 @@ describe('an edge whose origin is gone', () => {
   })
 
   it('answers anything else with when to come back, at any moment of its retries [503]', async () => {
-    const end = Date.now() + 4_000
+    const end = Date.now() + 3_000
     while (Date.now() < end) {
       await assertLater(rangeOf('partial', 0, SIZE - 1))
       await assertLater(rangeOf('partial', HAD.start, HAD.end + 1))

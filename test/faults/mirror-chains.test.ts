@@ -12,6 +12,7 @@ import {
   startEdge,
   startOrigin,
   temporaryFolders,
+  TOKEN,
   untilActive,
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
@@ -60,9 +61,16 @@ describe('an edge that follows an edge', () => {
 describe('edges that follow each other', () => {
   it('refuse to, and say why', async () => {
     const [toFirst, toSecond] = await Promise.all([startProxy(null), startProxy(null)])
-    const first = await started(startEdge(folderOf(3), toSecond.url))
-    const second = await started(startEdge(folderOf(4), toFirst.url))
+    const [first, second] = await Promise.all([
+      started(startEdge(folderOf(3), toSecond.url)),
+      started(startEdge(folderOf(4), toFirst.url)),
+    ])
     toFirst.target = first.url
+    await eventually('the second follows the first', 10_000, async () => {
+      const headers = { Authorization: `Bearer ${TOKEN}` }
+      const response = await fetch(`${second.url}/mirror/v1/head`, { headers })
+      return (await response.json()).sites.length === 2 ? true : null
+    })
     toSecond.target = second.url
     await eventually('one of them refuses the loop', 10_000, () =>
       /follows this very site: a loop/.test(first.log() + second.log()) ? true : null,
