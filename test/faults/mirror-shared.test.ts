@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import {
+  compareDownload,
+  MIB,
+  startEdge,
+  startOrigin,
+  temporaryFolders,
+  untilActive,
+} from '../support/mirrors.ts'
+import type { RunningProcess } from '../support/process.ts'
+import { type Proxy, startProxy } from '../support/proxy.ts'
+import { createRaw, upload } from './data.ts'
+
+const SIZE = 32 * MIB
+
+describe('two edge processes on one data directory', () => {
+  const bytes = randomBytes(SIZE)
+  let folders: Awaited<ReturnType<typeof temporaryFolders>>
+  let servers: RunningProcess[] = []
+  let proxy: Proxy
+  let path: string
+
+  before(async () => {
+    folders = await temporaryFolders(2)
+    const [atOrigin = '', atEdges = ''] = folders.paths
+    const origin = await startOrigin(atOrigin)
+    proxy = await startProxy(origin.url)
+    servers = [origin, await startEdge(atEdges, proxy.url), await startEdge(atEdges, proxy.url)]
+    const id = await createRaw(origin.url)
+    assert.equal((await upload(origin.url, id, bytes)).status, 204)
+    await Promise.all(servers.map(({ url }) => untilActive(url, id)))
+    path = `/v2/images/${id}/file`
+  })
+
+  after(async () => {
+    await Promise.all(servers.map((server) => server.stop()))
+    await proxy.close()
+    await folders.remove()
+  })
+
+  it('fetch each chunk once between them when they are read at the same time', async () => {
+    const [, first, second] = servers
+    assert.ok(first && second)
+    const whole = { status: 200, right: SIZE, wrong: false }
+    const read = (url: string) => compareDownload(url, bytes, { path })
+    assert.deepEqual(await Promise.all([read(first.url), read(second.url)]), [whole, whole])
+    assert.equal(proxy.chunkBytes(), SIZE)
+  })
+})
