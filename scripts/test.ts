@@ -6,6 +6,15 @@ import { join } from 'node:path'
 
 const OUTSIDE = [join('test', 'conformance')]
 
+/** Files that start no server: one process runs them all, since loading the service takes longer than testing it. */
+const TOGETHER = ['api', 'http', 'identity', 'images', 'blobs'].map((folder) =>
+  join('test', folder, '/'),
+)
+/** Those among them that do. */
+const SERVERS = [join('test', 'api', 'cache.test.ts'), join('test', 'api', 'readiness.test.ts')]
+
+const TIMEOUT = '--test-timeout=120000'
+
 const entries = await readdir('test', { recursive: true, withFileTypes: true })
 const wanted = process.argv.slice(2)
 const files = entries
@@ -20,10 +29,23 @@ if (files.length === 0) {
   process.exit(1)
 }
 
-const concurrency = `--test-concurrency=${availableParallelism()}`
-const { status } = spawnSync(
-  process.execPath,
-  ['--import', 'tsx', '--test', '--test-timeout=120000', concurrency, ...files],
-  { stdio: 'inherit', env: { ...process.env, NODE_NO_WARNINGS: '1' } },
+const together = files.filter(
+  (file) => TOGETHER.some((folder) => file.startsWith(folder)) && !SERVERS.includes(file),
 )
-process.exit(status ?? 1)
+const apart = files.filter((file) => !together.includes(file))
+
+function node(...args: string[]): boolean {
+  const env = { ...process.env, NODE_NO_WARNINGS: '1' }
+  return (
+    spawnSync(process.execPath, ['--import', 'tsx', ...args], { stdio: 'inherit', env }).status ===
+    0
+  )
+}
+
+// Processes wait for each other half of their time, hence one more than there are cores.
+const concurrency = `--test-concurrency=${availableParallelism() + 1}`
+const results = [
+  together.length === 0 || node('scripts/test-together.ts', ...together),
+  apart.length === 0 || node('--test', TIMEOUT, concurrency, ...apart),
+]
+process.exit(results.every(Boolean) ? 0 : 1)
