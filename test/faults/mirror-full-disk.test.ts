@@ -81,6 +81,17 @@ describe('an edge whose disk is smaller than the image', { skip }, () => {
     assert.ok(sent >= missing && sent < 3 * missing, `${sent / MIB} of ${missing / MIB} MiB`)
   })
 
+  it('raises an alarm that operators see (200)', async () => {
+    const ready = await eventually('/readyz names the full disk', 5_000, async () => {
+      const response = await fetch(`${edge.url}/readyz`)
+      const text = await response.text()
+      return text.includes('disk-full') ? response.status : null
+    })
+    assert.equal(ready, 200)
+    const metrics = await (await fetch(`${edge.url}/metrics`)).text()
+    assert.match(metrics, /^heliostat_disk_full 1$/m)
+  })
+
   it('leaves its registry room to follow', async () => {
     const change = [{ op: 'add', path: '/name', value: 'renamed' }]
     assert.equal((await patchImage(siteAt(origin.url), id, change)).status, 200)

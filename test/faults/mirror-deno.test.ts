@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { after, before, describe, it } from 'node:test'
+import { findDeno, startOnDeno } from '../support/deno.ts'
+import {
+  compareDownload,
+  MIB,
+  SMALL_CHUNKS,
+  TOKEN,
+  temporaryFolders,
+  untilActive,
+} from '../support/mirrors.ts'
+import type { RunningProcess } from '../support/process.ts'
+import { createRaw, upload } from './data.ts'
+
+const SIZE = 16 * MIB
+const WHOLE = { status: 200, right: SIZE, wrong: false }
+
+const deno = findDeno()
+const skip = deno === null ? 'npm has no Deno for this platform' : false
+
+describe('an origin and its edge on Deno', { skip }, () => {
+  const bytes = randomBytes(SIZE)
+  let folders: Awaited<ReturnType<typeof temporaryFolders>>
+  let origin: RunningProcess
+  let edge: RunningProcess
+  let path: string
+
+  before(async () => {
+    assert.ok(deno)
+    folders = await temporaryFolders(2)
+    const [atOrigin = '', atEdge = ''] = folders.paths
+    origin = await startOnDeno(deno, atOrigin, { ...SMALL_CHUNKS, HELIOSTAT_MIRROR__TOKENS: TOKEN })
+    edge = await startOnDeno(deno, atEdge, {
+      HELIOSTAT_MIRROR__UPSTREAM: origin.url,
+      HELIOSTAT_MIRROR__UPSTREAM_TOKEN: TOKEN,
+    })
+    const id = await createRaw(origin.url)
+    assert.equal((await upload(origin.url, id, bytes)).status, 204)
+    await untilActive(edge.url, id)
+    path = `/v2/images/${id}/file`
+  })
+
+  after(async () => {
+    await Promise.all([edge.stop(), origin.stop()])
+    await folders.remove()
+  })
+
+  it('gives right bytes through the edge (200)', async () => {
+    assert.deepEqual(await compareDownload(edge.url, bytes, { path }), WHOLE)
+  })
+
+  it('gives them also when the origin has gone (200)', async () => {
+    await origin.stop()
+    assert.deepEqual(await compareDownload(edge.url, bytes, { path }), WHOLE)
+  })
+})

@@ -1,0 +1,33 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type RunningProcess, startServer } from './process.ts'
+
+const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+
+const PLATFORMS: Record<string, string> = {
+  'linux x64': 'linux-x64-glibc',
+  'linux arm64': 'linux-arm64-glibc',
+  'darwin x64': 'darwin-x64',
+  'darwin arm64': 'darwin-arm64',
+  'win32 x64': 'win32-x64',
+  'win32 arm64': 'win32-arm64',
+}
+
+/** Deno itself: signals do not get past the wrapper in `node_modules/.bin`. Null where npm has none to install. */
+export function findDeno(): string | null {
+  const { platform, arch } = process
+  const name = `@deno/${PLATFORMS[`${platform} ${arch}`]}/package.json`
+  try {
+    const folder = dirname(createRequire(import.meta.url).resolve(name))
+    return join(folder, platform === 'win32' ? 'deno.exe' : 'deno')
+  } catch {
+    return null
+  }
+}
+
+/** Starts the service on Deno, on a free port. */
+export function startOnDeno(deno: string, dataDir: string, env = {}): Promise<RunningProcess> {
+  const args = ['run', '-A', main, 'serve', '--data-dir', dataDir, '--port', '0']
+  return startServer(deno, args, env)
+}
