@@ -175,11 +175,15 @@ export function loadConfig(...sources: RawConfig[]): LoadedConfig {
 
 const PREFIX = 'HELIOSTAT_'
 
+/** What `heliostat mirror` says to a running site; no options of the service. */
+const FOR_CLIENTS = ['HELIOSTAT_TOKEN', 'HELIOSTAT_MIRROR_TOKEN']
+
 /** `HELIOSTAT_DATABASE__CONNECTION` → [database] connection; without a section it is [DEFAULT]'s. */
 export function fromEnvironment(environment: Record<string, unknown>): RawConfig {
   const raw: RawConfig = {}
   for (const [name, value] of Object.entries(environment)) {
-    if (!name.startsWith(PREFIX) || typeof value !== 'string') continue
+    if (!name.startsWith(PREFIX) || FOR_CLIENTS.includes(name) || typeof value !== 'string')
+      continue
     const [first = '', second] = name.slice(PREFIX.length).toLowerCase().split('__')
     const section = second === undefined || first === 'default' ? 'DEFAULT' : first
     raw[section] = { ...raw[section], [second ?? first]: value }

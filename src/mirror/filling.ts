@@ -57,7 +57,7 @@ export function createFilling({ upstream, local, residency, sizeOfChunk, digeste
     if ((absentUntil.get(digest) ?? 0) > Date.now()) throw nowhere(digest)
     const memory = digester.allocate(size)
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const bytes = await upstream.chunk(digest, memory)
+      const bytes = await upstream.chunk(digest, memory, { fresh: attempt > 1 })
       if (bytes === null) {
         absentUntil.set(digest, Date.now() + ABSENT_MS)
         throw nowhere(digest)

@@ -18,6 +18,8 @@ interface AskOptions {
   signal?: AbortSignal
   /** Also asks sites that are left alone, where all of them are: for whoever has pauses of his own. */
   evenIfDown?: boolean
+  /** Past any cache in between, which may hold something damaged. */
+  fresh?: boolean
 }
 
 interface Question<T> {
@@ -38,10 +40,11 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
   const sites = urls.map((url): Site => ({ url: url.replace(/\/$/, ''), failures: 0, retryAt: 0 }))
   const headers: Record<string, string> = token === null ? {} : { Authorization: `Bearer ${token}` }
 
-  async function request(site: Site, path: string, { timeout, signal }: AskOptions) {
+  async function request(site: Site, path: string, options: AskOptions) {
+    const { timeout, signal, fresh = false } = options
     const limit = AbortSignal.timeout(timeout)
     return fetch(`${site.url}/mirror/v1/${path}`, {
-      headers,
+      headers: fresh ? { ...headers, 'Cache-Control': 'no-cache' } : headers,
       redirect: 'error',
       signal: signal ? AbortSignal.any([limit, signal]) : limit,
     })

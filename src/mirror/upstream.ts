@@ -58,9 +58,14 @@ export function createUpstream(options: UpstreamOptions) {
       ),
 
     /** What was sent, in the memory given: whoever asks has to verify it. Null where no upstream has it. */
-    chunk: (digest: string, memory: Uint8Array): Promise<Uint8Array | null> =>
+    chunk: (
+      digest: string,
+      memory: Uint8Array,
+      { fresh = false } = {},
+    ): Promise<Uint8Array | null> =>
       ask(`chunks/${digest}`, (response) => collect(requireOk(response), memory), {
         timeout: CHUNK_MS,
+        fresh,
       }),
   }
 }
