@@ -84,7 +84,7 @@ function createWriter(outgoing: ServerResponse) {
   const { socket } = outgoing.req
   const buffers: Buffer[] = []
   const writes: Promise<void>[] = [Promise.resolve(), Promise.resolve()]
-  const cancels: ((reason: Error) => void)[] = []
+  const cancels: ((reason: Error) => void)[] = [() => undefined, () => undefined]
   let turn = 0
   let written = 0
 

@@ -88,6 +88,11 @@ describe('clients that hang up halfway through a download', { skip }, () => {
     await assertNoMoreOpen()
   })
 
+  it('end answers of one write, which fill the connection while nobody reads', async () => {
+    await Promise.all(Array.from({ length: 10 }, () => hangUpInRanges(path)))
+    await assertNoMoreOpen()
+  })
+
   it('leave a server that serves others', async () => {
     const response = await fetch(`${server.url}${path}`, { headers: { Range: 'bytes=10-19' } })
     assert.equal(response.status, 206)
@@ -155,6 +160,17 @@ async function hangUpInPipeline(path: string): Promise<void> {
   await once(socket, 'data')
   await setTimeout(20)
   socket.destroy()
+}
+
+/** Each answer is a single write, one of which is under way when the connection is cut. */
+async function hangUpInRanges(path: string): Promise<void> {
+  const { hostname, port } = new URL(server.url)
+  const socket = connect(Number(port), hostname)
+  const asked = `GET ${path} HTTP/1.1\r\nHost: x\r\nRange: bytes=0-399999\r\n\r\n`
+  socket.write(asked.repeat(40))
+  await once(socket, 'readable')
+  await setTimeout(50)
+  socket.resetAndDestroy()
 }
 
 async function openFiles(): Promise<number> {
