@@ -11,7 +11,7 @@ import {
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
-import { createRaw, upload } from './data.ts'
+import { createRaw, upload } from '../faults/data.ts'
 
 const CLIENTS = 100
 const SIZE = 256 * MIB
