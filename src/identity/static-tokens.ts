@@ -1,6 +1,7 @@
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { ConfigError } from '../errors.ts'
 import { type Caller, createCaller, type Identify } from './caller.ts'
+import { hashToken } from './token-hash.ts'
 
 interface TokenEntry {
   hash: Buffer
@@ -15,7 +16,7 @@ export function identifyByTokens(tokens: string): Identify {
   return async ({ headers }) => {
     const token = headers.get('X-Auth-Token') ?? headers.get('X-Storage-Token')
     if (!token) return null
-    const hash = sha256(token)
+    const hash = hashToken(token)
     // Every entry is compared, each in constant time.
     const matches = entries.filter((entry) => timingSafeEqual(entry.hash, hash))
     return matches[0]?.caller ?? null
@@ -25,13 +26,9 @@ export function identifyByTokens(tokens: string): Identify {
 /** A new token of 256 random bits, and the line that makes it known. */
 export function makeToken(user: string, project: string, roles: string) {
   const token = randomBytes(32).toString('base64url')
-  const line = `${sha256(token).toString('hex')}:${user}:${project}:${roles}`
+  const line = `${hashToken(token).toString('hex')}:${user}:${project}:${roles}`
   parseTokens(line)
   return { token, line }
-}
-
-function sha256(token: string): Buffer {
-  return createHash('sha256').update(token).digest()
 }
 
 /** Entries stand on lines of their own or apart by blanks; `#` begins a comment line. */

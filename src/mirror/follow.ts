@@ -56,8 +56,6 @@ export function createFollower(parts: FollowParts) {
   return {
     status: (): FollowStatus => ({ ...status }),
 
-    step,
-
     /** Follows until stopped. A failure is told and tried again after a pause that grows. */
     async run(): Promise<void> {
       let pause = FIRST_PAUSE_MS
