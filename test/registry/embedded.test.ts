@@ -196,13 +196,16 @@ describe('processes on one file', () => {
     assert.equal((await client.execute('SELECT value FROM counters')).rows[0]?.[0], 200)
   })
 
-  it('may all create it: one of them brings in the schema', async () => {
+  it('may all create it: each revision is brought in by one of them', async () => {
     const folder = await temporaryFolder()
     const file = join(folder.path, 'new.db')
     const applied = await Promise.all([runWriter(file, 0), runWriter(file, 0)])
     const late = openRegistry(openEmbedded(file))
     assert.deepEqual(await migrate(late), [])
-    assert.equal(applied.filter((revisions) => revisions.length > 0).length, 1)
+    assert.deepEqual(
+      applied.flat().sort(),
+      MIGRATIONS.map(({ revision }) => revision),
+    )
     late.$client.close()
     await folder.remove()
   })
