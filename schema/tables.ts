@@ -260,6 +260,21 @@ export const tasks = sqliteTable(
   ],
 )
 
+/**
+ * Tokens that Keystone has vouched for, so that they go on working after a restart without it. Found by the token's
+ * SHA-256, which is as hard to guess as the token itself.
+ */
+export const rememberedTokens = sqliteTable(
+  'remembered_tokens',
+  {
+    hash: text({ length: 64 }).primaryKey(),
+    identity: text({ mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+    validated_at: integer().notNull(),
+    expires_at: integer().notNull(),
+  },
+  (table) => [index('remembered_tokens_by_expiry').on(table.expires_at)],
+)
+
 /** Which migrations this database has had. The last one's name is the schema's revision. */
 export const schemaMigrations = sqliteTable('schema_migrations', {
   revision: text().primaryKey(),

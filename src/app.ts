@@ -22,7 +22,7 @@ import type { Services } from './services.ts'
 
 /** The service: the same routes on every runtime. */
 export function createApp(services: Services): App {
-  const { config, identify, isDisabled, metrics } = services
+  const { config, isDisabled, metrics } = services
   const versions = versionsOf({ hasCache: services.cache !== null })
   const app: App = new Hono<Env>({ getPath: createRoutePath(versions) })
   app.onError(answerError)
@@ -40,7 +40,7 @@ export function createApp(services: Services): App {
 
   app.use('/v2/*', assignRequestId(config.DEFAULT.max_request_id_length))
   app.use('/v2/*', refuseUndecodable)
-  app.use('/v2/*', requireCaller(identify))
+  app.use('/v2/*', requireCaller(services))
   if (services.origin !== null) app.use('/v2/*', refuseWrites(services.origin))
   mountImages(app, services)
   mountImageData(app, services)

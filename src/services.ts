@@ -3,6 +3,8 @@ import type { OpenBody } from './blobs/body.ts'
 import type { Manifests } from './blobs/manifests.ts'
 import type { Config } from './config.ts'
 import type { Identify } from './identity/caller.ts'
+import type { Policy } from './identity/policy.ts'
+import type { Access } from './images/access.ts'
 import type { ImageRepo } from './images/repo.ts'
 import type { Feed } from './mirror/feed.ts'
 import type { EdgeWatch } from './mirror/edge-watch.ts'
@@ -26,6 +28,10 @@ export interface Services {
   manifests: Manifests
   openBody: OpenBody
   identify: Identify
+  /** How a caller may say who he is, as a `WWW-Authenticate` header tells him (RFC 9110, section 11.6.1). */
+  challenge: string
+  policy: Policy
+  access: Access
   feed: Feed
   /** The URL of the site where changes are made, when it is not this one. */
   origin: string | null

@@ -48,5 +48,12 @@ export const MIGRATIONS: { revision: string; statements: string[] }[] = [
     "statements": [
       "CREATE TABLE `cached_images` (\n\t`image_id` text(36) PRIMARY KEY NOT NULL,\n\t`pinned_at` integer,\n\t`hits` integer DEFAULT 0 NOT NULL,\n\t`last_accessed_at` integer,\n\tFOREIGN KEY (`image_id`) REFERENCES `images`(`id`) ON UPDATE no action ON DELETE cascade\n);"
     ]
+  },
+  {
+    "revision": "0003_tokens",
+    "statements": [
+      "CREATE TABLE `remembered_tokens` (\n\t`hash` text(64) PRIMARY KEY NOT NULL,\n\t`identity` text NOT NULL,\n\t`validated_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL\n);",
+      "CREATE INDEX `remembered_tokens_by_expiry` ON `remembered_tokens` (`expires_at`);"
+    ]
   }
 ]

@@ -1,16 +1,15 @@
 import { HeliostatError } from '../errors.ts'
-import { findFor } from '../images/access.ts'
 import { type Action, statusAfter } from '../images/status.ts'
 import type { Services } from '../services.ts'
 import type { App, RequestContext } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
 
 /** Mounts deactivate and reactivate. Doing either twice is no error. */
-export function mountActions(app: App, { images }: Services): void {
+export function mountActions(app: App, { images, access }: Services): void {
   async function act(context: RequestContext<'/:image_id'>, action: Action) {
     refuseBody(context)
     const caller = context.get('caller')
-    const image = await findFor(images, context.req.param('image_id'), { caller, action })
+    const image = await access.findFor(action, context.req.param('image_id'), caller)
     const status = statusAfter(action, image)
     if (status !== null && !(await images.changeStatus(image, status, Date.now()))) {
       throw new HeliostatError('conflict', `Image ${image.id} was changed or deleted meanwhile`)

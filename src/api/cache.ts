@@ -1,9 +1,4 @@
 import { HeliostatError } from '../errors.ts'
-import type { Caller } from '../identity/caller.ts'
-import type { PolicyAction } from '../identity/policy.ts'
-import { authorize, authorizeOnImage } from '../images/access.ts'
-import type { FoundImage } from '../images/image.ts'
-import { canSee } from '../images/visibility.ts'
 import type { CompleteImage } from '../mirror/cached-images.ts'
 import type { ClearTarget, ImageCache } from '../mirror/image-cache.ts'
 import type { Services } from '../services.ts'
@@ -21,10 +16,10 @@ export function mountCache(app: App, services: Services): void {
   mountOne(app, services)
 }
 
-function mountCare(app: App, { cache }: Services): void {
+function mountCare(app: App, { cache, access }: Services): void {
   resource(app, '/v2/cache/clean', {
     async POST(context) {
-      authorizeOnSite('cache_clean', context.get('caller'))
+      access.requireOnSite('cache_clean', context.get('caller'))
       await requireCache(cache).clean()
       return context.body(null, 200, { 'Content-Type': 'text/html; charset=UTF-8' })
     },
@@ -32,7 +27,7 @@ function mountCare(app: App, { cache }: Services): void {
 
   resource(app, '/v2/cache/prune', {
     async POST(context) {
-      authorizeOnSite('cache_prune', context.get('caller'))
+      access.requireOnSite('cache_prune', context.get('caller'))
       const { chunks, bytes } = await requireCache(cache).prune()
       return json(context, { total_files_pruned: chunks, total_bytes_pruned: bytes })
     },
@@ -41,18 +36,18 @@ function mountCare(app: App, { cache }: Services): void {
   resource(app, '/v2/cache/nodes/:image_id', {
     GET(context) {
       refuseBody(context)
-      authorizeOnSite('list_cached_nodes', context.get('caller'))
+      access.requireOnSite('list_cached_nodes', context.get('caller'))
       requireCache(cache)
       throw new HeliostatError('conflict', 'Centralized caching is not enabled')
     },
   })
 }
 
-function mountWhole(app: App, { cache }: Services): void {
+function mountWhole(app: App, { cache, access }: Services): void {
   resource(app, '/v2/cache', {
     async GET(context) {
       refuseBody(context)
-      authorizeOnSite('cache_list', context.get('caller'))
+      access.requireOnSite('cache_list', context.get('caller'))
       const present = requireCache(cache)
       const { cached, queued } = await present.list()
       return json(context, {
@@ -64,7 +59,7 @@ function mountWhole(app: App, { cache }: Services): void {
     },
 
     async DELETE(context) {
-      authorizeOnSite('cache_delete', context.get('caller'))
+      access.requireOnSite('cache_delete', context.get('caller'))
       const present = requireCache(cache)
       await present.clear(parseTarget(context.req.header(TARGET_HEADER) ?? ''))
       return context.body(null, 204)
@@ -72,16 +67,16 @@ function mountWhole(app: App, { cache }: Services): void {
   })
 }
 
-function mountOne(app: App, { cache, images }: Services): void {
+function mountOne(app: App, { cache, access }: Services): void {
   resource(app, '/v2/cache/:image_id', {
     async DELETE(context) {
       const caller = context.get('caller')
       const id = context.req.param('image_id')
-      const image = await findHere(images, id, caller)
-      if (image) authorizeOnImage('cache_delete', caller, image)
+      const image = await access.look(id, caller)
+      if (image) access.requireOnImage('cache_delete', caller, image)
       // Deleted at the origin, but once asked to stay here.
       else if (!(await cache?.isQueued(id))) throw noImage(id)
-      else authorizeOnSite('cache_delete', caller)
+      else access.requireOnSite('cache_delete', caller)
       await requireCache(cache).remove(id)
       return context.body(null, 204)
     },
@@ -89,9 +84,9 @@ function mountOne(app: App, { cache, images }: Services): void {
     async PUT(context) {
       const caller = context.get('caller')
       const id = context.req.param('image_id')
-      const image = await findHere(images, id, caller)
+      const image = await access.look(id, caller)
       if (!image) throw noImage(id)
-      authorizeOnImage('cache_image', caller, image)
+      access.requireOnImage('cache_image', caller, image)
       const present = requireCache(cache)
       if (image.status !== 'active') {
         throw new HeliostatError(
@@ -103,19 +98,6 @@ function mountOne(app: App, { cache, images }: Services): void {
       return context.body(null, 202)
     },
   })
-}
-
-async function findHere(
-  images: Services['images'],
-  id: string,
-  caller: Caller,
-): Promise<FoundImage | null> {
-  const image = await images.find(id, caller)
-  return image && canSee(caller, image, image.isMember) ? image : null
-}
-
-function authorizeOnSite(action: PolicyAction, caller: Caller): void {
-  authorize(action, caller, { owner: caller.projectId, visibility: 'private', isMember: false })
 }
 
 function requireCache(cache: ImageCache | null): ImageCache {

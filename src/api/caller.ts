@@ -1,6 +1,8 @@
 import { createMiddleware } from 'hono/factory'
 import { HeliostatError } from '../errors.ts'
-import type { Identify } from '../identity/caller.ts'
+import { ANONYMOUS, type Caller, type Identity } from '../identity/caller.ts'
+import type { Policy } from '../identity/policy.ts'
+import type { Services } from '../services.ts'
 import type { Env } from './context.ts'
 
 const UNKNOWN_CALLER =
@@ -8,19 +10,34 @@ const UNKNOWN_CALLER =
   'Send the token of a known user in X-Auth-Token'
 
 /** Finds out who is calling before anything of the request is looked at [401]. */
-export function requireCaller(identify: Identify) {
+export function requireCaller({ identify, challenge, config, policy }: Services) {
+  const allowAnonymous = config.DEFAULT.allow_anonymous_access
   return createMiddleware<Env>(async function requireCallerMiddleware(context, next) {
-    const caller = await identify({
+    const identity = await identify({
       headers: context.req.raw.headers,
+      method: context.req.method,
+      path: context.req.path,
       // Hono leaves env undefined where a test calls app.request() without one.
       peerAddress: context.env?.peerAddress ?? null,
     })
-    if (!caller) {
-      throw new HeliostatError('unauthenticated', UNKNOWN_CALLER, {
-        headers: { 'WWW-Authenticate': 'Token realm="heliostat"' },
-      })
+    if (!identity && !allowAnonymous) {
+      const headers = { 'WWW-Authenticate': challenge }
+      throw new HeliostatError('unauthenticated', UNKNOWN_CALLER, { headers })
     }
+    const caller = identity ? callerOf(identity, policy) : ANONYMOUS
+    if (caller.isAnonymous) refuseWrite(context.req.method)
     context.set('caller', caller)
     await next()
   })
+}
+
+function callerOf(identity: Identity, policy: Policy): Caller {
+  const target = { owner: identity.projectId, visibility: 'private' }
+  const isAdmin = policy.isAllowed('context_is_admin', identity, target)
+  return { ...identity, isAdmin, isAnonymous: false }
+}
+
+function refuseWrite(method: string): void {
+  if (method === 'GET' || method === 'HEAD') return
+  throw new HeliostatError('forbidden', 'Read-only access: only a known user may change images')
 }

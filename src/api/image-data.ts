@@ -4,7 +4,6 @@ import { reprDigest } from '../http/repr-digest.ts'
 import { mediaType } from '../http/media-type.ts'
 import { evaluatePreconditions, ifRangeAllows } from '../http/preconditions.ts'
 import { contentRange, requestedRange } from '../http/range.ts'
-import { authorizeOnImage, findFor, findVisible } from '../images/access.ts'
 import type { FoundImage } from '../images/image.ts'
 import type { Manifest } from '../blobs/manifest.ts'
 import type { Services } from '../services.ts'
@@ -13,15 +12,15 @@ import { refuseBody, resource } from './resource.ts'
 
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
-  const { config, images, uploader, manifests, openBody, cache } = services
+  const { config, access, uploader, manifests, openBody, cache } = services
 
   resource(app, '/v2/images/:image_id/file', {
     async GET(context) {
       refuseBody(context)
       const caller = context.get('caller')
-      const image = await findVisible(images, context.req.param('image_id'), caller)
+      const image = await access.find(context.req.param('image_id'), caller)
       refuseDeactivated(image, caller.isAdmin)
-      authorizeOnImage('download_image', caller, image)
+      access.requireOnImage('download_image', caller, image)
       const manifest = image.blob === null ? null : await manifests.find(image.blob)
       if (!manifest) return context.body(null, 204)
 
@@ -55,8 +54,7 @@ export function mountImageData(app: App, services: Services): void {
         requireOctetStream(headers)
         const expectedSize = announcedSize(headers)
         const caller = context.get('caller')
-        const action = 'upload_image'
-        const image = await findFor(images, context.req.param('image_id'), { caller, action })
+        const image = await access.findFor('upload_image', context.req.param('image_id'), caller)
         await uploader.upload(image, source, expectedSize)
       } catch (error) {
         // Also a refused body is taken in, so that the client hears why instead of losing its connection.

@@ -1,11 +1,11 @@
 import type { Services } from '../services.ts'
 import { HeliostatError } from '../errors.ts'
 import { mediaType } from '../http/media-type.ts'
-import { authorize, authorizeOnImage, authorizeVisibility, findFor } from '../images/access.ts'
+import type { Access } from '../images/access.ts'
 import { type Attributes, createAttributes } from '../images/attributes.ts'
 import type { FoundImage } from '../images/image.ts'
 import { listLinks } from '../images/links.ts'
-import { newImage } from '../images/new-image.ts'
+import { authorizeNew, newImage } from '../images/new-image.ts'
 import { applyPatch } from '../images/patch.ts'
 import {
   ACCEPT_PATCH,
@@ -25,7 +25,6 @@ import { readJson } from './json-body.ts'
 import { refuseBody, resource } from './resource.ts'
 
 const COLLECTION = '/v2/images'
-const NO_IMAGE = { visibility: 'private', isMember: false }
 
 /** Mounts the image records: list, create, show, patch, delete. */
 export function mountImages(app: App, services: Services): void {
@@ -34,13 +33,15 @@ export function mountImages(app: App, services: Services): void {
   mountImage(app, services, attributes)
 }
 
-function mountCollection(app: App, { config, images }: Services, attributes: Attributes): void {
+function mountCollection(app: App, services: Services, attributes: Attributes): void {
+  const { config, images, access } = services
+
   resource(app, COLLECTION, {
     async GET(context) {
       const caller = context.get('caller')
       const params = new URL(context.req.url).searchParams
       const query = parseListQuery(params, config.DEFAULT)
-      authorize('get_images', caller, { owner: caller.projectId, ...NO_IMAGE })
+      access.requireOnSite('get_images', caller)
       const marker = query.marker === null ? null : await findMarker(images, query.marker, caller)
       const found = query.limit === 0 ? [] : await images.list(query, caller, marker)
       const full = found.length > 0 && found.length === query.limit
@@ -53,7 +54,9 @@ function mountCollection(app: App, { config, images }: Services, attributes: Att
 
     async POST(context) {
       const given = attributes.parseNew(await readJson(context.req.raw))
-      const image = newImage(given, context.get('caller'), Date.now())
+      const caller = context.get('caller')
+      const image = newImage(given, caller, Date.now())
+      authorizeNew(access, caller, image)
       refuseOverQuota(image, config.DEFAULT)
       await images.create(image)
       const root = config.DEFAULT.public_endpoint ?? new URL(context.req.url).origin
@@ -65,13 +68,15 @@ function mountCollection(app: App, { config, images }: Services, attributes: Att
   })
 }
 
-function mountImage(app: App, { config, images }: Services, attributes: Attributes): void {
+function mountImage(app: App, services: Services, attributes: Attributes): void {
+  const { config, images, access } = services
+
   resource(app, `${COLLECTION}/:image_id`, {
     async GET(context) {
       refuseBody(context)
       const caller = context.get('caller')
       const id = context.req.param('image_id')
-      return json(context, toWire(await findFor(images, id, { caller, action: 'get_image' })))
+      return json(context, toWire(await access.findFor('get_image', id, caller)))
     },
 
     async PATCH(context) {
@@ -80,13 +85,12 @@ function mountImage(app: App, { config, images }: Services, attributes: Attribut
       const body = await readJson(context.req.raw)
       const operations = parsePatch(dialect, body, attributes.parseValue)
       const caller = context.get('caller')
-      const action = 'modify_image'
-      const image = await findFor(images, context.req.param('image_id'), { caller, action })
-      authorizeLocations(operations, caller, image)
+      const image = await access.findFor('modify_image', context.req.param('image_id'), caller)
+      authorizeLocations(access, operations, { caller, image })
       const patched = applyPatch(image, operations, {
         dialect,
         isAdmin: caller.isAdmin,
-        authorizeVisibility: (visibility) => authorizeVisibility(visibility, caller, image),
+        authorizeVisibility: (visibility) => access.requireVisibility(visibility, caller, image),
       })
       refuseOverQuota(patched, config.DEFAULT, image)
       const {
@@ -102,7 +106,7 @@ function mountImage(app: App, { config, images }: Services, attributes: Attribut
       refuseBody(context)
       const caller = context.get('caller')
       const id = context.req.param('image_id')
-      const image = await findFor(images, id, { caller, action: 'delete_image' })
+      const image = await access.findFor('delete_image', id, caller)
       if (image.protected) {
         throw new HeliostatError('forbidden', `Image ${id} is protected and cannot be deleted.`)
       }
@@ -119,11 +123,15 @@ async function findMarker(images: ImageRepo, id: string, caller: Caller) {
   throw new HeliostatError('forbidden', `Forbidding request, image ${id} not visible`)
 }
 
-function authorizeLocations(operations: PatchOperation[], caller: Caller, image: FoundImage): void {
+function authorizeLocations(
+  access: Access,
+  operations: PatchOperation[],
+  { caller, image }: { caller: Caller; image: FoundImage },
+): void {
   for (const { name, op } of operations) {
     if (name !== 'locations') continue
     const action = op === 'remove' ? 'delete_image_location' : 'set_image_location'
-    authorizeOnImage(action, caller, image)
+    access.requireOnImage(action, caller, image)
   }
 }
 

@@ -1,22 +1,20 @@
 import { HeliostatError } from '../errors.ts'
-import { findFor } from '../images/access.ts'
 import { refuseOverQuota } from '../images/quota.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
 
 const MAX_TAG = 255
-const action = 'modify_image'
 
 /** Mounts the tags of an image, one a path. */
-export function mountTags(app: App, { config, images }: Services): void {
+export function mountTags(app: App, { config, images, access }: Services): void {
   resource(app, '/v2/images/:image_id/tags/:tag', {
     async PUT(context) {
       refuseBody(context)
       const caller = context.get('caller')
       const tag = context.req.param('tag')
       refuseLongTag(tag)
-      const image = await findFor(images, context.req.param('image_id'), { caller, action })
+      const image = await access.findFor('modify_image', context.req.param('image_id'), caller)
       const tags = [...new Set([...image.tags, tag])]
       refuseOverQuota({ ...image, tags }, config.DEFAULT, image)
       if (!(await images.addTag(image.id, tag, Date.now()))) throw noImage(image.id)
@@ -27,7 +25,7 @@ export function mountTags(app: App, { config, images }: Services): void {
       refuseBody(context)
       const caller = context.get('caller')
       const tag = context.req.param('tag')
-      const image = await findFor(images, context.req.param('image_id'), { caller, action })
+      const image = await access.findFor('modify_image', context.req.param('image_id'), caller)
       if (await images.removeTag(image.id, tag, Date.now())) return context.body(null, 204)
       throw new HeliostatError('not-found', `Image ${image.id} has no tag "${tag}"`)
     },

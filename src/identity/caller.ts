@@ -2,33 +2,68 @@
 export interface Caller {
   userId: string | null
   projectId: string | null
+  userDomainId: string | null
+  projectDomainId: string | null
+  /** Set for a token of a whole domain, which images know nothing of. */
+  domainId: string | null
+  /** `all` for a token of the whole deployment. */
+  systemScope: string | null
   /** Lower case. */
   roles: readonly string[]
+  /** Roles of the service that passes the request on, lower case. They add nothing to the caller's own. */
+  serviceRoles: readonly string[]
+  /** Whether the rule `context_is_admin` holds: he sees every image and may give one to another project. */
   isAdmin: boolean
+  /** Nobody has proved to be anybody: he may only read. */
+  isAnonymous: boolean
 }
+
+/** What a flavor finds out about a caller. Whether that makes an administrator is a rule of the policy. */
+export type Identity = Omit<Caller, 'isAdmin' | 'isAnonymous'>
 
 /** What identities are told from. */
 export interface Credentials {
   headers: Headers
+  method: string
+  /** As it is routed, without the query. */
+  path: string
   /** The address of the connection's other end; null where the runtime does not tell. */
   peerAddress: string | null
 }
 
 /** Finds out who makes a request; null when it does not say, or says so without proof. */
-export type Identify = (credentials: Credentials) => Promise<Caller | null>
+export type Identify = (credentials: Credentials) => Promise<Identity | null>
 
-/** A caller with these roles; the role "admin" makes an administrator in any project, as in Glance. */
-export function createCaller(
-  userId: string | null,
-  projectId: string | null,
-  roles: string,
-): Caller {
-  const names = roles
+const NOBODY: Identity = {
+  userId: null,
+  projectId: null,
+  userDomainId: null,
+  projectDomainId: null,
+  domainId: null,
+  systemScope: null,
+  roles: [],
+  serviceRoles: [],
+}
+
+/** An identity with these facts, and nothing else known. */
+export function createIdentity(facts: Partial<Identity>): Identity {
+  return { ...NOBODY, ...facts }
+}
+
+/** Role names, comma separated, as rules compare them: in lower case. */
+export function parseRoles(roles: string): string[] {
+  return roles
     .split(',')
     .map((role) => role.trim().toLowerCase())
     .filter((role) => role !== '')
-  return { userId, projectId, roles: names, isAdmin: names.includes('admin') }
 }
 
 /** Without an identity flavor every caller is an administrator without a project. */
-export const identifyEveryone: Identify = async () => createCaller(null, null, 'admin')
+export const identifyEveryone: Identify = async () => createIdentity({ roles: ['admin'] })
+
+/** Who has not said who he is, where anybody may read: as a reader who belongs to no project. */
+export const ANONYMOUS: Caller = {
+  ...createIdentity({ roles: ['reader', 'member'] }),
+  isAdmin: false,
+  isAnonymous: true,
+}

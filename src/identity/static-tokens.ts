@@ -1,11 +1,11 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { ConfigError } from '../errors.ts'
-import { type Caller, createCaller, type Identify } from './caller.ts'
+import { createIdentity, type Identify, type Identity, parseRoles } from './caller.ts'
 import { hashToken } from './token-hash.ts'
 
 interface TokenEntry {
   hash: Buffer
-  caller: Caller
+  identity: Identity
 }
 
 const LINE = /^([0-9a-f]{64}):([^:\s]+):([^:\s]*):([^:\s]+)$/
@@ -19,7 +19,7 @@ export function identifyByTokens(tokens: string): Identify {
     const hash = hashToken(token)
     // Every entry is compared, each in constant time.
     const matches = entries.filter((entry) => timingSafeEqual(entry.hash, hash))
-    return matches[0]?.caller ?? null
+    return matches[0]?.identity ?? null
   }
 }
 
@@ -44,6 +44,11 @@ function parseTokens(text: string): TokenEntry[] {
         `Token ${index + 1} is not of the form "sha256-of-token:user:project:role,role"`,
       )
     }
-    return { hash: Buffer.from(hash, 'hex'), caller: createCaller(user, project || null, roles) }
+    const identity = createIdentity({
+      userId: user,
+      projectId: project || null,
+      roles: parseRoles(roles),
+    })
+    return { hash: Buffer.from(hash, 'hex'), identity }
   })
 }

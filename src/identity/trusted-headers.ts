@@ -1,6 +1,6 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { ConfigError } from '../errors.ts'
-import { createCaller, type Identify } from './caller.ts'
+import { createIdentity, type Identify, parseRoles } from './caller.ts'
 
 /**
  * Believes the identity headers that a proxy in front has set, as keystonemiddleware does. Only from the given
@@ -11,9 +11,16 @@ export function identifyByTrustedHeaders(addresses: string[]): Identify {
   return async ({ headers, peerAddress }) => {
     if (peerAddress === null || !contains(trusted, peerAddress)) return null
     if (headers.get('X-Identity-Status') !== 'Confirmed') return null
-    const project = headers.get('X-Project-Id') ?? headers.get('X-Tenant-Id')
-    const roles = headers.get('X-Roles') ?? headers.get('X-Role') ?? ''
-    return createCaller(headers.get('X-User-Id'), project, roles)
+    return createIdentity({
+      userId: headers.get('X-User-Id'),
+      projectId: headers.get('X-Project-Id') ?? headers.get('X-Tenant-Id'),
+      userDomainId: headers.get('X-User-Domain-Id'),
+      projectDomainId: headers.get('X-Project-Domain-Id'),
+      domainId: headers.get('X-Domain-Id'),
+      systemScope: headers.get('OpenStack-System-Scope'),
+      roles: parseRoles(headers.get('X-Roles') ?? headers.get('X-Role') ?? ''),
+      serviceRoles: parseRoles(headers.get('X-Service-Roles') ?? ''),
+    })
   }
 }
 

@@ -1,55 +1,74 @@
 import { HeliostatError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
-import { isAllowed, type PolicyAction, type Target } from '../identity/policy.ts'
-import type { FoundImage, Visibility } from './image.ts'
+import type { Policy, PolicyAction, Target } from '../identity/policy.ts'
+import type { FoundImage, Image, Visibility } from './image.ts'
 import type { ImageRepo } from './repo.ts'
 import { canSee } from './visibility.ts'
-
-/** Finds an image for a caller; one that he may not see does not exist for him [404]. */
-export async function findVisible(
-  repo: Pick<ImageRepo, 'find'>,
-  id: string,
-  caller: Caller,
-): Promise<FoundImage> {
-  const image = await repo.find(id, caller)
-  if (!image || !canSee(caller, image, image.isMember)) {
-    throw new HeliostatError('not-found', `No image found with ID ${id}`)
-  }
-  return image
-}
-
-/** As findVisible, and the caller may take the action: else 403, or 404 when the very image is none of his business. */
-export async function findFor(
-  repo: Pick<ImageRepo, 'find'>,
-  id: string,
-  { caller, action }: { caller: Caller; action: PolicyAction },
-): Promise<FoundImage> {
-  const image = await findVisible(repo, id, caller)
-  authorizeOnImage(action, caller, image)
-  return image
-}
-
-/** Refuses an action on an image that was found: 403, or 404 to those who may not even get it. */
-export function authorizeOnImage(action: PolicyAction, caller: Caller, image: FoundImage): void {
-  if (isAllowed(action, caller, image)) return
-  if (isAllowed('get_image', caller, image)) throw forbidden(action)
-  throw new HeliostatError('not-found', `No image found with ID ${image.id}`)
-}
-
-/** Refuses an action that is about no existing image, such as a list or a create [403]. */
-export function authorize(action: PolicyAction, caller: Caller, target: Target): void {
-  if (!isAllowed(action, caller, target)) throw forbidden(action)
-}
 
 const VISIBILITY_ACTIONS: Partial<Record<Visibility, PolicyAction>> = {
   public: 'publicize_image',
   community: 'communitize_image',
 }
 
-/** Two visibilities need a permission of their own [403]. */
-export function authorizeVisibility(visibility: Visibility, caller: Caller, target: Target): void {
-  const action = VISIBILITY_ACTIONS[visibility]
-  if (action) authorize(action, caller, target)
+/** Who may do what with which image. */
+export type Access = ReturnType<typeof createAccess>
+
+export function createAccess(policy: Policy, images: Pick<ImageRepo, 'find'>) {
+  const access = {
+    /** An image that the caller can see; one that he can't does not exist for him. */
+    async look(id: string, caller: Caller): Promise<FoundImage | null> {
+      const image = await images.find(id, caller)
+      return image && canSee(caller, image, image.isMember) ? image : null
+    },
+
+    /** As `look`, but throws [404]. */
+    async find(id: string, caller: Caller): Promise<FoundImage> {
+      const image = await access.look(id, caller)
+      if (!image) throw notFound(id)
+      return image
+    },
+
+    /** As `find`, and the caller may take the action: else 403, or 404 when the very image is none of his business. */
+    async findFor(action: PolicyAction, id: string, caller: Caller): Promise<FoundImage> {
+      const image = await access.find(id, caller)
+      access.requireOnImage(action, caller, image)
+      return image
+    },
+
+    /** Refuses an action on an image that was found: 403, or 404 to those who may not even get it. */
+    requireOnImage(action: PolicyAction, caller: Caller, image: FoundImage): void {
+      const target = targetOf(image, image.isMember ? caller.projectId : undefined)
+      if (policy.isAllowed(action, caller, target)) return
+      if (policy.isAllowed('get_image', caller, target)) throw forbidden(action)
+      throw notFound(image.id)
+    },
+
+    /** Refuses an action that is about no image that exists, such as a list or a create [403]. */
+    require(action: PolicyAction, caller: Caller, target: Target): void {
+      if (!policy.isAllowed(action, caller, target)) throw forbidden(action)
+    },
+
+    /** Refuses an action on the whole site, or on all of the caller's own images [403]. */
+    requireOnSite(action: PolicyAction, caller: Caller): void {
+      access.require(action, caller, { owner: caller.projectId, visibility: 'private' })
+    },
+
+    /** Two visibilities need a permission of their own [403]. */
+    requireVisibility(visibility: Visibility, caller: Caller, image: Image): void {
+      const action = VISIBILITY_ACTIONS[visibility]
+      if (action) access.require(action, caller, targetOf(image))
+    },
+  }
+  return access
+}
+
+/** What rules see of an image: its attributes, and the project that it is shared with, where that matters. */
+export function targetOf(image: Image, member?: string | null): Target {
+  return { ...image, ...(member !== undefined && { member_id: member }) }
+}
+
+function notFound(id: string): HeliostatError {
+  return new HeliostatError('not-found', `No image found with ID ${id}`)
 }
 
 function forbidden(action: PolicyAction): HeliostatError {

@@ -1,14 +1,14 @@
 import { HeliostatError } from '../errors.ts'
 import type { Caller } from '../identity/caller.ts'
-import { authorize, authorizeVisibility } from './access.ts'
+import { type Access, targetOf } from './access.ts'
 import type { NewImage } from './attributes.ts'
 import type { Image, Properties } from './image.ts'
 
-/** The record that a create makes, if the caller may make it [403]. */
+/** The record that a create makes. */
 export function newImage(given: NewImage, caller: Caller, now: number): Image {
   const { id, name, owner, visibility = 'shared', disk_format, container_format, ...rest } = given
   const { min_disk = 0, min_ram = 0, protected: isProtected = false, os_hidden = false } = rest
-  const image: Image = {
+  return {
     id: id ?? crypto.randomUUID(),
     name: name ?? null,
     disk_format: disk_format ?? null,
@@ -31,8 +31,6 @@ export function newImage(given: NewImage, caller: Caller, now: number): Image {
     tags: [...new Set(given.tags)],
     properties: customProperties(rest),
   }
-  authorizeNew(image, caller)
-  return image
 }
 
 const SETTABLE: ReadonlySet<string> = new Set([
@@ -52,14 +50,18 @@ function customProperties(attributes: Record<string, unknown>): Properties {
   return properties
 }
 
-function authorizeNew(image: Image, caller: Caller): void {
+/** Refuses a record that the caller may not make [403]. */
+export function authorizeNew(
+  access: Pick<Access, 'require' | 'requireVisibility'>,
+  caller: Caller,
+  image: Image,
+): void {
   if (image.owner !== caller.projectId && !caller.isAdmin) {
     throw new HeliostatError(
       'forbidden',
       `You are not permitted to create images owned by '${image.owner}'`,
     )
   }
-  const target = { owner: image.owner, visibility: image.visibility, isMember: false }
-  authorize('add_image', caller, target)
-  authorizeVisibility(image.visibility, caller, target)
+  access.require('add_image', caller, targetOf(image))
+  access.requireVisibility(image.visibility, caller, image)
 }

@@ -5,9 +5,12 @@ import { createManifests } from '../blobs/manifests.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import { createSweeper, type Sweeper } from '../blobs/sweep.ts'
 import type { Config } from '../config.ts'
+import { ConfigError } from '../errors.ts'
 import { type Identify, identifyEveryone } from '../identity/caller.ts'
 import { identifyByTokens } from '../identity/static-tokens.ts'
 import { identifyByTrustedHeaders } from '../identity/trusted-headers.ts'
+import { DEFAULT_POLICY } from '../identity/policy.ts'
+import { createAccess } from '../images/access.ts'
 import { createImageRepo } from '../images/repo.ts'
 import { createUploader } from '../images/upload.ts'
 import { createUploadRepo } from '../images/uploads.ts'
@@ -34,11 +37,14 @@ export interface Parts {
 export function createServices(parts: Parts): Services & { sweeper: Sweeper } {
   const { config, registry, store, digester, openBody, isDisabled } = parts
   const sweeper = createSweeper(registry, store)
+  const images = createImageRepo(registry)
   const options = { ...config.heliostat, ...config.DEFAULT }
   return {
     config,
     definition: defineImage(config.image_format),
-    images: createImageRepo(registry),
+    images,
+    policy: DEFAULT_POLICY,
+    access: createAccess(DEFAULT_POLICY, images),
     uploader: createUploader({
       uploads: createUploadRepo(registry),
       store,
@@ -50,7 +56,8 @@ export function createServices(parts: Parts): Services & { sweeper: Sweeper } {
     feed: createFeed(registry),
     openBody,
     cache: parts.cache,
-    identify: createIdentity(config, parts.tokens),
+    identify: createIdentify(config, parts.tokens),
+    challenge: 'Token realm="heliostat"',
     isDisabled,
     // A runtime that knows more of its site says more.
     readiness: createReadiness({ registry, disk: null, damaged: async () => 0, edge: null }),
@@ -61,12 +68,14 @@ export function createServices(parts: Parts): Services & { sweeper: Sweeper } {
   }
 }
 
-function createIdentity({ paste_deploy, heliostat }: Config, tokens: string): Identify {
+function createIdentify({ paste_deploy, heliostat }: Config, tokens: string): Identify {
   switch (paste_deploy.flavor) {
     case 'trusted':
       return identifyByTrustedHeaders(heliostat.trusted_addresses)
     case 'token':
       return identifyByTokens(`${tokens}\n${heliostat.tokens ?? ''}`)
+    case 'keystone':
+      throw new ConfigError('[paste_deploy] flavor = keystone is under construction')
     case '':
       return identifyEveryone
   }

@@ -75,8 +75,8 @@ describe('an error', () => {
 
   it('says nothing of what went wrong inside (500)', async () => {
     const fail = () => Promise.reject(new Error('secret of the database'))
-    const images = { ...site.services.images, find: fail }
-    const response = await createApp({ ...site.services, images }).request(MISSING)
+    const access = { ...site.services.access, findFor: fail }
+    const response = await createApp({ ...site.services, access }).request(MISSING)
     assert.equal(response.status, 500)
     assert.equal(
       await response.text(),

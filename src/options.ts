@@ -1,0 +1,216 @@
+import { z } from 'zod'
+import { HASH_ALGORITHMS, VISIBILITIES } from '../schema/tables.ts'
+
+const MIB = 1024 * 1024
+const UNITS: Record<string, number> = {
+  '': 1,
+  B: 1,
+  KB: 2 ** 10,
+  MB: 2 ** 20,
+  GB: 2 ** 30,
+  TB: 2 ** 40,
+}
+
+const text = (fallback: string) => z.string().default(fallback)
+const optionalText = z
+  .string()
+  .transform((value) => value || null)
+  .nullable()
+  .default(null)
+
+/** An address that paths are put behind. */
+const baseUrl = z
+  .string()
+  .transform((value) => value.replace(/\/+$/, '') || null)
+  .nullable()
+  .default(null)
+
+const integer = (fallback: number, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) =>
+  z
+    .string()
+    .regex(/^-?\d+$/, 'a whole number')
+    .transform(Number)
+    .pipe(z.number().min(min, `at least ${min}`).max(max, `at most ${max}`))
+    .default(fallback)
+
+const TRUE = ['true', '1', 'yes', 'on']
+const FALSE = ['false', '0', 'no', 'off']
+
+const flag = (fallback: boolean) =>
+  z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum([...TRUE, ...FALSE], 'true or false'))
+    .transform((value) => TRUE.includes(value))
+    .default(fallback)
+
+/** Comma separated, with or without the brackets that Glance's own list options have. */
+const list = (fallback: string[]) =>
+  z
+    .string()
+    .transform((value) => value.replace(/^\[(.*)\]$/, '$1').split(','))
+    .transform((items) => items.map((item) => item.trim()).filter((item) => item !== ''))
+    .default(fallback)
+
+const choice = <const T extends readonly [string, ...string[]]>(options: T, fallback: T[number]) =>
+  z.enum(options, oneOf(options)).default(fallback)
+
+function oneOf(options: readonly string[]): string {
+  return `one of: ${options.map((option) => `"${option}"`).join(', ')}`
+}
+
+/** Bytes, with an optional unit as in Glance's `user_storage_quota`: B, KB, MB, GB, TB. */
+const bytes = (fallback: number) =>
+  z
+    .string()
+    .regex(/^\d+ *(B|KB|MB|GB|TB)?$/, 'a number of bytes such as 8388608 or 8MB')
+    .transform((value) => parseInt(value, 10) * (UNITS[value.replace(/[\d ]/g, '')] ?? 1))
+    .default(fallback)
+
+const chunkSize = bytes(8 * MIB).refine(
+  (size) => size >= MIB && size <= 64 * MIB && Number.isInteger(Math.log2(size)),
+  'a power of two from 1MB to 64MB',
+)
+
+/** From when to when, local time; it may go past midnight. */
+const DAILY_WINDOW = /^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$/
+
+const FLAVORS = ['', 'trusted', 'token', 'keystone'] as const
+
+/** Glance's own files name its middlewares here too; the ones of its cache are an edge's own affair. */
+const flavor = z
+  .string()
+  .transform((value) => value.replace(/^keystone\+(caching|cachemanagement)$/, 'keystone'))
+  .pipe(z.enum(FLAVORS, oneOf(FLAVORS)))
+  .default('')
+
+const CORS_REQUEST_HEADERS = [
+  'Content-MD5',
+  'X-Image-Meta-Checksum',
+  'X-Storage-Token',
+  'Accept-Encoding',
+  'X-Auth-Token',
+  'X-Identity-Status',
+  'X-Roles',
+  'X-Service-Catalog',
+  'X-User-Id',
+  'X-Tenant-Id',
+  'X-OpenStack-Request-ID',
+]
+
+const CORS_RESPONSE_HEADERS = [
+  'X-Image-Meta-Checksum',
+  'X-Auth-Token',
+  'X-Subject-Token',
+  'X-Service-Token',
+  'X-OpenStack-Request-ID',
+]
+
+const DATABASE = /^(sqlite:\/\/\/|file:|libsql:\/\/|https?:\/\/)./
+
+/**
+ * Every option, by section as in glance-api.conf. Those that Glance has are named, and mean, as they do there;
+ * `[heliostat]` holds our own. `[glance_store]` and `[database]` name what only Node and Deno have a default for.
+ */
+export const SECTIONS = {
+  DEFAULT: z.object({
+    bind_host: text('127.0.0.1'),
+    bind_port: integer(9292, { max: 65535 }),
+    log_file: optionalText,
+    debug: flag(false),
+    public_endpoint: baseUrl,
+    limit_param_default: integer(25, { min: 1 }),
+    api_limit_max: integer(1000, { min: 1 }),
+    image_member_quota: integer(128, { min: -1 }),
+    image_property_quota: integer(128, { min: -1 }),
+    image_tag_quota: integer(128, { min: -1 }),
+    user_storage_quota: bytes(0),
+    use_keystone_limits: flag(false),
+    image_cache_max_size: bytes(10 * 2 ** 30),
+    image_size_cap: integer(2 ** 40, { min: 1, max: 2 ** 53 - 1 }),
+    hashing_algorithm: choice(HASH_ALGORITHMS, 'sha512'),
+    require_image_format_match: flag(true),
+    max_request_id_length: integer(64, { min: 1 }),
+    allow_anonymous_access: flag(false),
+    property_protection_file: optionalText,
+    property_protection_rule_format: choice(['roles', 'policies'], 'roles'),
+    delayed_delete: flag(false),
+    scrub_time: integer(0),
+    secure_proxy_ssl_header: optionalText,
+  }),
+  database: z.object({
+    connection: z
+      .string()
+      .regex(DATABASE, 'sqlite:///PATH, file:PATH, libsql://HOST or http(s)://HOST')
+      .or(z.literal('').transform(() => null))
+      .nullable()
+      .default(null),
+    auth_token: optionalText.meta({ secret: true }),
+  }),
+  glance_store: z.object({ filesystem_store_datadir: optionalText }),
+  image_format: z.object({
+    disk_formats: list('ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop'.split(',')),
+    container_formats: list('ami,ari,aki,bare,ovf,ova,docker,compressed'.split(',')),
+  }),
+  paste_deploy: z.object({ flavor }),
+  keystone_authtoken: z.object({
+    auth_url: baseUrl,
+    www_authenticate_uri: optionalText,
+    username: optionalText,
+    user_domain_id: optionalText,
+    user_domain_name: optionalText,
+    password: optionalText.meta({ secret: true }),
+    project_name: optionalText,
+    project_domain_id: optionalText,
+    project_domain_name: optionalText,
+    application_credential_id: optionalText,
+    application_credential_secret: optionalText.meta({ secret: true }),
+    http_connect_timeout: integer(10, { min: 1 }),
+    token_cache_time: integer(300, { min: -1 }),
+    service_type: text('image'),
+    service_token_roles: list(['service']),
+    service_token_roles_required: flag(true),
+  }),
+  oslo_policy: z.object({ policy_file: optionalText }),
+  oslo_limit: z.object({ endpoint_id: optionalText }),
+  oslo_middleware: z.object({ enable_proxy_headers_parsing: flag(false) }),
+  cors: z.object({
+    allowed_origin: list([]),
+    allow_credentials: flag(true),
+    allow_headers: list(CORS_REQUEST_HEADERS),
+    allow_methods: list(['GET', 'PUT', 'POST', 'DELETE', 'PATCH']),
+    expose_headers: list(CORS_RESPONSE_HEADERS),
+    max_age: integer(3600),
+  }),
+  healthcheck: z.object({ disable_by_file_path: text('/etc/glance/healthcheck_disable') }),
+  mirror: z.object({
+    tokens: list([]).meta({ secret: true }),
+    feed_rows: integer(100_000, { min: 1 }),
+    upstream: list([]),
+    upstream_token: optionalText.meta({ secret: true }),
+    pin_visibility: list([]).refine(
+      (values) => values.every((value) => VISIBILITIES.some((known) => known === value)),
+      `some of: ${VISIBILITIES.join(', ')}`,
+    ),
+    pin_tag: list([]),
+    pin_name: list([]),
+    pin_newest: integer(0),
+    prefetch_mbits: integer(0),
+    scrub_mbits: integer(80),
+    prefetch_window: text('').refine(
+      (value) => value === '' || DAILY_WINDOW.test(value),
+      'hours of the day such as 22:00-06:00',
+    ),
+  }),
+  heliostat: z.object({
+    data_dir: text('./data'),
+    chunk_size: chunkSize,
+    token_file: optionalText,
+    tokens: optionalText.meta({ secret: true }),
+    trusted_addresses: list(['127.0.0.0/8', '::1']),
+    allow_unauthenticated: flag(false),
+    sweep_grace: integer(3600),
+    shutdown_timeout: integer(30),
+    metrics: flag(true),
+  }),
+}
