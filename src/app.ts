@@ -4,6 +4,7 @@ import { mountActions } from './api/actions.ts'
 import { mountCache } from './api/cache.ts'
 import { requireCaller } from './api/caller.ts'
 import type { App, Env } from './api/context.ts'
+import { allowOrigins } from './api/cors.ts'
 import { answerError, answerUnknownPath } from './api/error-boundary.ts'
 import { mountHealth } from './api/health.ts'
 import { mountImageData } from './api/image-data.ts'
@@ -16,6 +17,7 @@ import { refuseWrites } from './api/read-only.ts'
 import { mountReadiness } from './api/readiness.ts'
 import { assignRequestId } from './api/request-id.ts'
 import { mountSchemas } from './api/schemas.ts'
+import { findRoot } from './api/service-root.ts'
 import { mountTags } from './api/tags.ts'
 import { createRoutePath, mountVersions, versionsOf } from './api/versions.ts'
 import type { Services } from './services.ts'
@@ -33,7 +35,9 @@ export function createApp(services: Services): App {
   mountHealth(app, isDisabled)
   mountReadiness(app, services.readiness)
   if (metrics) mountMetrics(app, metrics)
-  mountVersions(app, versions, config.DEFAULT.public_endpoint)
+  if (config.cors.allowed_origin.length > 0) app.use(allowOrigins(config.cors))
+  app.use(findRoot(config))
+  mountVersions(app, versions)
 
   mountMirror(app, services)
   mountMirrorStatus(app, services)

@@ -59,10 +59,9 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
       authorizeNew(access, caller, image)
       refuseOverQuota(image, config.DEFAULT)
       await images.create(image)
-      const root = config.DEFAULT.public_endpoint ?? new URL(context.req.url).origin
       return json(context, toWire(image), {
         status: 201,
-        headers: { Location: `${root}${COLLECTION}/${image.id}` },
+        headers: { Location: `${context.get('root')}${COLLECTION}/${image.id}` },
       })
     },
   })

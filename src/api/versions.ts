@@ -37,17 +37,12 @@ export function createRoutePath(versions: readonly string[]): (request: Request)
 }
 
 /** Mounts the version documents, which every unknown first segment of a path leads to. */
-export function mountVersions(
-  app: App,
-  versions: readonly string[],
-  publicEndpoint: string | null,
-): void {
-  const document = (request: Request) => {
-    const root = publicEndpoint ?? new URL(request.url).origin
-    return { versions: versions.map((version, index) => describe(version, index, root)) }
-  }
-  app.all(CHOICES, (context) => json(context, document(context.req.raw), { status: 300 }))
-  app.all(LISTED, (context) => json(context, document(context.req.raw)))
+export function mountVersions(app: App, versions: readonly string[]): void {
+  const document = (root: string) => ({
+    versions: versions.map((version, index) => describe(version, index, root)),
+  })
+  app.all(CHOICES, (context) => json(context, document(context.get('root')), { status: 300 }))
+  app.all(LISTED, (context) => json(context, document(context.get('root'))))
 }
 
 function describe(version: string, index: number, root: string) {

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import type { RawConfig } from '../../src/config.ts'
+import { postImage } from '../support/images.ts'
+import { createTestSite, type TestSite } from '../support/site.ts'
+
+const sites: TestSite[] = []
+after(() => Promise.all(sites.map((site) => site.close())))
+
+async function openSite(raw: RawConfig): Promise<TestSite> {
+  const site = await createTestSite(raw)
+  sites.push(site)
+  return site
+}
+
+/** The URL that the links of this site begin with, for a client that asked http://glance.example:9292. */
+async function rootFor(site: TestSite, headers: Record<string, string> = {}): Promise<string> {
+  const response = await site.request('http://glance.example:9292/versions', { headers })
+  const { versions } = await response.json()
+  return String(versions[0].links[0].href).replace(/\/v2\/$/, '')
+}
+
+const FROM_PROXY = {
+  'X-Forwarded-Proto': 'https',
+  'X-Forwarded-Host': 'images.example',
+  'X-Forwarded-Prefix': '/image/',
+}
+
+describe('behind a proxy whose headers are enabled, links begin with', () => {
+  let site: TestSite
+  before(async () => {
+    site = await openSite({ oslo_middleware: { enable_proxy_headers_parsing: 'true' } })
+  })
+
+  const cases: [string, Record<string, string>, string][] = [
+    ['what X-Forwarded-* say', FROM_PROXY, 'https://images.example/image'],
+    [
+      'the first of several hops',
+      { 'X-Forwarded-Proto': 'https, http', 'X-Forwarded-Host': 'a.example:8443, b.example' },
+      'https://a.example:8443',
+    ],
+    [
+      'what Forwarded says, before the older headers',
+      {
+        ...FROM_PROXY,
+        Forwarded: 'for=1.2.3.4;proto=https;host="[2001:db8::1]:9292", for=5.6.7.8',
+      },
+      'https://[2001:db8::1]:9292/image',
+    ],
+    ['the own address where nothing is said', {}, 'http://glance.example:9292'],
+    [
+      'nothing that could not be a part of a URL',
+      {
+        'X-Forwarded-Proto': 'javascript',
+        'X-Forwarded-Host': 'evil.example/path?',
+        'X-Forwarded-Prefix': '//evil.example',
+      },
+      'http://glance.example:9292',
+    ],
+  ]
+  for (const [name, headers, root] of cases) {
+    it(name, async () => assert.equal(await rootFor(site, headers), root))
+  }
+
+  it('the same in the Location of a new image', async () => {
+    const response = await postImage(site, {}, FROM_PROXY)
+    const { id } = await response.json()
+    assert.equal(response.headers.get('Location'), `https://images.example/image/v2/images/${id}`)
+  })
+})
+
+it("a proxy's headers mean nothing unless they are enabled", async () => {
+  const headers = { ...FROM_PROXY, Forwarded: 'proto=https;host=evil.example' }
+  assert.equal(await rootFor(await openSite({}), headers), 'http://glance.example:9292')
+})
+
+it('public_endpoint comes before whatever a request says', async () => {
+  const site = await openSite({
+    DEFAULT: { public_endpoint: 'https://cloud.example/image/' },
+    oslo_middleware: { enable_proxy_headers_parsing: 'true' },
+  })
+  assert.equal(await rootFor(site, FROM_PROXY), 'https://cloud.example/image')
+})
+
+it('secure_proxy_ssl_header names the header that has the scheme', async () => {
+  const site = await openSite({ DEFAULT: { secure_proxy_ssl_header: 'HTTP_X_SSL_SCHEME' } })
+  assert.equal(await rootFor(site, { 'X-SSL-Scheme': 'https' }), 'https://glance.example:9292')
+  assert.equal(await rootFor(site), 'http://glance.example:9292')
+})
