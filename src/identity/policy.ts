@@ -1,111 +1,105 @@
-import type { Caller, Identity } from './caller.ts'
+import { ConfigError } from '../errors.ts'
+import { DEFAULT_RULES } from './default-rules.ts'
+import type { Attributes, Check, Subject } from './policy-checks.ts'
+import { compileRule, type Expression, NOBODY, parseRule, referencesOf } from './policy-language.ts'
 
 /** What rules know of the record (or the record to be) that an action is about. */
-export interface Target {
-  owner: string | null
-  visibility: string
+export interface Target extends Attributes {
+  readonly owner: string | null
+  readonly visibility: string
   /** The project that an image is shared with, where the action is about one: the caller's own or a member's. */
-  member_id?: string | null
-  [attribute: string]: unknown
+  readonly member_id?: string | null
 }
 
-type Rule = (caller: Identity, target: Target) => boolean
-
-const hasRole =
-  (role: string): Rule =>
-  (caller) =>
-    caller.roles.includes(role)
-
-const either =
-  (...rules: Rule[]): Rule =>
-  (caller, target) =>
-    rules.some((rule) => rule(caller, target))
-
-const both =
-  (...rules: Rule[]): Rule =>
-  (caller, target) =>
-    rules.every((rule) => rule(caller, target))
-
-const admin = hasRole('admin')
-const own: Rule = (caller, target) => caller.projectId === target.owner
-const isTheMember: Rule = (caller, { member_id }) =>
-  member_id !== undefined && member_id === caller.projectId
-const isVisibility =
-  (...visibilities: string[]): Rule =>
-  (_, { visibility }) =>
-    visibilities.includes(visibility)
-const projectMember = both(hasRole('member'), own)
-const projectReader = both(hasRole('reader'), own)
-const reachable = either(own, isTheMember, isVisibility('community', 'public', 'shared'))
-const metadefReader = either(admin, both(hasRole('reader'), either(own, isVisibility('public'))))
-
-/** The secure-RBAC defaults of Glance (`glance/policies`). */
-const RULES = {
-  context_is_admin: admin,
-  add_image: either(admin, projectMember),
-  get_images: either(admin, projectReader),
-  get_image: either(admin, both(hasRole('reader'), reachable)),
-  modify_image: either(admin, projectMember),
-  delete_image: either(admin, projectMember),
-  upload_image: either(admin, projectMember),
-  download_image: either(admin, both(hasRole('member'), reachable)),
-  communitize_image: either(admin, projectMember),
-  publicize_image: admin,
-  deactivate: either(admin, projectMember),
-  reactivate: either(admin, projectMember),
-  set_image_location: either(admin, projectMember),
-  delete_image_location: admin,
-  add_member: either(admin, projectMember),
-  delete_member: either(admin, projectMember),
-  get_member: either(admin, both(hasRole('reader'), either(own, isTheMember))),
-  get_members: either(admin, both(hasRole('reader'), either(own, isTheMember))),
-  modify_member: either(admin, both(hasRole('member'), isTheMember)),
-  cache_image: admin,
-  cache_list: admin,
-  cache_delete: admin,
-  cache_clean: admin,
-  cache_prune: admin,
-  list_cached_nodes: admin,
-  get_metadef_namespaces: either(admin, projectReader),
-  get_metadef_namespace: metadefReader,
-  modify_metadef_namespace: admin,
-  add_metadef_namespace: admin,
-  delete_metadef_namespace: admin,
-  get_metadef_object: metadefReader,
-  get_metadef_objects: metadefReader,
-  modify_metadef_object: admin,
-  add_metadef_object: admin,
-  delete_metadef_object: admin,
-  list_metadef_resource_types: metadefReader,
-  get_metadef_resource_type: metadefReader,
-  add_metadef_resource_type_association: admin,
-  remove_metadef_resource_type_association: admin,
-  get_metadef_property: metadefReader,
-  get_metadef_properties: metadefReader,
-  modify_metadef_property: admin,
-  add_metadef_property: admin,
-  remove_metadef_property: admin,
-  get_metadef_tag: metadefReader,
-  get_metadef_tags: metadefReader,
-  modify_metadef_tag: admin,
-  add_metadef_tag: admin,
-  add_metadef_tags: admin,
-  delete_metadef_tag: admin,
-  delete_metadef_tags: admin,
-} satisfies Record<string, Rule>
-
-export type PolicyAction = keyof typeof RULES
+export type PolicyAction = keyof typeof DEFAULT_RULES
 
 /** Who may do what. */
 export interface Policy {
   /** Whether the rule of an action allows it to this caller on this target. */
-  isAllowed(action: PolicyAction, caller: Caller | Identity, target: Target): boolean
+  isAllowed(action: PolicyAction, caller: Subject, target: Target): boolean
+  /** Whether the rule of this name, which may be an operator's own, holds for a caller; it has no target. */
+  holds(rule: string, caller: Subject): boolean
+  /** Whether there is a rule of this name. */
+  has(rule: string): boolean
 }
 
-export const DEFAULT_POLICY: Policy = {
-  isAllowed(action, caller, target) {
+/** What is wrong with one rule. */
+export interface RuleMistake {
+  rule: string
+  wanted: string
+}
+
+export interface RuleSet {
+  policy: Policy
+  /** Every rule in force, by name. */
+  rules: ReadonlyMap<string, string>
+  mistakes: RuleMistake[]
+  /** The names that a rule refers to. */
+  referred: ReadonlySet<string>
+}
+
+/** Compiles the defaults with some of them overridden, and rules that only these refer to. */
+export function createRuleSet(overrides: ReadonlyMap<string, string>): RuleSet {
+  const rules = new Map([...Object.entries(DEFAULT_RULES), ...overrides])
+  const mistakes: RuleMistake[] = []
+  const expressions = new Map<string, Expression>()
+  for (const [rule, text] of rules) expressions.set(rule, parse(rule, text, mistakes))
+  const checks = compileAll(expressions, mistakes)
+  const referred = new Set([...expressions.values()].flatMap(referencesOf))
+  return { policy: createPolicy(checks), rules, mistakes, referred }
+}
+
+function parse(rule: string, text: string, mistakes: RuleMistake[]): Expression {
+  try {
+    return parseRule(text)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    mistakes.push({ rule, wanted: error.message })
+    return NOBODY
+  }
+}
+
+function compileAll(
+  expressions: ReadonlyMap<string, Expression>,
+  mistakes: RuleMistake[],
+): ReadonlyMap<string, Check> {
+  const checks = new Map<string, Check>()
+  const mistaken = (rule: string, wanted: string): Check => {
+    mistakes.push({ rule, wanted })
+    return nobody
+  }
+  const checkOf = (name: string, path: string[]): Check => {
+    const done = checks.get(name)
+    if (done) return done
+    const from = path.at(-1) ?? name
+    if (path.includes(name)) {
+      const circle = [...path.slice(path.indexOf(name)), name].join(' -> ')
+      return mistaken(from, `wanted no circle of rules: ${circle}`)
+    }
+    const expression = expressions.get(name)
+    if (!expression) return mistaken(from, `wanted a rule that exists for "rule:${name}"`)
+    const check = compileRule(expression, (next) => checkOf(next, [...path, name]))
+    checks.set(name, check)
+    return check
+  }
+  for (const name of expressions.keys()) checkOf(name, [])
+  return checks
+}
+
+const nobody: Check = () => false
+const NO_TARGET: Attributes = {}
+
+function createPolicy(checks: ReadonlyMap<string, Check>): Policy {
+  const holds = (rule: string, caller: Subject, target: Attributes): boolean => {
     // All rules are about projects: a token of a whole domain or deployment fails every one, also an administrator's.
     if (caller.systemScope !== null || caller.domainId !== null) return false
-    return RULES[action](caller, target)
-  },
+    return (checks.get(rule) ?? nobody)(caller, target)
+  }
+  return {
+    isAllowed: holds,
+    holds: (rule, caller) => holds(rule, caller, NO_TARGET),
+    has: (rule) => checks.has(rule),
+  }
 }
+
+export const DEFAULT_POLICY: Policy = createRuleSet(new Map()).policy

@@ -1,0 +1,70 @@
+import { z } from 'zod'
+import type { KeystoneOptions, Send } from './keystone-http.ts'
+import { createSingleFlight } from './single-flight.ts'
+
+/** Before it expires a token is renewed that early: it has to outlive the question that it goes with. */
+const MARGIN_MS = 30_000
+
+const issued = z.object({
+  token: z.object({ expires_at: z.string().transform(Date.parse).pipe(z.number()) }),
+})
+
+/** The token by which this service itself is known to Keystone, renewed when it is about to expire. */
+export function createServiceToken(options: KeystoneOptions, send: Send) {
+  const share = createSingleFlight<string>(2 * options.http_connect_timeout * 1000)
+  let token: { value: string; expiresAt: number } | null = null
+
+  async function obtain(): Promise<string> {
+    const body = { auth: authOf(options) }
+    const answer = await send('/auth/tokens?nocatalog', { method: 'POST', body })
+    const value = answer.headers.get('X-Subject-Token')
+    if (answer.status !== 201 || !value) {
+      throw new Error(`the credentials of this service are refused with status ${answer.status}`)
+    }
+    token = { value, expiresAt: issued.parse(answer.body).token.expires_at }
+    return value
+  }
+
+  function current(): string | null {
+    return token && token.expiresAt - MARGIN_MS > Date.now() ? token.value : null
+  }
+
+  return {
+    /** Null while there is none. */
+    current,
+
+    get: async (): Promise<string> => current() ?? share('', obtain),
+
+    /** Another one than that, which Keystone no longer takes. */
+    async renew(refused: string): Promise<string> {
+      if (token?.value === refused) token = null
+      return current() ?? share('', obtain)
+    },
+  }
+}
+
+/** https://docs.openstack.org/api-ref/identity/v3/#password-authentication-with-scoped-authorization */
+function authOf(options: KeystoneOptions) {
+  const { application_credential_id: id, application_credential_secret: secret } = options
+  if (id !== null) {
+    return {
+      identity: { methods: ['application_credential'], application_credential: { id, secret } },
+    }
+  }
+  const user = {
+    name: options.username,
+    password: options.password,
+    domain: domainOf(options.user_domain_id, options.user_domain_name),
+  }
+  const project = {
+    name: options.project_name,
+    domain: domainOf(options.project_domain_id, options.project_domain_name),
+  }
+  const scope = options.system_scope === 'all' ? { system: { all: true } } : { project }
+  return { identity: { methods: ['password'], password: { user } }, scope }
+}
+
+function domainOf(id: string | null, name: string | null) {
+  if (id !== null) return { id }
+  return name === null ? { id: 'default' } : { name }
+}

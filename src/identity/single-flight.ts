@@ -1,0 +1,33 @@
+/**
+ * Lets those who ask the same at the same time share one answer, also when it is a failure. A Worker may break an
+ * answer off together with the request that began it, so nobody waits longer than `patience` (ms) for another's.
+ */
+export function createSingleFlight<T>(patience: number) {
+  const flights = new Map<string, Promise<T>>()
+
+  function start(key: string, ask: () => Promise<T>): Promise<T> {
+    const flight = ask().finally(() => {
+      if (flights.get(key) === flight) flights.delete(key)
+    })
+    flights.set(key, flight)
+    return flight
+  }
+
+  return async function share(key: string, ask: () => Promise<T>): Promise<T> {
+    const running = flights.get(key)
+    const answer = running && (await settledWithin(running, patience))
+    return answer ? answer.value : start(key, ask)
+  }
+}
+
+async function settledWithin<T>(promise: Promise<T>, time: number): Promise<{ value: T } | null> {
+  let timer
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, time, null)
+  })
+  try {
+    return await Promise.race([promise.then((value) => ({ value })), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

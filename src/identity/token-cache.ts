@@ -1,0 +1,76 @@
+import { getLogger } from '@logtape/logtape'
+import { createLru } from './lru.ts'
+import { bearer, type VouchedToken } from './vouched-token.ts'
+
+const MAX_TOKENS = 10_000
+const REFUSED_MS = 10_000
+
+const log = getLogger(['heliostat', 'keystone'])
+
+/** Where tokens are remembered beyond the life of the process, by the SHA-256 of each in hexadecimal digits. */
+export interface TokenStore {
+  find(hash: string): Promise<StoredToken | null>
+  put(hash: string, token: StoredToken): Promise<void>
+  delete(hash: string): Promise<void>
+}
+
+interface StoredToken {
+  /** A `Bearer`, as JSON. */
+  bearer: Record<string, unknown>
+  validatedAt: number
+  expiresAt: number
+}
+
+/** What Keystone has said of tokens: the good ones in memory and in a store, the bad ones for seconds in memory. */
+export function createTokenCache(store: TokenStore) {
+  const vouched = createLru<VouchedToken>(MAX_TOKENS)
+  const refused = createLru<number>(MAX_TOKENS)
+
+  return {
+    /** Null for a token that is not known. It may have expired. */
+    async find(hash: string): Promise<VouchedToken | null> {
+      const known = vouched.get(hash)
+      if (known) return known
+      const stored = await store.find(hash)
+      const parsed = bearer.safeParse(stored?.bearer)
+      if (!stored || !parsed.success) return null
+      const { validatedAt, expiresAt } = stored
+      const token = { ...parsed.data, validatedAt, expiresAt }
+      vouched.set(hash, token)
+      return token
+    },
+
+    async remember(hash: string, token: VouchedToken): Promise<void> {
+      vouched.set(hash, token)
+      // Those that are good only beside a service's token end with this process at the latest.
+      if (token.expiresAt <= Date.now()) return
+      const { identity, accessRules, validatedAt, expiresAt } = token
+      await tolerate(store.put(hash, { bearer: { identity, accessRules }, validatedAt, expiresAt }))
+    },
+
+    async forget(hash: string): Promise<void> {
+      vouched.delete(hash)
+      await tolerate(store.delete(hash))
+    },
+
+    refuse(key: string): void {
+      refused.set(key, Date.now() + REFUSED_MS)
+    },
+
+    isRefused: (key: string): boolean => (refused.get(key) ?? 0) > Date.now(),
+  }
+}
+
+/** Drizzle's own message quotes the values of a statement. */
+function causeOf(error: unknown): string {
+  return String(error instanceof Error ? (error.cause ?? error.name) : error)
+}
+
+/** A token that cannot be written down is good all the same. */
+async function tolerate(writing: Promise<void>): Promise<void> {
+  try {
+    await writing
+  } catch (error) {
+    log.warn('A token could not be remembered: {reason}', { reason: causeOf(error) })
+  }
+}

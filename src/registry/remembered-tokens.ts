@@ -1,0 +1,40 @@
+import { eq, lte } from 'drizzle-orm'
+import { rememberedTokens } from '../../schema/tables.ts'
+import type { Registry } from './database.ts'
+
+interface RememberedToken {
+  /** Whose token it is. */
+  bearer: Record<string, unknown>
+  validatedAt: number
+  expiresAt: number
+}
+
+/** Tokens that go on working after a restart without Keystone, by the SHA-256 of each in hexadecimal digits. */
+export type RememberedTokens = ReturnType<typeof createRememberedTokens>
+
+export function createRememberedTokens(registry: Registry) {
+  const is = (hash: string) => eq(rememberedTokens.hash, hash)
+  return {
+    async find(hash: string): Promise<RememberedToken | null> {
+      const row = await registry.select().from(rememberedTokens).where(is(hash)).get()
+      if (!row) return null
+      return { bearer: row.identity, validatedAt: row.validated_at, expiresAt: row.expires_at }
+    },
+
+    async put(hash: string, { bearer, validatedAt, expiresAt }: RememberedToken): Promise<void> {
+      const row = { identity: bearer, validated_at: validatedAt, expires_at: expiresAt }
+      await registry
+        .insert(rememberedTokens)
+        .values({ hash, ...row })
+        .onConflictDoUpdate({ target: rememberedTokens.hash, set: row })
+    },
+
+    async delete(hash: string): Promise<void> {
+      await registry.delete(rememberedTokens).where(is(hash))
+    },
+
+    async deleteExpired(): Promise<void> {
+      await registry.delete(rememberedTokens).where(lte(rememberedTokens.expires_at, Date.now()))
+    },
+  }
+}

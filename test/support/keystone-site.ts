@@ -1,0 +1,50 @@
+import { mock } from 'node:test'
+import { createApp } from '../../src/app.ts'
+import { inlineDigester } from '../../src/blobs/digest.ts'
+import { createServices } from '../../src/runtime/services.ts'
+import { startKeystone, usingKeystone } from './keystone.ts'
+import { createTestSite } from './site.ts'
+
+export type KeystoneSite = Awaited<ReturnType<typeof openKeystoneSite>>
+
+/** A whole service with a stand-in for Keystone; options are those of [keystone_authtoken]. Its clock stands still. */
+export async function openKeystoneSite(options = {}, more = {}) {
+  mock.timers.enable({ apis: ['Date'], now: Date.now() })
+  const keystone = await startKeystone()
+  const site = await createTestSite({ ...usingKeystone(keystone, options), ...more })
+  let { services, app } = site
+
+  const list = async (token: string, headers = {}): Promise<Response> =>
+    app.request('/v2/images', { headers: { 'X-Auth-Token': token, ...headers } })
+
+  return {
+    keystone,
+    registry: site.registry,
+    rememberedTokens: services.rememberedTokens,
+    list,
+    pass: (seconds: number) => mock.timers.tick(seconds * 1000),
+    request: async (path: string, init?: RequestInit): Promise<Response> => app.request(path, init),
+
+    /** The status of a list of images. */
+    statusOf: async (token: string, headers = {}) => (await list(token, headers)).status,
+
+    identityOf: (headers: Record<string, string>, method = 'GET', path = '/v2/images') =>
+      services.identify({ headers: new Headers(headers), method, path, peerAddress: null }),
+
+    /** Forgets what is in memory only. */
+    restart(): void {
+      services = createServices({
+        ...{ config: services.config, registry: site.registry, store: site.store },
+        ...{ digester: inlineDigester, openBody: services.openBody, cache: null, tokens: '' },
+        isDisabled: async () => false,
+      })
+      app = createApp(services)
+    },
+
+    async close(): Promise<void> {
+      await site.close()
+      await keystone.close()
+      mock.timers.reset()
+    },
+  }
+}
