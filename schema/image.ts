@@ -1,6 +1,6 @@
 import { createSelectSchema } from 'drizzle-zod'
 import { z } from 'zod'
-import { toPublishedSchema } from './json-schema.ts'
+import { pagedListSchema, publishedProperties } from './json-schema.ts'
 import { IMAGE_STATUSES, images } from './tables.ts'
 
 export const UUID =
@@ -108,12 +108,6 @@ const LINKS = [
   { rel: 'describedby', href: '{schema}' },
 ]
 
-const LIST_LINKS = [
-  { rel: 'first', href: '{first}' },
-  { rel: 'next', href: '{next}' },
-  { rel: 'describedby', href: '{schema}' },
-]
-
 /** The body of a create after the read-only keys are refused: any base property, and custom ones that are strings. */
 export type ImageDefinition = ReturnType<typeof defineImage>
 
@@ -126,7 +120,7 @@ export function defineImage(formats: ImageFormats) {
   const settable = { id, name, visibility, protected: isProtected, os_hidden, owner }
   const jsonSchema = {
     name: 'image',
-    ...onlyProperties(toPublishedSchema(z.object(properties).partial().catchall(z.string()))),
+    properties: publishedProperties(z.object(properties).partial()),
     additionalProperties: { type: 'string' },
     links: LINKS,
   }
@@ -140,19 +134,6 @@ export function defineImage(formats: ImageFormats) {
     attribute: (key: string): z.ZodType =>
       (Object.hasOwn(properties, key) && properties[key]) || z.string(),
     jsonSchema,
-    listJsonSchema: {
-      name: 'images',
-      properties: {
-        images: { type: 'array', items: jsonSchema },
-        first: { type: 'string' },
-        next: { type: 'string' },
-        schema: { type: 'string' },
-      },
-      links: LIST_LINKS,
-    },
+    listJsonSchema: pagedListSchema('images', jsonSchema),
   }
-}
-
-function onlyProperties(schema: Record<string, unknown>) {
-  return { properties: schema['properties'] }
 }

@@ -13,9 +13,42 @@ export function toPublishedSchema(type: z.ZodType): JsonSchema {
     override: ({ jsonSchema }) => {
       foldNull(jsonSchema)
       removeSafeIntegerBounds(jsonSchema)
+      unwrapReference(jsonSchema)
     },
   })
   return schema
+}
+
+/** The `properties` of such a schema. */
+export function publishedProperties(type: z.ZodObject): unknown {
+  return toPublishedSchema(type)['properties']
+}
+
+/** The schema of a list that is always whole. */
+export function listSchema(name: string, items: JsonSchema) {
+  return {
+    name,
+    properties: { [name]: { type: 'array', items }, schema: { type: 'string' } },
+    links: [{ rel: 'describedby', href: '{schema}' }],
+  }
+}
+
+/** The schema of a list that comes in pages. */
+export function pagedListSchema(name: string, items: JsonSchema) {
+  return {
+    name,
+    properties: {
+      [name]: { type: 'array', items },
+      first: { type: 'string' },
+      next: { type: 'string' },
+      schema: { type: 'string' },
+    },
+    links: [
+      { rel: 'first', href: '{first}' },
+      { rel: 'next', href: '{next}' },
+      { rel: 'describedby', href: '{schema}' },
+    ],
+  }
 }
 
 function foldNull(schema: JsonSchema): void {
@@ -30,4 +63,12 @@ function removeSafeIntegerBounds(schema: JsonSchema): void {
   if (schema['type'] !== 'integer') return
   if (schema['minimum'] === Number.MIN_SAFE_INTEGER) delete schema['minimum']
   if (schema['maximum'] === Number.MAX_SAFE_INTEGER) delete schema['maximum']
+}
+
+/** A reference, which zod wraps so that it could have siblings. */
+function unwrapReference(schema: JsonSchema): void {
+  const { allOf } = schema
+  if (!Array.isArray(allOf) || allOf.length !== 1 || Object.keys(schema).length !== 1) return
+  delete schema['allOf']
+  Object.assign(schema, allOf[0])
 }

@@ -294,7 +294,122 @@ describe('the schema of a list of images', () => {
   })
 })
 
+interface Document {
+  name: string
+  properties: Record<string, Property>
+}
+
+const fetchSchema = async (name: string): Promise<Document & Record<string, unknown>> =>
+  (await site.request(`/v2/schemas/${name}`)).json()
+
+/** The properties of a schema without their descriptions. */
+function constraintsOf({ properties }: Document): Record<string, Property> {
+  return Object.fromEntries(
+    Object.entries(properties).map(([name, { description: _, ...rest }]) => [name, rest]),
+  )
+}
+
+const text = { type: 'string' }
+const readOnlyText = { type: 'string', readOnly: true }
+
+describe('the schema of a member', () => {
+  it('has these properties, in order', async () => {
+    const member = await fetchSchema('member')
+    assert.deepEqual(Object.keys(member), ['name', 'properties'])
+    assert.equal(member.name, 'member')
+    const expected = {
+      member_id: text,
+      image_id: { type: 'string', pattern: UUID_PATTERN },
+      created_at: text,
+      updated_at: text,
+      status: { type: 'string', enum: ['pending', 'accepted', 'rejected'] },
+      schema: readOnlyText,
+    }
+    assert.deepEqual(constraintsOf(member), expected)
+    assert.deepEqual(Object.keys(member.properties), Object.keys(expected))
+  })
+
+  it('is that of the members in a list', async () => {
+    assert.deepEqual(await fetchSchema('members'), {
+      name: 'members',
+      properties: {
+        members: { type: 'array', items: await fetchSchema('member') },
+        schema: { type: 'string' },
+      },
+      links: [{ rel: 'describedby', href: '{schema}' }],
+    })
+  })
+})
+
+describe('the schema of a task', () => {
+  it('has these properties, in order', async () => {
+    const task = await fetchSchema('task')
+    assert.deepEqual(Object.keys(task), ['name', 'properties'])
+    assert.equal(task.name, 'task')
+    const objectOrNull = { type: ['null', 'object'], additionalProperties: {} }
+    const expected = {
+      id: { type: 'string', pattern: UUID_PATTERN },
+      type: { type: 'string', enum: ['import', 'api_image_import', 'location_import'] },
+      status: { type: 'string', enum: ['pending', 'processing', 'success', 'failure'] },
+      input: objectOrNull,
+      result: objectOrNull,
+      owner: { type: ['null', 'string'], maxLength: 255 },
+      message: text,
+      image_id: text,
+      request_id: text,
+      user_id: text,
+      expires_at: { type: ['null', 'string'] },
+      created_at: text,
+      updated_at: text,
+      self: readOnlyText,
+      schema: readOnlyText,
+    }
+    assert.deepEqual(constraintsOf(task), expected)
+    assert.deepEqual(Object.keys(task.properties), Object.keys(expected))
+  })
+
+  it('has less for the tasks in a list', async () => {
+    const list = await fetchSchema('tasks')
+    const {
+      input: _input,
+      result: _result,
+      message: _message,
+      ...short
+    } = (await fetchSchema('task')).properties
+    assert.equal(list.name, 'tasks')
+    assert.deepEqual(list.properties, {
+      tasks: { type: 'array', items: { name: 'task', properties: short } },
+      first: text,
+      next: text,
+      schema: text,
+    })
+  })
+})
+
 describe('the schemas', () => {
+  const withBody = { headers: { 'Content-Length': '2' } }
+
+  it('are refused with a body, but for those of tasks (400)', async () => {
+    for (const name of ['image', 'images', 'member', 'members']) {
+      assert.equal((await site.request(`/v2/schemas/${name}`, withBody)).status, 400, name)
+    }
+    for (const name of ['task', 'tasks']) {
+      assert.equal((await site.request(`/v2/schemas/${name}`, withBody)).status, 200, name)
+    }
+  })
+
+  it('are only read (405)', async () => {
+    for (const name of ['image', 'images', 'member', 'members', 'task', 'tasks']) {
+      const response = await site.request(`/v2/schemas/${name}`, { method: 'PUT' })
+      assert.equal(`${response.status} ${response.headers.get('Allow')}`, '405 GET', name)
+    }
+  })
+
+  it('are these and no others (404)', async () => {
+    assert.equal((await site.request('/v2/schemas/unknown')).status, 404)
+    assert.equal((await site.request('/v2/schemas')).status, 404)
+  })
+
   it('are for everybody with an identity, whatever his roles (200)', async () => {
     const closed = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
     const headers = asCaller('alice', '')

@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { createApp } from '../../src/app.ts'
+import { DEFAULT_POLICY, type Policy } from '../../src/identity/policy.ts'
+import { createAccess } from '../../src/images/access.ts'
 import {
   actOn,
   createActiveImage,
   createImage,
   deleteImage,
   errorMessage,
+  patchImage,
   shareImage,
   type ShownImage,
   UNKNOWN_ID,
@@ -242,7 +246,7 @@ describe('the images of several projects', () => {
 
   before(async () => {
     site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
-    await create('a-private', 'private', ALICE)
+    await create('a-private', 'shared', ALICE)
     await create('a-shared', 'shared', ALICE)
     await create('a-pending', 'shared', ALICE)
     await create('a-rejected', 'shared', ALICE)
@@ -257,6 +261,8 @@ describe('the images of several projects', () => {
     await shareImage(site, idOf('a-pending'), 'bob', 'pending')
     await shareImage(site, idOf('a-rejected'), 'bob', 'rejected')
     await shareImage(site, idOf('a-private'), 'bob', 'accepted')
+    const withdrawal = [{ op: 'replace', path: '/visibility', value: 'private' }]
+    await patchImage(site, idOf('a-private'), withdrawal, ALICE)
   })
   after(() => site.close())
 
@@ -354,6 +360,26 @@ describe('the images of several projects', () => {
     const path = `/v2/images?marker=${id}`
     assert.equal((await site.request(path, { headers: ALICE })).status, 400)
     assert.equal((await site.request(path, { headers: ADMIN })).status, 200)
+  })
+
+  it('are listed as far as the rules let them be shown (200)', async () => {
+    const policy: Policy = {
+      ...DEFAULT_POLICY,
+      isAllowed: (action, caller, target) =>
+        (action !== 'get_image' || target['name'] !== 'b-community') &&
+        DEFAULT_POLICY.isAllowed(action, caller, target),
+    }
+    const { services } = site
+    const app = createApp({ ...services, policy, access: createAccess(policy, services.images) })
+    const read = async (query: string): Promise<List> => {
+      const options = { peerAddress: '127.0.0.1' }
+      const response = await app.request(`/v2/images${query}`, { headers: BOB }, options)
+      return response.json()
+    }
+    assert.deepEqual(namesOf(await read('')), ['public', 'b-private', 'a-shared'])
+    const page = await read('?limit=3')
+    assert.deepEqual(namesOf(page), ['public', 'b-private'])
+    assert.equal(page.next, `/v2/images?limit=3&marker=${idOf('b-private')}`)
   })
 
   it('are filtered by member status with an error for an unknown or empty one (400)', async () => {

@@ -75,7 +75,9 @@ describe('a tag that is put', () => {
   })
 
   it('is refused for an unknown image (404)', async () => {
-    assert.equal((await tag('PUT', 'a', UNKNOWN_ID)).status, 404)
+    const response = await tag('PUT', 'a', UNKNOWN_ID)
+    assert.equal(response.status, 404)
+    assert.equal(await errorMessage(response), `Image ${UNKNOWN_ID} not found.`)
   })
 
   it('may be put on an active image (204)', async () => {
@@ -111,7 +113,9 @@ describe('a tag that is deleted', () => {
   })
 
   it('is refused for an unknown image (404)', async () => {
-    assert.equal((await tag('DELETE', 'first', UNKNOWN_ID)).status, 404)
+    const response = await tag('DELETE', 'first', UNKNOWN_ID)
+    assert.equal(response.status, 404)
+    assert.equal(await errorMessage(response), `Image ${UNKNOWN_ID} not found.`)
   })
 })
 

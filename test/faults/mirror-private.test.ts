@@ -1,12 +1,18 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { BARE_RAW, createImage, uploadData } from '../support/images.ts'
+import {
+  askMembers,
+  BARE_RAW,
+  createImage,
+  errorMessage,
+  shareImage,
+  uploadData,
+} from '../support/images.ts'
 import { MIB, siteAt, startEdge, startOrigin, temporaryFolders } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually } from '../support/server.ts'
 import { asCaller } from '../support/site.ts'
-import { openDatabase } from './data.ts'
 
 const env = { HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'trusted' }
 const owner = asCaller('owner')
@@ -23,12 +29,10 @@ describe('who may read at an edge that nobody can be asked by', () => {
   before(async () => {
     folders = await temporaryFolders(2)
     const [atOrigin = '', atEdge = ''] = folders.paths
-    const first = await startOrigin(atOrigin, env)
-    ids.own = await publish(first.url, 'private')
-    ids.lent = await publish(first.url, 'shared')
-    await first.stop()
-    lend(atOrigin, ids.lent)
     const origin = await startOrigin(atOrigin, env)
+    ids.own = await publish(origin.url, 'private')
+    ids.lent = await publish(origin.url, 'shared')
+    await shareImage(siteAt(origin.url), ids.lent, 'member')
     edge = await startEdge(atEdge, origin.url, env)
     for (const id of Object.values(ids)) {
       await eventually('the edge has it', 5_000, async () =>
@@ -55,6 +59,21 @@ describe('who may read at an edge that nobody can be asked by', () => {
   it('is whom the owner has shared it with, of a shared image [200]', async () => {
     assert.deepEqual(await seen(ids.lent, member), [200, 200, true])
     assert.deepEqual(await seen(ids.lent, stranger), [404, 404, false])
+  })
+
+  it('is told of the members there, but changes none there [403]', async () => {
+    const path = `${ids.lent}/members`
+    const one = `${path}/member`
+    const site = siteAt(edge.url)
+    const list = await askMembers(site, { method: 'GET', path }, owner)
+    const { members } = await list.json()
+    assert.deepEqual([list.status, members.length, members[0].status], [200, 1, 'accepted'])
+    assert.equal((await askMembers(site, { method: 'GET', path: one }, member)).status, 200)
+    assert.equal((await askMembers(site, { method: 'GET', path: one }, stranger)).status, 404)
+    const body = { status: 'rejected' }
+    const change = await askMembers(site, { method: 'PUT', path: one, body }, member)
+    assert.equal(change.status, 403)
+    assert.match(await errorMessage(change), /read-only mirror/)
   })
 
   it('is an administrator, of any image [200]', async () => {
@@ -97,13 +116,3 @@ describe('who may read at an edge that nobody can be asked by', () => {
     return [shown.status, await read(id, headers), isListed]
   }
 })
-
-/** As the members API of the origin will do it, with the row in the feed. */
-function lend(dataDir: string, id: string): void {
-  const database = openDatabase(dataDir)
-  const at = Date.now()
-  database.run(`INSERT INTO image_members (image_id, member, status, created_at, updated_at)
-    VALUES ('${id}', 'member', 'accepted', ${at}, ${at})`)
-  database.run(`INSERT INTO feed (kind, record_id, changed_at) VALUES ('image', '${id}', ${at})`)
-  database.close()
-}

@@ -43,7 +43,12 @@ const queued: Image = {
 }
 const active: Image = { ...queued, status: 'active' }
 
-const admin: PatchContext = { dialect: 'v2.1', isAdmin: true, authorizeVisibility: () => {} }
+const admin: PatchContext = {
+  dialect: 'v2.1',
+  isAdmin: true,
+  authorizeVisibility: () => {},
+  allows: () => true,
+}
 const member: PatchContext = {
   dialect: 'v2.1',
   isAdmin: false,
@@ -52,6 +57,7 @@ const member: PatchContext = {
     const message = 'You are not authorized to complete publicize_image action.'
     throw new HeliostatError('forbidden', message)
   },
+  allows: () => true,
 }
 
 const emoji = '\u{1F600}'

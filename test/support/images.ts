@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
-import { imageMembers } from '../../schema/tables.ts'
-import type { TestSite } from './site.ts'
+import { asCaller, type TestSite } from './site.ts'
 
 type Site = Pick<TestSite, 'request'>
 type Attributes = Record<string, unknown>
@@ -104,17 +103,37 @@ export function actOn(site: Site, id: string, action: string, headers = {}): Pro
   })
 }
 
-/** Shares an image with a project, as the members API would. */
+const ADMIN = asCaller('cloud', 'admin,member,reader')
+
+/** A request about the members of an image, by an administrator unless the headers say otherwise. */
+export function askMembers(
+  site: Site,
+  { method, path, body }: { method: string; path: string; body?: unknown },
+  headers: Record<string, string> = ADMIN,
+): Promise<Response> {
+  return site.request(`/v2/images/${path}`, {
+    method,
+    headers: { Accept: 'application/json', ...headers },
+    ...(body !== undefined && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  })
+}
+
+/** Shares an image with a project, which then answers the offer. */
 export async function shareImage(
-  { registry }: Pick<TestSite, 'registry'>,
+  site: Site,
   id: string,
   member: string,
   status: 'pending' | 'accepted' | 'rejected' = 'accepted',
 ): Promise<void> {
-  const at = Date.now()
-  await registry
-    .insert(imageMembers)
-    .values({ image_id: id, member, status, created_at: at, updated_at: at })
+  const path = `${id}/members`
+  const added = await askMembers(site, { method: 'POST', path, body: { member } })
+  assert.equal(added.status, 200, await added.text())
+  const answered = await askMembers(site, {
+    method: 'PUT',
+    path: `${path}/${member}`,
+    body: { status },
+  })
+  assert.equal(answered.status, 200, await answered.text())
 }
 
 /** The digests of all chunks that are stored. */

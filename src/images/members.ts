@@ -1,0 +1,155 @@
+import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+import type { WireMember } from '../../schema/member.ts'
+import { imageMembers, images } from '../../schema/tables.ts'
+import { HeliostatError } from '../errors.ts'
+import { announceImage } from '../mirror/feed.ts'
+import { affectedRows, changesOne, type Registry } from '../registry/database.ts'
+import { imageNotFound } from './access.ts'
+import type { Image } from './image.ts'
+import type { MemberStatus } from './member-body.ts'
+import type { Viewer } from './visibility.ts'
+import { wireTime } from './wire.ts'
+
+export type Member = typeof imageMembers.$inferSelect
+
+/** Whom images are shared with. */
+export type MemberRepo = ReturnType<typeof createMemberRepo>
+
+/** Each change is one batch that also announces the image to mirrors; the image itself stays as it is. */
+export function createMemberRepo(registry: Registry) {
+  return {
+    /** In the order in which they were first added. A member sees only himself, the owner and administrators see all. */
+    list(image: Image, viewer: Viewer): Promise<Member[]> {
+      return registry
+        .select()
+        .from(imageMembers)
+        .where(and(membersOf(image.id), visibleTo(viewer, image)))
+        .orderBy(imageMembers.created_at, imageMembers.member)
+        .all()
+    },
+
+    async find(image: Image, member: string, viewer: Viewer): Promise<Member | null> {
+      const found = await registry
+        .select()
+        .from(imageMembers)
+        .where(and(oneMember(image.id, member), visibleTo(viewer, image)))
+        .get()
+      return found ?? null
+    },
+
+    /** Makes a project a member who has not answered yet. `quota` is members an image, −1 for no limit. */
+    add: (offer: Offer, quota: number): Promise<Member> => add(registry, offer, quota),
+
+    /** False when he is no longer a member, or the image is no longer shared. */
+    setStatus: (member: Member, status: MemberStatus, at: number): Promise<boolean> =>
+      change(registry, member, { status, updated_at: at }),
+
+    /** False when he is no longer a member, or the image is no longer shared. */
+    remove: (member: Member, at: number): Promise<boolean> =>
+      change(registry, member, { updated_at: at, deleted_at: at }),
+  }
+}
+
+/** The member as clients see it. */
+export function toWireMember(member: Member): WireMember {
+  return {
+    member_id: member.member,
+    image_id: member.image_id,
+    status: member.status,
+    created_at: wireTime(member.created_at),
+    updated_at: wireTime(member.updated_at),
+    schema: '/v2/schemas/member',
+  }
+}
+
+interface Offer {
+  image_id: string
+  member: string
+  at: number
+}
+
+/** Whoever was a member before becomes one anew, since when he first was. */
+async function add(registry: Registry, offer: Offer, quota: number): Promise<Member> {
+  const { image_id, member, at } = offer
+  const count = countMembers(image_id)
+  const [inserted, , [row], [image]] = await registry.batch([
+    registry
+      .insert(imageMembers)
+      .select(
+        sql`SELECT ${image_id}, ${member}, 'pending', ${at}, ${at}, NULL
+            WHERE ${isShared(image_id)} AND (${quota} < 0 OR ${count} < ${quota})`,
+      )
+      .onConflictDoUpdate({
+        target: [imageMembers.image_id, imageMembers.member],
+        set: { status: 'pending', updated_at: at, deleted_at: null },
+        setWhere: isNotNull(imageMembers.deleted_at),
+      }),
+    announceImage(registry, image_id, at),
+    registry.select().from(imageMembers).where(oneMember(image_id, member)),
+    registry
+      .select({ visibility: images.visibility, members: count })
+      .from(images)
+      .where(and(eq(images.id, image_id), isNull(images.deleted_at))),
+  ])
+  if (row && affectedRows(inserted) === 1) return row
+  if (!image) throw imageNotFound(image_id)
+  if (image.visibility !== 'shared') throw notShared('create', image_id)
+  if (row) throw duplicated(offer)
+  throw overQuota(image.members + 1, quota)
+}
+
+function change(registry: Registry, { image_id, member }: Member, values: Partial<Member>) {
+  return changesOne(
+    registry,
+    registry
+      .update(imageMembers)
+      .set(values)
+      .where(and(oneMember(image_id, member), isShared(image_id))),
+    announceImage(registry, image_id, values.updated_at ?? 0),
+  )
+}
+
+function membersOf(imageId: string): SQL | undefined {
+  return and(eq(imageMembers.image_id, imageId), isNull(imageMembers.deleted_at))
+}
+
+function oneMember(imageId: string, member: string): SQL | undefined {
+  return and(membersOf(imageId), eq(imageMembers.member, member))
+}
+
+function countMembers(imageId: string): SQL<number> {
+  return sql<number>`(
+    SELECT count(*) FROM image_members m WHERE m.image_id = ${imageId} AND m.deleted_at IS NULL
+  )`.mapWith(Number)
+}
+
+function visibleTo({ isAdmin, projectId }: Viewer, { owner }: Image): SQL | undefined {
+  if (isAdmin || (owner !== null && owner === projectId)) return undefined
+  return projectId === null ? sql`false` : eq(imageMembers.member, projectId)
+}
+
+function isShared(imageId: string): SQL {
+  return sql`EXISTS (
+    SELECT 1 FROM images i WHERE i.id = ${imageId} AND i.visibility = 'shared' AND i.deleted_at IS NULL
+  )`
+}
+
+/** Refuses to do anything with the members of an image that is not shared [403]. */
+export function notShared(
+  verb: 'list' | 'create' | 'update' | 'delete',
+  id: string,
+): HeliostatError {
+  const reason = verb === 'list' ? ': Only shared images have members.' : '.'
+  return new HeliostatError('forbidden', `Not allowed to ${verb} members for image ${id}${reason}`)
+}
+
+function duplicated({ image_id, member }: Offer): HeliostatError {
+  return new HeliostatError('conflict', `Member ${member} is duplicated for image ${image_id}`)
+}
+
+function overQuota(attempted: number, maximum: number): HeliostatError {
+  return new HeliostatError(
+    'too-large',
+    `The limit has been exceeded on the number of allowed image members. Attempted: ${attempted}, Maximum: ${maximum}`,
+  )
+}
