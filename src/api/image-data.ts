@@ -12,7 +12,7 @@ import { refuseBody, resource } from './resource.ts'
 
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
-  const { config, access, uploader, manifests, openBody, cache } = services
+  const { config, access, uploader, limits, manifests, openBody, cache } = services
 
   resource(app, '/v2/images/:image_id/file', {
     async GET(context) {
@@ -54,8 +54,10 @@ export function mountImageData(app: App, services: Services): void {
         requireOctetStream(headers)
         const expectedSize = announcedSize(headers)
         const caller = context.get('caller')
+        const { projectId } = caller
+        await limits.refuseMore('image_size_total', projectId, 0)
         const image = await access.findFor('upload_image', context.req.param('image_id'), caller)
-        await uploader.upload(image, source, expectedSize)
+        await uploader.upload(image, source, { expectedSize, projectId })
       } catch (error) {
         // Also a refused body is taken in, so that the client hears why instead of losing its connection.
         await discard(source, config.DEFAULT.image_size_cap)

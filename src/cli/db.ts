@@ -6,8 +6,12 @@ import { countRows } from '../registry/check.ts'
 import type { Registry } from '../registry/database.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { connectionOf } from '../runtime/connection.ts'
-import { openLocalRegistry, openLocalStore } from '../runtime/local.ts'
-import { type ConfigOptions, readConfig, withConfigOptions } from './options.ts'
+import { openLocalStore } from '../runtime/local.ts'
+import { restoreImage, scrubImages } from './db-pending.ts'
+import { addPurgeCommands } from './db-purge.ts'
+import { addMetadefCommands } from './metadefs.ts'
+import { type ConfigOptions, withConfigOptions } from './options.ts'
+import { withRegistry } from './with-registry.ts'
 
 /** `heliostat db …`. */
 export function addDbCommands(program: Command): void {
@@ -35,19 +39,20 @@ export function addDbCommands(program: Command): void {
     .action((options: ConfigOptions & { grace?: number }) =>
       withRegistry(options, (registry, config) => sweep(registry, config, options.grace)),
     )
-}
 
-async function withRegistry(
-  options: ConfigOptions,
-  action: (registry: Registry, config: Config) => Promise<void>,
-): Promise<void> {
-  const { config } = await readConfig(options)
-  const registry = await openLocalRegistry(config)
-  try {
-    await action(registry, config)
-  } finally {
-    registry.$client.close()
-  }
+  withConfigOptions(db.command('scrub'))
+    .description('Delete for good the images that have waited for scrub_time since their deletion')
+    .action((options: ConfigOptions) => withRegistry(options, scrubImages))
+
+  withConfigOptions(db.command('restore'))
+    .description('Bring back a deleted image that has not been scrubbed yet')
+    .argument('<image>', 'its id')
+    .action((id: string, options: ConfigOptions) =>
+      withRegistry(options, (registry, config) => restoreImage(registry, config, id)),
+    )
+
+  addPurgeCommands(db)
+  addMetadefCommands(db)
 }
 
 async function sync(registry: Registry): Promise<void> {

@@ -1,4 +1,5 @@
 import { HeliostatError } from '../errors.ts'
+import { standardSentence } from '../http/error-body.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Policy, PolicyAction, Target } from '../identity/policy.ts'
 import type { FoundImage, Image, Visibility } from './image.ts'
@@ -21,26 +22,40 @@ export function createAccess(policy: Policy, images: Pick<ImageRepo, 'find'>) {
       return image && canSee(caller, image, image.isMember) ? image : null
     },
 
-    /** As `look`, but throws [404]. */
-    async find(id: string, caller: Caller): Promise<FoundImage> {
+    /** As `look`, but throws [404], in the words of the route. */
+    async find(id: string, caller: Caller, absent: Absent = noImageFound): Promise<FoundImage> {
       const image = await access.look(id, caller)
-      if (!image) throw notFound(id)
+      if (!image) throw absent(id)
       return image
     },
 
     /** As `find`, and the caller may take the action: else 403, or 404 when the very image is none of his business. */
-    async findFor(action: PolicyAction, id: string, caller: Caller): Promise<FoundImage> {
-      const image = await access.find(id, caller)
+    async findFor(
+      action: PolicyAction,
+      id: string,
+      caller: Caller,
+      absent: Absent = noImageFound,
+    ): Promise<FoundImage> {
+      const image = await access.find(id, caller, absent)
       access.requireOnImage(action, caller, image)
       return image
     },
 
+    /** Whether an action on an image that was found is allowed, for rules about a member to be told which one. */
+    mayOnImage(
+      action: PolicyAction,
+      caller: Caller,
+      image: Image & Pick<FoundImage, 'isMember'>,
+      member = image.isMember ? caller.projectId : undefined,
+    ): boolean {
+      return policy.isAllowed(action, caller, targetOf(image, member))
+    },
+
     /** Refuses an action on an image that was found: 403, or 404 to those who may not even get it. */
-    requireOnImage(action: PolicyAction, caller: Caller, image: FoundImage): void {
-      const target = targetOf(image, image.isMember ? caller.projectId : undefined)
-      if (policy.isAllowed(action, caller, target)) return
-      if (policy.isAllowed('get_image', caller, target)) throw forbidden(action)
-      throw notFound(image.id)
+    requireOnImage(action: PolicyAction, caller: Caller, image: FoundImage, member?: string): void {
+      if (access.mayOnImage(action, caller, image, member)) return
+      if (access.mayOnImage('get_image', caller, image)) throw forbidden(action)
+      throw new HeliostatError('not-found', standardSentence(404) ?? '')
     },
 
     /** Refuses an action that is about no image that exists, such as a list or a create [403]. */
@@ -67,8 +82,21 @@ export function targetOf(image: Image, member?: string | null): Target {
   return { ...image, ...(member !== undefined && { member_id: member }) }
 }
 
-function notFound(id: string): HeliostatError {
+type Absent = (id: string) => HeliostatError
+
+/** What most routes say of an image that is not there for the caller [404]. */
+function noImageFound(id: string): HeliostatError {
   return new HeliostatError('not-found', `No image found with ID ${id}`)
+}
+
+/** What the routes of members, tags and the cache say [404]. */
+export function imageNotFound(id: string): HeliostatError {
+  return new HeliostatError('not-found', `Image ${id} not found.`)
+}
+
+/** What a delete says [404]. */
+export function nothingToDelete(id: string): HeliostatError {
+  return new HeliostatError('not-found', `Failed to find image ${id} to delete`)
 }
 
 function forbidden(action: PolicyAction): HeliostatError {

@@ -1,14 +1,6 @@
 import { and, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
-import {
-  blobs,
-  imageLocations,
-  imageMembers,
-  imageProperties,
-  images,
-  imageTags,
-  uploads,
-} from '../../schema/tables.ts'
+import { imageProperties, images, imageTags } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import { announceImage } from '../mirror/feed.ts'
 import { changesOne, type Registry } from '../registry/database.ts'
@@ -16,7 +8,7 @@ import type { Image, ImageStatus, Properties } from './image.ts'
 
 type Statement = BatchItem<'sqlite'>
 
-/** Changes of images' records, each one batch that also announces it to mirrors. Uploads have their own: uploads.ts. */
+/** Changes of images' records, each one batch that also announces it to mirrors. Uploads and deletions have their own files. */
 export function createImageChanges(registry: Registry) {
   return {
     create: (image: Image) => create(registry, image),
@@ -25,7 +17,6 @@ export function createImageChanges(registry: Registry) {
     removeTag: (id: string, tag: string, at: number) => removeTag(registry, { id, tag, at }),
     changeStatus: (image: Image, status: ImageStatus, at: number) =>
       changeStatus(registry, image, { status, at }),
-    delete: (id: string, at: number) => deleteImage(registry, id, at),
   }
 }
 
@@ -122,30 +113,6 @@ function changeStatus(
   )
 }
 
-/** Deletes the record but for its id. The bytes go when the sweeper finds that nothing needs them. */
-function deleteImage(registry: Registry, id: string, at: number): Promise<boolean> {
-  const gone = sql`EXISTS (
-    SELECT 1 FROM ${images} WHERE ${images.id} = ${id} AND ${images.deleted_at} IS NOT NULL
-  )`
-  return changesOne(
-    registry,
-    registry
-      .update(images)
-      .set({ status: 'deleted', deleted_at: at, updated_at: at })
-      .where(and(alive(id), eq(images.protected, false))),
-    releaseBlobs(registry, { id, at, gone }),
-    registry.delete(uploads).where(and(eq(uploads.image_id, id), gone)),
-    registry.delete(imageLocations).where(and(eq(imageLocations.image_id, id), gone)),
-    registry.delete(imageProperties).where(and(eq(imageProperties.image_id, id), gone)),
-    registry.delete(imageTags).where(and(eq(imageTags.image_id, id), gone)),
-    registry
-      .update(imageMembers)
-      .set({ deleted_at: at })
-      .where(and(eq(imageMembers.image_id, id), gone)),
-    announceImage(registry, id, at),
-  )
-}
-
 function alive(id: string): SQL | undefined {
   return and(eq(images.id, id), isNull(images.deleted_at))
 }
@@ -178,12 +145,14 @@ function insertProperties(
   ]
 }
 
+/** From the first that differs on all are written anew, since their order is that of their rows. */
 function replaceTags(registry: Registry, { id, tags: before }: Image, after: string[]) {
-  const removed = before.filter((tag) => !after.includes(tag))
-  const added = after.filter((tag) => !before.includes(tag))
+  const differing = before.findIndex((tag, index) => tag !== after[index])
+  const kept = differing < 0 ? before.length : differing
+  const removed = before.slice(kept)
   const condition = and(eq(imageTags.image_id, id), inArray(imageTags.value, removed))
   const deletion = removed.length > 0 ? [registry.delete(imageTags).where(condition)] : []
-  return [...deletion, ...insertTags(registry, id, added)]
+  return [...deletion, ...insertTags(registry, id, after.slice(kept))]
 }
 
 function replaceProperties(registry: Registry, image: Image, after: Properties): Statement[] {
@@ -193,20 +162,6 @@ function replaceProperties(registry: Registry, image: Image, after: Properties):
   const condition = and(eq(imageProperties.image_id, id), inArray(imageProperties.name, removed))
   const deletion = removed.length > 0 ? [registry.delete(imageProperties).where(condition)] : []
   return [...deletion, ...insertProperties(registry, id, Object.fromEntries(changed))]
-}
-
-/** Notes since when a blob has had no image, for the sweeper. */
-function releaseBlobs(
-  registry: Registry,
-  { id, at, gone }: { id: string; at: number; gone: SQL },
-): Statement {
-  const mine = sql`SELECT ${imageLocations.blob} FROM ${imageLocations} WHERE ${imageLocations.image_id} = ${id}`
-  const others = sql`SELECT 1 FROM ${imageLocations}
-    WHERE ${imageLocations.blob} = ${blobs.digest} AND ${imageLocations.image_id} <> ${id}`
-  return registry
-    .update(blobs)
-    .set({ released_at: at })
-    .where(and(gone, sql`${blobs.digest} IN (${mine})`, sql`NOT EXISTS (${others})`))
 }
 
 function isDuplicate(error: unknown): boolean {

@@ -6,6 +6,8 @@ import { HeliostatError } from '../errors.ts'
 import { refuseUnstorableCharacters } from './characters.ts'
 import type { Image, Visibility } from './image.ts'
 import type { PatchDialect, PatchOperation } from './patch-body.ts'
+import { protectedProperty } from './property-protection.ts'
+import type { Operation } from './protection-rules.ts'
 import { BASE_PROPERTIES } from './reserved.ts'
 
 export interface PatchContext {
@@ -13,6 +15,8 @@ export interface PatchContext {
   isAdmin: boolean
   /** Throws (403) if the caller may not give an image this visibility. */
   authorizeVisibility(visibility: Visibility): void
+  /** Whether the caller may do this with a custom property. One that he may not read is not there for him. */
+  allows(operation: Operation, name: string): boolean
 }
 
 type Assignment = Exclude<PatchOperation, { op: 'remove' }>
@@ -56,38 +60,52 @@ export function applyPatch(
 
 function applyOperation(image: Image, operation: PatchOperation, context: PatchContext): Image {
   if (operation.name === 'locations') throw refusedLocations(operation)
-  if (operation.op === 'remove') return removeProperty(image, operation.name)
-  refuseWrongPresence(image, operation, context.dialect)
+  if (operation.op === 'remove') return removeProperty(image, operation.name, context)
+  refuseWrongPresence(image, operation, context)
   refuseUnstorableCharacters({ [operation.name]: operation.value })
   const set = SETTERS.get(operation.name)
   if (set) return { ...image, ...set(operation.value, image, context) }
-  return setCustomProperty(image, operation)
+  return setCustomProperty(image, operation, context)
 }
 
 /** `replace` needs the property. `add` overwrites it in v2.1 (RFC 6902), and refuses to in v2.0. */
-function refuseWrongPresence(image: Image, { op, name }: Assignment, dialect: PatchDialect): void {
-  const present = BASE_PROPERTIES.has(name) || Object.hasOwn(image.properties, name)
+function refuseWrongPresence(image: Image, { op, name }: Assignment, context: PatchContext): void {
+  const present = BASE_PROPERTIES.has(name) || isThere(image, name, context)
   if (op === 'replace' && !present) throw absent(name)
-  if (op === 'add' && present && dialect === 'v2.0') {
+  if (op === 'add' && present && context.dialect === 'v2.0') {
     throw new HeliostatError('conflict', `Property ${name} already present.`)
   }
 }
 
-function removeProperty(image: Image, removed: string): Image {
+function isThere({ properties }: Image, name: string, context: PatchContext): boolean {
+  return Object.hasOwn(properties, name) && context.allows('read', name)
+}
+
+function removeProperty(image: Image, removed: string, context: PatchContext): Image {
   if (BASE_PROPERTIES.has(removed)) {
     throw new HeliostatError('forbidden', `Property ${removed} may not be removed.`)
   }
-  if (!Object.hasOwn(image.properties, removed)) throw absent(removed)
+  if (!isThere(image, removed, context)) throw absent(removed)
+  if (!context.allows('delete', removed)) throw protectedProperty(removed)
   const kept = Object.entries(image.properties).filter(([name]) => name !== removed)
   return { ...image, properties: Object.fromEntries(kept) }
 }
 
-function setCustomProperty(image: Image, { name, value }: Assignment): Image {
+function setCustomProperty(
+  image: Image,
+  { name, value }: Assignment,
+  context: PatchContext,
+): Image {
   // Glance does not check this in a PATCH, and then fails in the database.
   if (name.length > MAX_PROPERTY_NAME) {
     const message = `Custom property should not be greater than ${MAX_PROPERTY_NAME} characters.`
     throw new HeliostatError('invalid', message)
   }
+  // An unreadable one may be added as if it were new, but never be overwritten without the permission to.
+  const isNew = !isThere(image, name, context)
+  const overwrites = Object.hasOwn(image.properties, name)
+  if (isNew && !context.allows('create', name)) throw protectedProperty(name)
+  if (overwrites && !context.allows('update', name)) throw protectedProperty(name)
   return { ...image, properties: { ...image.properties, [name]: customValue.parse(value) } }
 }
 

@@ -24,3 +24,17 @@ export function refuseOverQuota(image: Image, quotas: Quotas, before?: Image): v
 function countProperties({ properties }: Image): number {
   return Object.keys(properties).filter((name) => !name.startsWith('os_glance')).length
 }
+
+/** What the images of one owner may take, and do: bytes. */
+export interface StorageSpace {
+  quota: number
+  used: number
+}
+
+/** For data for which its owner has no space left [413]. */
+export function storageExceeded({ quota, used }: StorageSpace, wanted: number): HeliostatError {
+  return new HeliostatError(
+    'too-large',
+    `Image exceeds the storage quota: user_storage_quota is ${quota} bytes, ${used} are used, wanted ${wanted}`,
+  )
+}

@@ -42,10 +42,10 @@ export function createImageReads(registry: Registry) {
       return found ?? null
     },
 
-    /** One page of what the viewer may see, after the marker. */
+    /** One page of what the viewer may see, after the marker. Rules may leave him less of it. */
     list({ filters, sort, limit }: ListQuery, viewer: Viewer, marker: ImageRow | null) {
       return registry
-        .select(record)
+        .select({ ...record, isMember: isMemberOf(viewer.projectId) })
         .from(images)
         .where(
           and(

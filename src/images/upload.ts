@@ -6,6 +6,8 @@ import type { ChunkStore } from '../blobs/store.ts'
 import type { Sweeper } from '../blobs/sweep.ts'
 import { HeliostatError } from '../errors.ts'
 import type { Image } from './image.ts'
+import type { ProjectLimits } from './project-limits.ts'
+import { type StorageSpace, storageExceeded } from './quota.ts'
 import { requireFormats } from './status.ts'
 import { UPLOAD_LEASE_MS, type Upload, type UploadRepo } from './uploads.ts'
 
@@ -27,7 +29,15 @@ export interface UploadParts {
   store: ChunkStore
   digester: Digester
   sweeper: Sweeper
+  limits: Pick<ProjectLimits, 'refuseMore'>
   options: UploadOptions
+}
+
+export interface UploadRequest {
+  /** Bytes; null when the client has not said. */
+  expectedSize: number | null
+  /** The project that uploads. Its limits count, not those of the image's owner. */
+  projectId: string | null
 }
 
 /** What one upload has taken in so far. */
@@ -35,6 +45,8 @@ interface Progress {
   upload: Upload
   image: Image
   expectedSize: number | null
+  /** What the owner may take; null for as much as he likes. */
+  space: StorageSpace | null
   size: number
   chunks: (string | null)[]
   /** Only the content of bare images is looked at. */
@@ -63,7 +75,7 @@ export function createUploader(parts: UploadParts) {
 
   return {
     /** Resolves when the image is active; otherwise the image is queued again and nothing of the bytes is left. */
-    async upload(image: Image, body: ReadableStream<Uint8Array>, expectedSize: number | null) {
+    async upload(image: Image, body: ReadableStream<Uint8Array>, request: UploadRequest) {
       requireFormats(image)
       const upload = { id: crypto.randomUUID(), imageId: image.id }
       if (!(await uploads.begin(upload, Date.now()))) {
@@ -76,11 +88,9 @@ export function createUploader(parts: UploadParts) {
         () => void uploads.heartbeat(upload).catch(() => undefined),
         UPLOAD_LEASE_MS / 4,
       )
-      const progress = start(upload, image, {
-        expectedSize,
-        enforce: parts.options.require_image_format_match,
-      })
+      const progress = start(upload, image, parts.options.require_image_format_match)
       try {
+        await admit(parts, progress, request)
         await takeIn(parts, progress, body)
       } catch (error) {
         await fail(progress, error)
@@ -101,15 +111,24 @@ export function createUploader(parts: UploadParts) {
   }
 }
 
-function start(
-  upload: Upload,
-  image: Image,
-  { expectedSize, enforce }: { expectedSize: number | null; enforce: boolean },
-): Progress {
+function start(upload: Upload, image: Image, enforce: boolean): Progress {
   const { container_format, disk_format } = image
   const inspector =
     container_format === 'bare' && disk_format ? createStreamInspector(disk_format, enforce) : null
-  return { upload, image, expectedSize, size: 0, chunks: [], inspector }
+  return { upload, image, expectedSize: null, space: null, size: 0, chunks: [], inspector }
+}
+
+/** What can be refused before the first byte: one running upload too many, or a size that leads nowhere [413]. */
+async function admit(
+  { limits, uploads, options }: UploadParts,
+  progress: Progress,
+  { expectedSize, projectId }: UploadRequest,
+): Promise<void> {
+  // This one is counted already.
+  await limits.refuseMore('image_count_uploading', projectId, 0)
+  progress.expectedSize = expectedSize
+  progress.space = await uploads.spaceOf(progress.image.owner)
+  if (expectedSize !== null) refuseSize(progress, expectedSize, options.image_size_cap)
 }
 
 async function takeIn(
@@ -133,9 +152,9 @@ async function takeIn(
       hashValue,
       chunks,
     }
-    if (!(await parts.uploads.finish(progress.upload, manifest, virtualSize))) {
-      throw deletedMeanwhile(progress.image)
-    }
+    const end = await parts.uploads.finish(progress.upload, manifest, virtualSize)
+    if (end === 'gone') throw deletedMeanwhile(progress.image)
+    if (end !== 'active') throw storageExceeded(end, size)
   } catch (error) {
     digests.abort()
     throw error
@@ -188,19 +207,24 @@ async function storeChunk(
   if (digest !== null) await store.put(digest, bytes)
 }
 
-function refuseExcess({ size, expectedSize }: Progress, cap: number): void {
-  if (size > cap) {
-    throw new HeliostatError(
-      'too-large',
-      `The incoming image is too large: The provided image is too large. image_size_cap is ${cap} bytes`,
-    )
-  }
+function refuseExcess(progress: Progress, cap: number): void {
+  const { size, expectedSize } = progress
   if (expectedSize !== null && size > expectedSize) {
     throw new HeliostatError(
       'invalid',
       `Size exceeds: expected ${expectedSize} bytes, got ${size} bytes`,
     )
   }
+  refuseSize(progress, size, cap)
+}
+
+function refuseSize({ space }: Progress, size: number, cap: number): void {
+  if (space && size > space.quota - space.used) throw storageExceeded(space, size)
+  if (size <= cap) return
+  throw new HeliostatError(
+    'too-large',
+    `The incoming image is too large: The provided image is too large. image_size_cap is ${cap} bytes`,
+  )
 }
 
 function requireExactSize({ size, expectedSize }: Progress): void {

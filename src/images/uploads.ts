@@ -1,4 +1,5 @@
-import { and, eq, isNull, lt, type SQL, sql } from 'drizzle-orm'
+import { and, eq, isNull, lt, not, type SQL, sql } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
 import {
   blobChunks,
   blobs,
@@ -12,6 +13,8 @@ import { type Manifest, manifestDigest } from '../blobs/manifest.ts'
 import { CONDEMNED_MS } from '../blobs/sweep.ts'
 import { announceImage } from '../mirror/feed.ts'
 import { affectedRows, changesOne, type Registry } from '../registry/database.ts'
+import type { StorageSpace } from './quota.ts'
+import { storedBytes, usageOf } from './usage.ts'
 
 /** An upload whose owner has not been heard of for so long is dead. */
 export const UPLOAD_LEASE_MS = 15_000
@@ -34,13 +37,19 @@ const NO_DATA = {
 /** The registry's side of uploads: who is writing which image, and which chunks he needs kept. */
 export type UploadRepo = ReturnType<typeof createUploadRepo>
 
-export function createUploadRepo(registry: Registry) {
+/** `quota` is the bytes that the images of one owner may take; 0 for no limit. */
+export function createUploadRepo(registry: Registry, quota = 0) {
   return {
+    /** Null where there is no limit. */
+    async spaceOf(owner: string | null): Promise<StorageSpace | null> {
+      return quota === 0 ? null : { quota, used: (await usageOf(registry, owner)).storedBytes }
+    },
+
     begin: (upload: Upload, at: number) => begin(registry, upload, at),
     keep: (upload: Upload, position: number, digest: string | null) =>
       keep(registry, upload, { position, digest }),
     finish: (upload: Upload, manifest: Manifest, virtualSize: number | null) =>
-      finish(registry, upload, { manifest, virtualSize }),
+      finish(registry, upload, { manifest, virtualSize, quota }),
     abort: (upload: Upload, at: number) => abort(registry, upload, at),
 
     async heartbeat({ id }: Upload): Promise<void> {
@@ -101,17 +110,60 @@ async function keep(
   return affectedRows(beat) === 1 ? 'busy' : 'gone'
 }
 
-/** Makes blob, location and the active image visible at once; false when the image was deleted meanwhile. */
+interface Finished {
+  manifest: Manifest
+  virtualSize: number | null
+  quota: number
+}
+
+/**
+ * Makes the active image, its blob and its location visible at once. 'gone': it was deleted meanwhile. A space: by now
+ * the image no longer fits into it, perhaps by other uploads that ended before.
+ */
 async function finish(
   registry: Registry,
   upload: Upload,
-  { manifest, virtualSize }: { manifest: Manifest; virtualSize: number | null },
-): Promise<boolean> {
+  { manifest, virtualSize, quota }: Finished,
+): Promise<'active' | 'gone' | StorageSpace> {
   const at = Date.now()
+  const { size, checksum, hashAlgorithm, hashValue } = manifest
+  const used = storedBytes(sql`(SELECT o.owner FROM images o WHERE o.id = ${upload.imageId})`)
+  const fits = sql`${used} + ${size} <= ${quota}`
+  const [activated, [refused]] = await registry.batch([
+    registry
+      .update(images)
+      .set({
+        status: 'active',
+        size,
+        virtual_size: virtualSize,
+        checksum,
+        os_hash_algo: hashAlgorithm,
+        os_hash_value: hashValue,
+        updated_at: at,
+      })
+      .where(and(isSaving(upload), quota === 0 ? undefined : fits)),
+    registry
+      .select({ used: sql<number>`${used}` })
+      .from(uploads)
+      .where(and(eq(uploads.id, upload.id), not(isActivated(upload)))),
+    ...placeBlob(registry, upload, { manifest, at }),
+    announceImage(registry, upload.imageId, at),
+    registry.delete(uploads).where(and(eq(uploads.id, upload.id), isActivated(upload))),
+  ])
+  if (affectedRows(activated) === 1) return 'active'
+  return refused ? { quota, used: refused.used } : 'gone'
+}
+
+/** The blob of an upload that has made its image active, and where it belongs. */
+function placeBlob(
+  registry: Registry,
+  upload: Upload,
+  { manifest, at }: { manifest: Manifest; at: number },
+): BatchItem<'sqlite'>[] {
   const blob = manifestDigest(manifest)
   const { size, checksum, hashAlgorithm, hashValue } = manifest
-  const condition = sql`EXISTS (SELECT 1 FROM ${images} WHERE ${isSaving(upload)})`
-  const results = await registry.batch([
+  const condition = isActivated(upload)
+  return [
     registry
       .insert(blobs)
       .select(
@@ -131,22 +183,13 @@ async function finish(
       .select(
         sql`SELECT NULL, ${upload.imageId}, ${blob}, NULL, '{}', 'active', ${at}, ${at} WHERE ${condition}`,
       ),
-    registry
-      .update(images)
-      .set({
-        status: 'active',
-        size,
-        virtual_size: virtualSize,
-        checksum,
-        os_hash_algo: hashAlgorithm,
-        os_hash_value: hashValue,
-        updated_at: at,
-      })
-      .where(isSaving(upload)),
-    registry.delete(uploads).where(eq(uploads.id, upload.id)),
-    announceImage(registry, upload.imageId, at),
-  ])
-  return affectedRows(results[3]) === 1
+  ]
+}
+
+/** Within the batch that ends an upload well: its image is active, and the upload not yet forgotten. */
+function isActivated({ id, imageId }: Upload): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${images} JOIN ${uploads} ON ${uploads.image_id} = ${images.id}
+    WHERE ${images.id} = ${imageId} AND ${images.status} = 'active' AND ${uploads.id} = ${id})`
 }
 
 /** Takes the image back to queued, without any trace of data. */

@@ -35,6 +35,6 @@ export function toWire(image: Image): Record<string, unknown> {
 }
 
 /** UTC to the second. */
-function wireTime(milliseconds: number): string {
+export function wireTime(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`
 }

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import {
   actOn,
+  BARE_RAW,
+  bytesOf,
   createActiveImage,
   createImage,
   deleteImage,
@@ -12,6 +14,7 @@ import {
   shareImage,
   storedChunks,
   UNKNOWN_ID,
+  uploadData,
 } from '../support/images.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
@@ -73,6 +76,16 @@ describe('an image that is deleted', () => {
     await alone.close()
   })
 
+  it('may be deactivated by and belong to one who is no administrator, and leaves no data (204)', async () => {
+    const alice = asCaller('alice')
+    const { id } = await createImage(closed, BARE_RAW, alice)
+    await uploadData(closed, id, bytesOf('data'), alice)
+    await actOn(closed, id, 'deactivate', alice)
+    assert.equal((await deleteImage(closed, id, alice)).status, 204)
+    await closed.services.sweeper.sweep(0)
+    assert.deepEqual(await storedChunks(closed), [])
+  })
+
   it('leaves the data that another image has too (204)', async () => {
     const first = await createActiveImage(site, 'data of two images')
     const second = await createActiveImage(site, 'data of two images')
@@ -108,12 +121,20 @@ describe('a protected image', () => {
 describe('a delete by somebody else', () => {
   it('finds nothing where he may not see the image (404)', async () => {
     const { id } = await createImage(closed, { protected: true }, asCaller('alice'))
-    assert.equal((await deleteImage(closed, id, asCaller('bob'))).status, 404)
+    const response = await deleteImage(closed, id, asCaller('bob'))
+    assert.equal(response.status, 404)
+    assert.equal(await errorMessage(response), `Failed to find image ${id} to delete`)
+  })
+
+  it('says nothing about an image that he may not get (404)', async () => {
+    const { id } = await createImage(closed, { visibility: 'community' }, asCaller('alice'))
+    const response = await deleteImage(closed, id, asCaller('bob', 'auditor'))
+    assert.equal(response.status, 404)
+    assert.equal(await errorMessage(response), 'The resource could not be found.')
   })
 
   it('is refused where he may, before protection is looked at (403)', async () => {
-    const attributes = { protected: true, visibility: 'community' }
-    const { id } = await createImage(closed, attributes, asCaller('alice'))
+    const { id } = await createImage(closed, { protected: true }, asCaller('alice'))
     await shareImage(closed, id, 'bob')
     const response = await deleteImage(closed, id, asCaller('bob'))
     assert.equal(response.status, 403)

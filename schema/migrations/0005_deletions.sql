@@ -1,0 +1,2 @@
+CREATE INDEX `images_by_usage` ON `images` (`owner`,`status`,`size`) WHERE status NOT IN ('killed', 'deleted');--> statement-breakpoint
+CREATE INDEX `images_by_deletion` ON `images` (`status`,`deleted_at`) WHERE deleted_at IS NOT NULL;

@@ -1,0 +1,33 @@
+/** `heliostat db scrub` and `heliostat db restore`: images that wait for their deletion. */
+import type { Config } from '../config.ts'
+import { HeliostatError } from '../errors.ts'
+import { createImageRepo } from '../images/repo.ts'
+import type { Registry } from '../registry/database.ts'
+
+export async function scrubImages(registry: Registry, config: Config): Promise<void> {
+  refuseAtEdge(config)
+  const until = Date.now() - config.DEFAULT.scrub_time * 1000
+  const ids = await createImageRepo(registry).scrub(until)
+  for (const id of ids) print(id)
+  print(`Scrubbed ${ids.length} images that were deleted before ${new Date(until).toISOString()}`)
+}
+
+export async function restoreImage(registry: Registry, config: Config, id: string): Promise<void> {
+  refuseAtEdge(config)
+  const status = await createImageRepo(registry).restore(id, Date.now())
+  print(`Image ${id} is restored, its status is ${status}`)
+}
+
+/** For what only an origin may do. */
+export function refuseAtEdge({ mirror }: Config): void {
+  const [origin] = mirror.upstream
+  if (origin === undefined) return
+  throw new HeliostatError(
+    'forbidden',
+    `This site is a read-only mirror, so this is done at its origin: ${origin}`,
+  )
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`)
+}

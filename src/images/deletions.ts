@@ -1,0 +1,174 @@
+import { and, asc, eq, inArray, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
+import {
+  blobs,
+  imageLocations,
+  imageMembers,
+  imageProperties,
+  images,
+  imageTags,
+  uploads,
+} from '../../schema/tables.ts'
+import { HeliostatError } from '../errors.ts'
+import { announceImage, announceImages } from '../mirror/feed.ts'
+import { changesOne, type Registry } from '../registry/database.ts'
+import type { ImageStatus } from './image.ts'
+
+type Statement = BatchItem<'sqlite'>
+
+/** Images a batch of the scrubber. */
+const PAGE = 100
+
+/** How images go, and come back: each change one batch that also announces it to mirrors. */
+export function createImageDeletions(registry: Registry) {
+  return {
+    /** False when the image is protected, or was deleted meanwhile. */
+    delete: (id: string, at: number) => deleteImage(registry, id, at),
+
+    /** As `delete`, but an active image keeps its data until it is scrubbed, and may be restored. */
+    deleteLater: async (id: string, at: number) =>
+      (await markPending(registry, id, at)) || (await deleteImage(registry, id, at)),
+
+    /** Brings back an image that waits for the scrubber, and returns its status; any other is refused [404, 409]. */
+    restore: (id: string, at: number) => restore(registry, id, at),
+
+    /** Deletes for good the images that were deleted no later than `until`, and returns their ids. */
+    scrub: (until: number) => scrub(registry, until),
+  }
+}
+
+/** Deletes the record but for its id. The bytes go when the sweeper finds that nothing needs them. */
+function deleteImage(registry: Registry, id: string, at: number): Promise<boolean> {
+  return changesOne(
+    registry,
+    registry
+      .update(images)
+      .set({ status: 'deleted', deleted_at: at, updated_at: at })
+      .where(deletable(id)),
+    ...eraseDeleted(registry, [id], at),
+    announceImage(registry, id, at),
+  )
+}
+
+/** False when the image is not active: others have no data to wait for, or none that anybody may read. */
+function markPending(registry: Registry, id: string, at: number): Promise<boolean> {
+  return changesOne(
+    registry,
+    registry
+      .update(images)
+      .set({ status: 'pending_delete', deleted_at: at, updated_at: at })
+      .where(and(deletable(id), eq(images.status, 'active'))),
+    moveLocations(registry, id, { to: 'pending_delete', where: isPending(id) }),
+    announceImage(registry, id, at),
+  )
+}
+
+async function restore(registry: Registry, id: string, at: number): Promise<ImageStatus> {
+  const data = sql`SELECT 1 FROM ${imageLocations}
+    WHERE ${imageLocations.image_id} = ${id} AND ${imageLocations.status} = 'pending_delete'`
+  const restored = await changesOne(
+    registry,
+    registry
+      .update(images)
+      .set({
+        status: sql`CASE WHEN EXISTS (${data}) THEN 'active' ELSE 'queued' END`,
+        deleted_at: null,
+        updated_at: at,
+      })
+      .where(isPending(id)),
+    moveLocations(registry, id, {
+      to: 'active',
+      where: and(eq(images.id, id), isNull(images.deleted_at)),
+    }),
+    announceImage(registry, id, at),
+  )
+  const image = await registry
+    .select({ status: images.status })
+    .from(images)
+    .where(eq(images.id, id))
+    .get()
+  if (!image) throw new HeliostatError('not-found', `No image found with ID ${id}`)
+  if (restored) return image.status
+  throw new HeliostatError(
+    'conflict',
+    `Image ${id} is in status "${image.status}", wanted "pending_delete": there is nothing to restore`,
+  )
+}
+
+async function scrub(registry: Registry, until: number): Promise<string[]> {
+  const due = and(eq(images.status, 'pending_delete'), lte(images.deleted_at, until))
+  const scrubbed: string[] = []
+  for (;;) {
+    const page = await registry
+      .select({ id: images.id })
+      .from(images)
+      .where(due)
+      .orderBy(asc(images.deleted_at))
+      .limit(PAGE)
+    if (page.length === 0) return scrubbed
+    const ids = page.map(({ id }) => id)
+    const at = Date.now()
+    const [gone] = await registry.batch([
+      registry
+        .update(images)
+        .set({ status: 'deleted', updated_at: at })
+        .where(and(inArray(images.id, ids), due))
+        .returning({ id: images.id }),
+      ...eraseDeleted(registry, ids, at),
+      announceImages(registry, ids, at),
+    ])
+    scrubbed.push(...gone.map(({ id }) => id))
+  }
+}
+
+/** What goes with those of the images that are deleted by now. A blob is released when no other image has it. */
+function eraseDeleted(registry: Registry, ids: string[], at: number): Statement[] {
+  const gone = sql`SELECT ${images.id} FROM ${images}
+    WHERE ${images.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))
+    AND ${images.status} = 'deleted'`
+  const left = sql`SELECT ${imageLocations.blob} FROM ${imageLocations}
+    WHERE ${imageLocations.image_id} IN (${gone})`
+  const needed = sql`SELECT 1 FROM ${imageLocations}
+    WHERE ${imageLocations.blob} = ${blobs.digest} AND ${imageLocations.image_id} NOT IN (${gone})`
+  return [
+    registry
+      .update(blobs)
+      .set({ released_at: at })
+      .where(sql`${blobs.digest} IN (${left}) AND NOT EXISTS (${needed})`),
+    registry.delete(uploads).where(sql`${uploads.image_id} IN (${gone})`),
+    registry.delete(imageLocations).where(sql`${imageLocations.image_id} IN (${gone})`),
+    registry.delete(imageProperties).where(sql`${imageProperties.image_id} IN (${gone})`),
+    registry.delete(imageTags).where(sql`${imageTags.image_id} IN (${gone})`),
+    registry
+      .update(imageMembers)
+      .set({ deleted_at: at })
+      .where(sql`${imageMembers.deleted_at} IS NULL AND ${imageMembers.image_id} IN (${gone})`),
+  ]
+}
+
+/** Takes the locations of an image that fulfils the condition to the other status. */
+function moveLocations(
+  registry: Registry,
+  id: string,
+  { to, where }: { to: 'active' | 'pending_delete'; where: SQL | undefined },
+): Statement {
+  const from = to === 'active' ? 'pending_delete' : 'active'
+  return registry
+    .update(imageLocations)
+    .set({ status: to })
+    .where(
+      and(
+        eq(imageLocations.image_id, id),
+        eq(imageLocations.status, from),
+        sql`EXISTS (SELECT 1 FROM ${images} WHERE ${where})`,
+      ),
+    )
+}
+
+function deletable(id: string): SQL | undefined {
+  return and(eq(images.id, id), isNull(images.deleted_at), eq(images.protected, false))
+}
+
+function isPending(id: string): SQL | undefined {
+  return and(eq(images.id, id), eq(images.status, 'pending_delete'))
+}
