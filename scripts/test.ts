@@ -6,12 +6,21 @@ import { join } from 'node:path'
 
 const OUTSIDE = [join('test', 'conformance')]
 
-/** Files that start no server: one process runs them all, since loading the service takes longer than testing it. */
-const TOGETHER = ['api', 'http', 'identity', 'images', 'blobs'].map((folder) =>
-  join('test', folder, '/'),
-)
+/** What starts no process: one process runs it all, since loading the service takes longer than testing it. */
+const TOGETHER = [
+  ...['api', 'blobs', 'http', 'identity', 'images', 'mirror', 'registry'].map((folder) =>
+    join('test', folder, '/'),
+  ),
+  join('test', 'config.test.ts'),
+]
 /** Those among them that do. */
-const SERVERS = [join('test', 'api', 'cache.test.ts'), join('test', 'api', 'readiness.test.ts')]
+const SERVERS = [
+  join('test', 'api', 'cache.test.ts'),
+  join('test', 'api', 'readiness.test.ts'),
+  join('test', 'mirror', 'limit.test.ts'),
+  join('test', 'mirror', 'prefetch.test.ts'),
+  join('test', 'registry', 'embedded.test.ts'),
+]
 
 const TIMEOUT = '--test-timeout=120000'
 

@@ -7,6 +7,13 @@ heliostat() {
   node "$root/src/cli/heliostat.js" "$@"
 }
 
+# No settings of the user's, and none of his files: the client keeps the schemas it has seen in $HOME. Needs $work.
+settle_environment() {
+  unset "${!OS_@}"
+  export HOME=$work/home LC_ALL=C.UTF-8
+  mkdir "$HOME"
+}
+
 # start_server FOLDER [OPTION=VALUE...]: sets url and server_pid. The log is FOLDER/log.
 start_server() {
   local folder=$1

@@ -27,13 +27,6 @@ main() {
   echo "All steps of both flavors passed"
 }
 
-# No settings of the user's, and none of his files: the client keeps the schemas it has seen in $HOME.
-settle_environment() {
-  unset "${!OS_@}"
-  export HOME=$work/home LC_ALL=C.UTF-8
-  mkdir "$HOME"
-}
-
 # A file system of real files, as qcow2.
 make_disk() {
   echo "== making a disk image"

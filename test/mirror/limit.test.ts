@@ -3,10 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import { BARE_RAW, createImage, downloadData, uploadData } from '../support/images.ts'
 import {
   MIB,
   sha256,
+  siteAt,
   startEdge,
   startOrigin,
   temporaryFolders,
@@ -18,15 +20,13 @@ import { eventually } from '../support/server.ts'
 const LIMIT = 64 * MIB
 const SIZE = 48 * MIB
 const CHUNK = MIB
+/** Shorter than the writing of a chunk and its syncs, longer than the looking takes. */
+const BETWEEN_LOOKS_MS = 5
 
 interface Published {
   id: string
   digest: string
 }
-
-const siteAt = (url: string) => ({
-  request: (path: string, init?: RequestInit) => fetch(`${url}${path}`, init),
-})
 
 let folders: Awaited<ReturnType<typeof temporaryFolders>>
 let origin: RunningProcess
@@ -94,6 +94,7 @@ function watchSize(dataDir: string) {
       const { stored, unfinished } = await measure(join(dataDir, 'chunks'))
       most.stored = Math.max(most.stored, stored)
       most.unfinished = Math.max(most.unfinished, unfinished)
+      await setTimeout(BETWEEN_LOOKS_MS)
     }
   }
   const looking = look()

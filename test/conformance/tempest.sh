@@ -1,0 +1,112 @@
+#!/usr/bin/env bash
+# OpenStack's interoperability tests of the Image API (Tempest, Debian's package), as users of a real Keystone.
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
+source "$(dirname "${BASH_SOURCE[0]}")/keystone.sh"
+
+# What the service does not have yet. To add a part, take its line out, switch it on in configure_tempest where there
+# is an option for it, and raise the number below by the number of its tests.
+excluded=(
+  '\.ImportImages(Negative)?Test\.' #  9: staging, import and its tasks
+  '\.MultiStoresImportImagesTest\.' #  2: import into several stores
+  '\.ImportCopyImagesTest\.'        #  1: import from one store into others
+  '\.ImageLocationsTest\.'          #  8: locations in a PATCH
+  '\.ImageCachingTest\.'            #  1: images queued for an API server's cache
+  'metadefs'                        # 18: metadata definitions and their schemas
+)
+wanted=44
+
+known_failing=$root/test/conformance/known-failing.txt
+work=$(mktemp -d)
+
+finish() {
+  local status=$?
+  stop_server
+  stop_keystone
+  rm -rf "$work"
+  exit "$status"
+}
+trap finish EXIT
+
+main() {
+  settle_environment
+  echo '== starting Keystone and the service'
+  start_keystone "$work/keystone"
+  start_known_server "$work/site"
+  echo '== running Tempest'
+  run_tempest
+  judge
+}
+
+# In the working folder, since it leaves a log where it is run. Its own status says less than judge.
+run_tempest() (
+  local workspaces=$work/workspaces.yaml
+  cd "$work"
+  timeout 60 tempest init --workspace-path "$workspaces" "$work/tempest" >"$work/log" 2>&1 ||
+    fail "tempest init: $(<"$work/log")"
+  configure_tempest >"$work/tempest/etc/tempest.conf"
+  cd tempest
+  timeout 300 tempest run --workspace-path "$workspaces" --concurrency 2 --regex '^tempest\.api\.image\.v2\.' \
+    --exclude-regex "$(IFS='|' && echo "${excluded[*]}")" >"$work/log" 2>&1 || true
+  sed -nE 's/^\{[0-9]+\} (\S+ \()?(tempest\.[A-Za-z0-9_.]+).* \.\.\. (ok|FAILED|SKIPPED)/\3 \2/p' \
+    "$work/log" | sort >"$work/results"
+)
+
+# With the users and the projects that it makes in Keystone for each class of tests.
+configure_tempest() {
+  cat <<END
+[DEFAULT]
+log_file = $work/tempest-debug.log
+[oslo_concurrency]
+lock_path = $work/locks
+[auth]
+use_dynamic_credentials = true
+admin_username = admin
+admin_password = admin
+admin_project_name = admin
+admin_domain_name = Default
+[identity]
+uri_v3 = $keystone_url/v3
+auth_version = v3
+region = RegionOne
+[identity-feature-enabled]
+api_v2 = false
+[service_available]
+cinder = false
+glance = true
+neutron = false
+nova = false
+swift = false
+[image]
+region = RegionOne
+[image-feature-enabled]
+os_glance_reserved = true
+[enforce_scope]
+glance = true
+[validation]
+run_validation = false
+END
+}
+
+# Every test passes, unless it is one of the known failing; those that are skipped do not.
+judge() {
+  cat "$work/results"
+  local result test passed known=0 wrong=()
+  passed=$(grep -c '^ok ' "$work/results" || true)
+  while read -r result test; do
+    if grep -q "^tempest $test " "$known_failing"; then
+      ((++known))
+      [[ $result != ok ]] || wrong+=("$test works, take it out of $known_failing")
+    elif [[ $result != ok ]]; then
+      wrong+=("$test: $result")
+    fi
+  done <"$work/results"
+  echo "== $passed passed, $known known to fail"
+  ((passed + known >= wanted)) || wrong+=("$((passed + known)) of $wanted tests ran")
+  ((${#wrong[@]} == 0)) || {
+    sed -n '/^Failed .* output below/,$p' "$work/log" | grep . >&2 || tail -n 20 "$work/log" >&2
+    fail "$(printf '%s\n' "${wrong[@]}")"
+  }
+}
+
+main
