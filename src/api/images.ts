@@ -1,7 +1,7 @@
 import type { Services } from '../services.ts'
 import { HeliostatError } from '../errors.ts'
 import { mediaType } from '../http/media-type.ts'
-import type { Access } from '../images/access.ts'
+import { type Access, nothingToDelete } from '../images/access.ts'
 import { type Attributes, createAttributes } from '../images/attributes.ts'
 import type { FoundImage } from '../images/image.ts'
 import { listLinks } from '../images/links.ts'
@@ -34,7 +34,7 @@ export function mountImages(app: App, services: Services): void {
 }
 
 function mountCollection(app: App, services: Services, attributes: Attributes): void {
-  const { config, images, access } = services
+  const { config, images, access, protection, limits } = services
 
   resource(app, COLLECTION, {
     async GET(context) {
@@ -43,11 +43,14 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
       const query = parseListQuery(params, config.DEFAULT)
       access.requireOnSite('get_images', caller)
       const marker = query.marker === null ? null : await findMarker(images, query.marker, caller)
-      const found = query.limit === 0 ? [] : await images.list(query, caller, marker)
-      const full = found.length > 0 && found.length === query.limit
+      const isEmpty = query.limit === 0 || protection.hidesTerm(query.filters.terms, caller)
+      const found = isEmpty ? [] : await images.list(query, caller, marker)
+      const visible = found.filter((image) => access.mayOnImage('get_image', caller, image))
+      // Where a rule hides a whole page the walk still has to go on behind it.
+      const last = found.length === query.limit ? (visible.at(-1) ?? found.at(-1)) : undefined
       return json(context, {
-        images: found.map(toWire),
-        ...listLinks(COLLECTION, params, (full && found.at(-1)?.id) || null),
+        images: visible.map((image) => toWire(protection.readable(image, caller))),
+        ...listLinks(COLLECTION, params, last?.id ?? null),
         schema: '/v2/schemas/images',
       })
     },
@@ -57,9 +60,11 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
       const caller = context.get('caller')
       const image = newImage(given, caller, Date.now())
       authorizeNew(access, caller, image)
+      protection.requireCreate(image, caller)
       refuseOverQuota(image, config.DEFAULT)
+      await limits.refuseMore('image_count_total', caller.projectId, 1)
       await images.create(image)
-      return json(context, toWire(image), {
+      return json(context, toWire(protection.readable(image, caller)), {
         status: 201,
         headers: { Location: `${context.get('root')}${COLLECTION}/${image.id}` },
       })
@@ -68,14 +73,15 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
 }
 
 function mountImage(app: App, services: Services, attributes: Attributes): void {
-  const { config, images, access } = services
+  const { config, images, access, protection } = services
 
   resource(app, `${COLLECTION}/:image_id`, {
     async GET(context) {
       refuseBody(context)
       const caller = context.get('caller')
       const id = context.req.param('image_id')
-      return json(context, toWire(await access.findFor('get_image', id, caller)))
+      const image = await access.findFor('get_image', id, caller)
+      return json(context, toWire(protection.readable(image, caller)))
     },
 
     async PATCH(context) {
@@ -90,6 +96,7 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
         dialect,
         isAdmin: caller.isAdmin,
         authorizeVisibility: (visibility) => access.requireVisibility(visibility, caller, image),
+        allows: (operation, name) => protection.allows(operation, name, caller),
       })
       refuseOverQuota(patched, config.DEFAULT, image)
       const {
@@ -98,18 +105,19 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
         ...after
       } = { ...image, ...patched, updated_at: Date.now() }
       if (!(await images.update(image, after))) throw changedMeanwhile(image.id)
-      return json(context, toWire(after))
+      return json(context, toWire(protection.readable(after, caller)))
     },
 
     async DELETE(context) {
       refuseBody(context)
       const caller = context.get('caller')
       const id = context.req.param('image_id')
-      const image = await access.findFor('delete_image', id, caller)
+      const image = await access.findFor('delete_image', id, caller, nothingToDelete)
       if (image.protected) {
         throw new HeliostatError('forbidden', `Image ${id} is protected and cannot be deleted.`)
       }
-      if (!(await images.delete(id, Date.now()))) throw changedMeanwhile(id)
+      const remove = config.DEFAULT.delayed_delete ? images.deleteLater : images.delete
+      if (!(await remove(id, Date.now()))) throw changedMeanwhile(id)
       return context.body(null, 204)
     },
   })
