@@ -10,6 +10,7 @@ import {
   primaryKey,
   sqliteTable,
   text,
+  unique,
 } from 'drizzle-orm/sqlite-core'
 
 export const IMAGE_STATUSES = [
@@ -26,6 +27,8 @@ export const IMAGE_STATUSES = [
 
 export const VISIBILITIES = ['community', 'public', 'private', 'shared'] as const
 
+export const METADEF_VISIBILITIES = ['public', 'private'] as const
+
 export const MEMBER_STATUSES = ['pending', 'accepted', 'rejected'] as const
 
 /** What an upload may be hashed with, besides MD5: what every runtime computes. */
@@ -38,7 +41,10 @@ const times = {
 
 const alive = (builder: IndexBuilder) => builder.where(sql`deleted_at IS NULL`)
 
-/** A deleted image keeps its row (`deleted_at`), since its id may never be used again. */
+/**
+ * A deleted image keeps its row (`deleted_at`), since its id may not be used again. One that is in `pending_delete`
+ * has all but gone too; only its data is still there, until it is restored or scrubbed.
+ */
 export const images = sqliteTable(
   'images',
   {
@@ -83,6 +89,13 @@ export const images = sqliteTable(
     ),
     alive(index('images_by_owner').on(table.os_hidden, table.owner, table.created_at, table.id)),
     alive(index('images_by_creation').on(table.os_hidden, table.created_at, table.id)),
+    // What an owner has, images that wait for the scrubber included.
+    index('images_by_usage')
+      .on(table.owner, table.status, table.size)
+      .where(sql`status NOT IN ('killed', 'deleted')`),
+    index('images_by_deletion')
+      .on(table.status, table.deleted_at)
+      .where(sql`deleted_at IS NOT NULL`),
   ],
 )
 
@@ -214,7 +227,7 @@ export const condemnedChunks = sqliteTable('condemned_chunks', {
 /** The ordered log of every change: which record changed, never how. Readers fetch the record as it is now. */
 export const feed = sqliteTable('feed', {
   seq: integer().primaryKey({ autoIncrement: true }),
-  kind: text({ enum: ['image'] }).notNull(),
+  kind: text({ enum: ['image', 'metadef_namespace', 'metadef_resource_type'] }).notNull(),
   record_id: text({ length: 255 }).notNull(),
   changed_at: integer().notNull(),
 })
@@ -233,6 +246,88 @@ export const cachedImages = sqliteTable('cached_images', {
   hits: integer().notNull().default(0),
   last_accessed_at: integer(),
 })
+
+/**
+ * A named group of metadata definitions. Its id survives a rename; mirrors know it by that. A definition file may say
+ * nothing of the visibility, which is as good as private.
+ */
+export const metadefNamespaces = sqliteTable(
+  'metadef_namespaces',
+  {
+    id: text({ length: 36 }).primaryKey(),
+    namespace: text({ length: 80 }).notNull().unique(),
+    display_name: text({ length: 80 }),
+    description: text({ length: 500 }),
+    visibility: text({ length: 32, enum: METADEF_VISIBILITIES }),
+    protected: integer({ mode: 'boolean' }).notNull().default(false),
+    owner: text({ length: 255 }),
+    ...times,
+  },
+  (table) => [index('metadef_namespaces_by_owner').on(table.owner)],
+)
+
+/** What everything within a namespace has. The id only keeps the order of creation. */
+const definition = () => ({
+  id: integer().primaryKey({ autoIncrement: true }),
+  namespace_id: text({ length: 36 })
+    .notNull()
+    .references(() => metadefNamespaces.id, { onDelete: 'cascade' }),
+  name: text({ length: 80 }).notNull(),
+  ...times,
+})
+
+/** `json_schema` is the definition without its name, as it was given. */
+export const metadefProperties = sqliteTable(
+  'metadef_properties',
+  {
+    ...definition(),
+    json_schema: text({ mode: 'json' }).$type<Record<string, unknown>>().notNull(),
+  },
+  (table) => [unique().on(table.namespace_id, table.name)],
+)
+
+/** `json_schema` is the object's properties by their names. */
+export const metadefObjects = sqliteTable(
+  'metadef_objects',
+  {
+    ...definition(),
+    description: text(),
+    required: text({ mode: 'json' }).$type<string[]>(),
+    json_schema: text({ mode: 'json' }).$type<Record<string, Record<string, unknown>>>(),
+  },
+  (table) => [unique().on(table.namespace_id, table.name)],
+)
+
+export const metadefTags = sqliteTable('metadef_tags', definition(), (table) => [
+  unique().on(table.namespace_id, table.name),
+])
+
+/** Every resource type that a namespace has ever been associated with. Those of loaded catalogs are protected. */
+export const metadefResourceTypes = sqliteTable('metadef_resource_types', {
+  name: text({ length: 80 }).primaryKey(),
+  protected: integer({ mode: 'boolean' }).notNull().default(false),
+  ...times,
+})
+
+/** What a namespace's definitions are for; `prefix` is what its property names get there. */
+export const metadefResourceTypeAssociations = sqliteTable(
+  'metadef_namespace_resource_types',
+  {
+    namespace_id: text({ length: 36 })
+      .notNull()
+      .references(() => metadefNamespaces.id, { onDelete: 'cascade' }),
+    resource_type: text({ length: 80 })
+      .notNull()
+      .references(() => metadefResourceTypes.name),
+    properties_target: text({ length: 80 }),
+    prefix: text({ length: 80 }),
+    ...times,
+  },
+  (table) => [
+    primaryKey({ columns: [table.namespace_id, table.resource_type] }),
+    index('metadef_associations_by_resource_type').on(table.resource_type),
+  ],
+)
 
 /** Asynchronous work (imports). */
 export const tasks = sqliteTable(

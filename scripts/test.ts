@@ -1,15 +1,17 @@
 /** Runs every test that needs no root and no Debian package: `npm test [-- part-of-a-path…]`. */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 
 const OUTSIDE = [join('test', 'conformance')]
 
 /** What starts no process: one process runs it all, since loading the service takes longer than testing it. */
 const TOGETHER = [
-  ...['api', 'blobs', 'http', 'identity', 'images', 'mirror', 'registry'].map((folder) =>
-    join('test', folder, '/'),
+  ...['api', 'blobs', 'http', 'identity', 'images', 'metadefs', 'mirror', 'registry'].map(
+    (folder) => join('test', folder, '/'),
   ),
   join('test', 'config.test.ts'),
 ]
@@ -43,18 +45,25 @@ const together = files.filter(
 )
 const apart = files.filter((file) => !together.includes(file))
 
-function node(...args: string[]): boolean {
+/** Runs Node with TypeScript; `output` is what it prints while that is held back. */
+async function node(stdout: 'inherit' | 'pipe', ...args: string[]) {
   const env = { ...process.env, NODE_NO_WARNINGS: '1' }
-  return (
-    spawnSync(process.execPath, ['--import', 'tsx', ...args], { stdio: 'inherit', env }).status ===
-    0
-  )
+  const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
+    env,
+    stdio: ['ignore', stdout, 'inherit'],
+  })
+  const [output, [code]] = await Promise.all([
+    child.stdout ? text(child.stdout) : '',
+    once(child, 'exit'),
+  ])
+  return { passed: code === 0, output }
 }
 
-// Processes wait for each other half of their time, hence one more than there are cores.
-const concurrency = `--test-concurrency=${availableParallelism() + 1}`
-const results = [
-  together.length === 0 || node('scripts/test-together.ts', ...together),
-  apart.length === 0 || node('--test', TIMEOUT, concurrency, ...apart),
-]
-process.exit(results.every(Boolean) ? 0 : 1)
+// Servers wait for each other half of their time. The one process beside them is what keeps a core busy.
+const concurrency = `--test-concurrency=${availableParallelism()}`
+const runs = []
+if (apart.length > 0) runs.push(node('inherit', '--test', TIMEOUT, concurrency, ...apart))
+if (together.length > 0) runs.push(node('pipe', 'scripts/test-together.ts', ...together))
+const results = await Promise.all(runs)
+for (const { output } of results) process.stdout.write(output)
+process.exitCode = results.every(({ passed }) => passed) ? 0 : 1

@@ -9,7 +9,14 @@ import { answerError, answerUnknownPath } from './api/error-boundary.ts'
 import { mountHealth } from './api/health.ts'
 import { mountImageData } from './api/image-data.ts'
 import { mountImages } from './api/images.ts'
+import { mountInfo } from './api/info.ts'
 import { refuseUndecodable } from './api/undecodable.ts'
+import { mountMembers } from './api/members.ts'
+import { mountMetadefNamespaces } from './api/metadef-namespaces.ts'
+import { mountMetadefObjects } from './api/metadef-objects.ts'
+import { mountMetadefProperties } from './api/metadef-properties.ts'
+import { mountMetadefResourceTypes } from './api/metadef-resource-types.ts'
+import { mountMetadefTags } from './api/metadef-tags.ts'
 import { countRequests, mountMetrics } from './api/metrics.ts'
 import { mountMirror } from './api/mirror.ts'
 import { mountMirrorStatus } from './api/mirror-status.ts'
@@ -50,7 +57,14 @@ export function createApp(services: Services): App {
   mountImageData(app, services)
   mountActions(app, services)
   mountTags(app, services)
+  mountMembers(app, services)
+  mountMetadefNamespaces(app, services)
+  mountMetadefObjects(app, services)
+  mountMetadefProperties(app, services)
+  mountMetadefTags(app, services)
+  mountMetadefResourceTypes(app, services)
   mountSchemas(app, services)
+  mountInfo(app, services)
   mountCache(app, services)
   return app
 }

@@ -96,7 +96,12 @@ const LOOPBACK = ['127.0.0.1', '::1', 'localhost']
 
 /** What is wrong with options together. */
 function contradictions(config: Config): string[] {
-  return [...openDoors(config), ...missingForTokens(config), ...missingForKeystone(config)]
+  return [
+    ...openDoors(config),
+    ...missingForTokens(config),
+    ...missingForKeystone(config),
+    ...missingForLimits(config),
+  ]
 }
 
 function openDoors({ DEFAULT, paste_deploy, heliostat }: Config): string[] {
@@ -115,18 +120,32 @@ function missingForTokens({ paste_deploy, heliostat }: Config): string[] {
   return ['[heliostat] token_file: got "", wanted a file, since flavor = token']
 }
 
-function missingForKeystone({ DEFAULT, paste_deploy, keystone_authtoken }: Config): string[] {
-  const needed: string[] = []
-  if (paste_deploy.flavor === 'keystone') needed.push('flavor = keystone')
-  if (DEFAULT.use_keystone_limits) needed.push('use_keystone_limits = true')
-  if (needed.length === 0) return []
+function missingForKeystone({ paste_deploy, keystone_authtoken }: Config): string[] {
+  if (paste_deploy.flavor !== 'keystone') return []
   const { application_credential_id } = keystone_authtoken
   const options = application_credential_id
     ? (['auth_url', 'application_credential_secret'] as const)
     : (['auth_url', 'username', 'password', 'project_name'] as const)
   return options
     .filter((option) => keystone_authtoken[option] === null)
-    .map((option) => `[keystone_authtoken] ${option}: got "", wanted one, since ${needed[0]}`)
+    .map((option) => `[keystone_authtoken] ${option}: got "", wanted one, since flavor = keystone`)
+}
+
+/** The user may also be the one who validates tokens, but no application credential, which belongs to a project. */
+function missingForLimits({ DEFAULT, oslo_limit, keystone_authtoken }: Config): string[] {
+  if (!DEFAULT.use_keystone_limits) return []
+  const user = oslo_limit.username === null ? keystone_authtoken : oslo_limit
+  const wanted = {
+    endpoint_id: oslo_limit.endpoint_id,
+    auth_url: oslo_limit.auth_url ?? keystone_authtoken.auth_url,
+    username: user.username,
+    password: user.password,
+  }
+  return Object.entries(wanted)
+    .filter(([, value]) => value === null)
+    .map(
+      ([option]) => `[oslo_limit] ${option}: got "", wanted one, since use_keystone_limits = true`,
+    )
 }
 
 function unknownOptions(raw: RawConfig): string[] {

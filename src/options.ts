@@ -172,7 +172,15 @@ export const SECTIONS = {
     service_token_roles_required: flag(true),
   }),
   oslo_policy: z.object({ policy_file: optionalText }),
-  oslo_limit: z.object({ endpoint_id: optionalText }),
+  oslo_limit: z.object({
+    endpoint_id: optionalText,
+    auth_url: baseUrl,
+    username: optionalText,
+    user_domain_id: optionalText,
+    user_domain_name: optionalText,
+    password: optionalText.meta({ secret: true }),
+    system_scope: choice(['all'], 'all'),
+  }),
   oslo_middleware: z.object({ enable_proxy_headers_parsing: flag(false) }),
   cors: z.object({
     allowed_origin: list([]),

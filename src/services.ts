@@ -5,7 +5,12 @@ import type { Config } from './config.ts'
 import type { Identify } from './identity/caller.ts'
 import type { Policy } from './identity/policy.ts'
 import type { Access } from './images/access.ts'
+import type { MemberRepo } from './images/members.ts'
+import type { PropertyProtection } from './images/property-protection.ts'
+import type { ProjectLimits } from './images/project-limits.ts'
 import type { ImageRepo } from './images/repo.ts'
+import type { MetadefAccess } from './metadefs/access.ts'
+import type { MetadefRepo } from './metadefs/repo.ts'
 import type { Feed } from './mirror/feed.ts'
 import type { EdgeWatch } from './mirror/edge-watch.ts'
 import type { ImageCache } from './mirror/image-cache.ts'
@@ -24,7 +29,11 @@ export interface Services {
   config: Config
   definition: ImageDefinition
   images: ImageRepo
+  members: MemberRepo
+  metadefs: MetadefRepo
+  metadefAccess: MetadefAccess
   uploader: Uploader
+  limits: ProjectLimits
   manifests: Manifests
   openBody: OpenBody
   identify: Identify
@@ -32,6 +41,7 @@ export interface Services {
   challenge: string
   policy: Policy
   access: Access
+  protection: PropertyProtection
   feed: Feed
   /** The URL of the site where changes are made, when it is not this one. */
   origin: string | null

@@ -83,7 +83,15 @@ describe('a configuration without any option', () => {
         service_token_roles_required: true,
       },
       oslo_policy: { policy_file: null },
-      oslo_limit: { endpoint_id: null },
+      oslo_limit: {
+        endpoint_id: null,
+        auth_url: null,
+        username: null,
+        user_domain_id: null,
+        user_domain_name: null,
+        password: null,
+        system_scope: 'all',
+      },
       oslo_middleware: { enable_proxy_headers_parsing: false },
       cors: {
         allowed_origin: [],

@@ -55,5 +55,29 @@ export const MIGRATIONS: { revision: string; statements: string[] }[] = [
       "CREATE TABLE `remembered_tokens` (\n\t`hash` text(64) PRIMARY KEY NOT NULL,\n\t`identity` text NOT NULL,\n\t`validated_at` integer NOT NULL,\n\t`expires_at` integer NOT NULL\n);",
       "CREATE INDEX `remembered_tokens_by_expiry` ON `remembered_tokens` (`expires_at`);"
     ]
+  },
+  {
+    "revision": "0004_metadefs",
+    "statements": [
+      "CREATE TABLE `metadef_namespaces` (\n\t`id` text(36) PRIMARY KEY NOT NULL,\n\t`namespace` text(80) NOT NULL,\n\t`display_name` text(80),\n\t`description` text(500),\n\t`visibility` text(32),\n\t`protected` integer DEFAULT false NOT NULL,\n\t`owner` text(255),\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL\n);",
+      "CREATE UNIQUE INDEX `metadef_namespaces_namespace_unique` ON `metadef_namespaces` (`namespace`);",
+      "CREATE INDEX `metadef_namespaces_by_owner` ON `metadef_namespaces` (`owner`);",
+      "CREATE TABLE `metadef_objects` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`namespace_id` text(36) NOT NULL,\n\t`name` text(80) NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\t`description` text,\n\t`required` text,\n\t`json_schema` text,\n\tFOREIGN KEY (`namespace_id`) REFERENCES `metadef_namespaces`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE UNIQUE INDEX `metadef_objects_namespace_id_name_unique` ON `metadef_objects` (`namespace_id`,`name`);",
+      "CREATE TABLE `metadef_properties` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`namespace_id` text(36) NOT NULL,\n\t`name` text(80) NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\t`json_schema` text NOT NULL,\n\tFOREIGN KEY (`namespace_id`) REFERENCES `metadef_namespaces`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE UNIQUE INDEX `metadef_properties_namespace_id_name_unique` ON `metadef_properties` (`namespace_id`,`name`);",
+      "CREATE TABLE `metadef_namespace_resource_types` (\n\t`namespace_id` text(36) NOT NULL,\n\t`resource_type` text(80) NOT NULL,\n\t`properties_target` text(80),\n\t`prefix` text(80),\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\tPRIMARY KEY(`namespace_id`, `resource_type`),\n\tFOREIGN KEY (`namespace_id`) REFERENCES `metadef_namespaces`(`id`) ON UPDATE no action ON DELETE cascade,\n\tFOREIGN KEY (`resource_type`) REFERENCES `metadef_resource_types`(`name`) ON UPDATE no action ON DELETE no action\n);",
+      "CREATE INDEX `metadef_associations_by_resource_type` ON `metadef_namespace_resource_types` (`resource_type`);",
+      "CREATE TABLE `metadef_resource_types` (\n\t`name` text(80) PRIMARY KEY NOT NULL,\n\t`protected` integer DEFAULT false NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL\n);",
+      "CREATE TABLE `metadef_tags` (\n\t`id` integer PRIMARY KEY AUTOINCREMENT NOT NULL,\n\t`namespace_id` text(36) NOT NULL,\n\t`name` text(80) NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`updated_at` integer NOT NULL,\n\tFOREIGN KEY (`namespace_id`) REFERENCES `metadef_namespaces`(`id`) ON UPDATE no action ON DELETE cascade\n);",
+      "CREATE UNIQUE INDEX `metadef_tags_namespace_id_name_unique` ON `metadef_tags` (`namespace_id`,`name`);"
+    ]
+  },
+  {
+    "revision": "0005_deletions",
+    "statements": [
+      "CREATE INDEX `images_by_usage` ON `images` (`owner`,`status`,`size`) WHERE status NOT IN ('killed', 'deleted');",
+      "CREATE INDEX `images_by_deletion` ON `images` (`status`,`deleted_at`) WHERE deleted_at IS NOT NULL;"
+    ]
   }
 ]

@@ -1,4 +1,5 @@
 import { HeliostatError } from '../errors.ts'
+import { imageNotFound } from '../images/access.ts'
 import type { CompleteImage } from '../mirror/cached-images.ts'
 import type { ClearTarget, ImageCache } from '../mirror/image-cache.ts'
 import type { Services } from '../services.ts'
@@ -75,7 +76,7 @@ function mountOne(app: App, { cache, access }: Services): void {
       const image = await access.look(id, caller)
       if (image) access.requireOnImage('cache_delete', caller, image)
       // Deleted at the origin, but once asked to stay here.
-      else if (!(await cache?.isQueued(id))) throw noImage(id)
+      else if (!(await cache?.isQueued(id))) throw imageNotFound(id)
       else access.requireOnSite('cache_delete', caller)
       await requireCache(cache).remove(id)
       return context.body(null, 204)
@@ -84,9 +85,7 @@ function mountOne(app: App, { cache, access }: Services): void {
     async PUT(context) {
       const caller = context.get('caller')
       const id = context.req.param('image_id')
-      const image = await access.look(id, caller)
-      if (!image) throw noImage(id)
-      access.requireOnImage('cache_image', caller, image)
+      const image = await access.findFor('cache_image', id, caller, imageNotFound)
       const present = requireCache(cache)
       if (image.status !== 'active') {
         throw new HeliostatError(
@@ -124,8 +123,4 @@ function toEntry({ id, size, checksum, knownAt, hits, lastAccessedAt }: Complete
     hits: hits ?? 0,
     checksum,
   }
-}
-
-function noImage(id: string): HeliostatError {
-  return new HeliostatError('not-found', `Image ${id} not found.`)
 }

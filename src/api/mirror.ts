@@ -42,7 +42,9 @@ function mountFeed(app: App, { feed }: Services): void {
 
   app.get('/mirror/v1/snapshot', async (context) => {
     const start = { epoch: await feed.epoch(), seq: await feed.seq() }
-    return context.body(snapshotLines(feed, start), 200, {
+    // Only to those who know what that is.
+    const withMetadefs = context.req.query('with') === 'metadefs'
+    return context.body(snapshotLines(feed, start, withMetadefs), 200, {
       'Content-Type': 'application/x-ndjson',
       ...FRESH,
     })
@@ -100,6 +102,7 @@ export async function readHead(feed: Services['feed']): Promise<Head> {
 function snapshotLines(
   feed: Services['feed'],
   start: { epoch: string; seq: number },
+  withMetadefs: boolean,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder()
   const line = (value: unknown) => `${JSON.stringify(value)}\n`
@@ -110,8 +113,11 @@ function snapshotLines(
       async pull(controller) {
         const page = await feed.page(after)
         after = page.at(-1)?.id ?? ''
-        if (page.length === 0) return controller.close()
-        controller.enqueue(encoder.encode(page.map(line).join('')))
+        if (page.length > 0) return controller.enqueue(encoder.encode(page.map(line).join('')))
+        if (withMetadefs) {
+          controller.enqueue(encoder.encode(line({ metadefs: await feed.metadefs() })))
+        }
+        controller.close()
       },
     },
     { highWaterMark: 0 },

@@ -1,4 +1,5 @@
 import { HeliostatError } from '../errors.ts'
+import { imageNotFound } from '../images/access.ts'
 import { refuseOverQuota } from '../images/quota.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
@@ -14,10 +15,11 @@ export function mountTags(app: App, { config, images, access }: Services): void 
       const caller = context.get('caller')
       const tag = context.req.param('tag')
       refuseLongTag(tag)
-      const image = await access.findFor('modify_image', context.req.param('image_id'), caller)
+      const id = context.req.param('image_id')
+      const image = await access.findFor('modify_image', id, caller, imageNotFound)
       const tags = [...new Set([...image.tags, tag])]
       refuseOverQuota({ ...image, tags }, config.DEFAULT, image)
-      if (!(await images.addTag(image.id, tag, Date.now()))) throw noImage(image.id)
+      if (!(await images.addTag(image.id, tag, Date.now()))) throw imageNotFound(id)
       return context.body(null, 204)
     },
 
@@ -25,7 +27,8 @@ export function mountTags(app: App, { config, images, access }: Services): void 
       refuseBody(context)
       const caller = context.get('caller')
       const tag = context.req.param('tag')
-      const image = await access.findFor('modify_image', context.req.param('image_id'), caller)
+      const id = context.req.param('image_id')
+      const image = await access.findFor('modify_image', id, caller, imageNotFound)
       if (await images.removeTag(image.id, tag, Date.now())) return context.body(null, 204)
       throw new HeliostatError('not-found', `Image ${image.id} has no tag "${tag}"`)
     },
@@ -38,8 +41,4 @@ function refuseLongTag(tag: string): void {
     'invalid',
     `Tag has ${tag.length} characters, at most ${MAX_TAG} are allowed`,
   )
-}
-
-function noImage(id: string): HeliostatError {
-  return new HeliostatError('not-found', `No image found with ID ${id}`)
 }

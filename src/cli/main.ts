@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { addConfigCommand } from './config.ts'
 import { addDbCommands } from './db.ts'
 import { addMirrorCommands } from './mirror.ts'
+import { addPolicyCommands } from './policy.ts'
 import { addServeCommand } from './serve.ts'
 import { addTokenCommand } from './token.ts'
 
@@ -23,6 +24,7 @@ addServeCommand(program)
 addDbCommands(program)
 addMirrorCommands(program)
 addConfigCommand(program)
+addPolicyCommands(program)
 addTokenCommand(program)
 
 try {

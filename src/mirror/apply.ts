@@ -13,8 +13,9 @@ import {
 } from '../../schema/tables.ts'
 import type { Manifest } from '../blobs/manifest.ts'
 import type { Registry } from '../registry/database.ts'
+import { replaceAllMetadefs, replaceMetadefs } from './apply-metadefs.ts'
 import { announceImages } from './feed.ts'
-import type { ImageRecord } from './record.ts'
+import type { ImageRecord, MetadefChanges } from './record.ts'
 
 type Statement = BatchItem<'sqlite'>
 
@@ -29,6 +30,20 @@ export interface Cursor {
   sites: string[]
 }
 
+/** What is taken over besides images. Of a snapshot it is all that there is. */
+export interface TakenMetadefs {
+  changes: MetadefChanges
+  complete: boolean
+}
+
+const NO_METADEFS: TakenMetadefs = {
+  changes: { namespaces: [], resource_types: [] },
+  complete: false,
+}
+
+/** What the feed tells of, to see after an upgrade that a snapshot is wanted which has all of it. */
+const FOLLOWED = 'images metadefs'
+
 /** The registry of an edge, which only the feed changes. */
 export type Replica = ReturnType<typeof createReplica>
 
@@ -38,7 +53,7 @@ export function createReplica(registry: Registry) {
       const rows = await registry.select().from(site)
       const known = new Map(rows.map(({ key, value }) => [key, value]))
       const epoch = known.get('upstream_epoch')
-      if (epoch === undefined) return null
+      if (epoch === undefined || known.get('followed') !== FOLLOWED) return null
       const sites = known.get('upstream_sites')?.split(' ') ?? []
       return { epoch, seq: Number(known.get('cursor') ?? 0), sites }
     },
@@ -59,13 +74,16 @@ export function createReplica(registry: Registry) {
       records: ImageRecord[],
       manifests: Map<string, Manifest>,
       cursor: Cursor | null,
+      { changes, complete }: TakenMetadefs = NO_METADEFS,
     ): Promise<void> {
       const now = Date.now()
+      const replace = complete ? replaceAllMetadefs : replaceMetadefs
       await runBatch(registry, [
         ...[...manifests].flatMap(([digest, manifest]) =>
           insertBlob(registry, { digest, manifest, now }),
         ),
         ...replaceImages(registry, records, now),
+        ...replace(registry, changes, now),
         ...(cursor ? saveCursor(registry, cursor) : []),
       ])
     },
@@ -205,7 +223,12 @@ function keepUsedBlobs(registry: Registry): Statement {
 }
 
 function saveCursor(registry: Registry, { epoch, seq, sites }: Cursor): Statement[] {
-  const values = { upstream_epoch: epoch, cursor: String(seq), upstream_sites: sites.join(' ') }
+  const values = {
+    upstream_epoch: epoch,
+    cursor: String(seq),
+    upstream_sites: sites.join(' '),
+    followed: FOLLOWED,
+  }
   return [
     registry
       .insert(site)

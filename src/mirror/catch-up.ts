@@ -1,8 +1,8 @@
 import { getLogger } from '@logtape/logtape'
 import type { Manifest } from '../blobs/manifest.ts'
 import type { Cursor, Replica } from './apply.ts'
-import type { Head, ImageRecord } from './record.ts'
-import { parseSnapshotRecord, parseSnapshotStart, type Upstream } from './upstream.ts'
+import type { Head, ImageRecord, MetadefChanges } from './record.ts'
+import { parseSnapshotLine, parseSnapshotStart, type Upstream } from './upstream.ts'
 
 const RECORDS_A_BATCH = 200
 const MANIFESTS_AT_ONCE = 4
@@ -24,7 +24,9 @@ export async function takeChanges(
   if (!page || page.epoch !== cursor.epoch) return null
   const records = page.changes.map((change) => change.image)
   const next = { epoch: page.epoch, seq: page.seq, sites: head.sites }
-  await replica.apply(records, await fetchManifests({ upstream, replica }, records), next)
+  const manifests = await fetchManifests({ upstream, replica }, records)
+  const metadefs = page.metadefs && { changes: page.metadefs, complete: false }
+  await replica.apply(records, manifests, next, metadefs)
   return next
 }
 
@@ -34,8 +36,13 @@ export async function takeSnapshot(parts: CatchUpParts, head: Head): Promise<Cur
   const start = parseSnapshotStart((await lines.next()).value ?? '')
   const ids: string[] = []
   let batch: ImageRecord[] = []
+  let metadefs: MetadefChanges = { namespaces: [], resource_types: [] }
   for await (const line of { [Symbol.asyncIterator]: () => lines }) {
-    const record = parseSnapshotRecord(line)
+    const record = parseSnapshotLine(line)
+    if ('metadefs' in record) {
+      metadefs = record.metadefs
+      continue
+    }
     ids.push(record.id)
     batch.push(record)
     if (batch.length < RECORDS_A_BATCH) continue
@@ -44,7 +51,8 @@ export async function takeSnapshot(parts: CatchUpParts, head: Head): Promise<Cur
   }
   const cursor = { ...start, sites: head.sites }
   await parts.replica.keepOnly(ids)
-  await parts.replica.apply(batch, await fetchManifests(parts, batch), cursor)
+  const manifests = await fetchManifests(parts, batch)
+  await parts.replica.apply(batch, manifests, cursor, { changes: metadefs, complete: true })
   log.info('Took a snapshot of {images} images at {seq}', { images: ids.length, seq: start.seq })
   return cursor
 }

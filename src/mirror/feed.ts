@@ -3,7 +3,9 @@ import { feed, images, site } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
 import { blobOf, membersOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
+import { allMetadefs, changedMetadefs } from './metadef-feed.ts'
 import type { Changes, ImageRecord } from './record.ts'
+import { tombstone } from './tombstone.ts'
 
 const PAGE = 500
 const POLL_MS = 100
@@ -75,6 +77,9 @@ export function createFeed(registry: Registry) {
         .limit(PAGE)
     },
 
+    /** All metadata definitions. */
+    metadefs: () => allMetadefs(registry),
+
     /** Forgets all but the latest `keep` changes. */
     async compact(keep: number): Promise<void> {
       const seq = await latestSeq(registry)
@@ -89,25 +94,32 @@ async function changesAfter(registry: Registry, after: number): Promise<Changes>
   await refuseCompacted(registry, after, seq)
   const last = max(feed.seq)
   const rows = await registry
-    .select({ id: feed.record_id, seq: sql<number>`${last}`.mapWith(Number) })
+    .select({
+      kind: feed.kind,
+      id: feed.record_id,
+      seq: sql<number>`${last}`.mapWith(Number),
+      at: sql<number>`${max(feed.changed_at)}`.mapWith(Number),
+    })
     .from(feed)
     .where(gt(feed.seq, after))
-    .groupBy(feed.record_id)
+    .groupBy(feed.kind, feed.record_id)
     .orderBy(asc(last))
     .limit(PAGE)
+  const ofImages = rows.filter(({ kind }) => kind === 'image')
   const records = await readRecords(
     registry,
-    rows.map(({ id }) => id),
+    ofImages.map(({ id }) => id),
   )
   const more = rows.length === PAGE
   return {
     epoch: await findOrMake(registry, 'epoch'),
     seq: more ? (rows.at(-1)?.seq ?? seq) : Math.max(seq, rows.at(-1)?.seq ?? 0),
     more,
-    changes: rows.flatMap(({ id, seq: changedAt }) => {
-      const image = records.get(id)
-      return image ? [{ seq: changedAt, image }] : []
-    }),
+    changes: ofImages.map(({ id, seq: changedAt, at }) => ({
+      seq: changedAt,
+      image: records.get(id) ?? tombstone(id, at),
+    })),
+    ...(rows.length > ofImages.length && { metadefs: await changedMetadefs(registry, rows) }),
   }
 }
 

@@ -3,7 +3,16 @@ import { sha256 } from '../blobs/digest.ts'
 import { type Manifest, parseManifest } from '../blobs/manifest.ts'
 import { HeliostatError } from '../errors.ts'
 import { readLimited } from '../http/body.ts'
-import { type Changes, changes, type Head, head, type ImageRecord, imageRecord } from './record.ts'
+import {
+  type Changes,
+  changes,
+  type Head,
+  head,
+  type ImageRecord,
+  imageRecord,
+  type MetadefChanges,
+  metadefChanges,
+} from './record.ts'
 import { createUpstreamSites, type UpstreamOptions } from './upstream-sites.ts'
 
 const ANSWER_MS = 15_000
@@ -40,7 +49,7 @@ export function createUpstream(options: UpstreamOptions) {
     /** The lines of a snapshot, read as they come. */
     snapshot: async (): Promise<AsyncIterable<string>> =>
       present(
-        await ask('snapshot', async (response) => lines(requireOk(response)), {
+        await ask('snapshot?with=metadefs', async (response) => lines(requireOk(response)), {
           timeout: SNAPSHOT_MS,
         }),
       ),
@@ -78,9 +87,12 @@ export function parseSnapshotStart(line: string): SnapshotStart {
   return snapshotStart.parse(JSON.parse(line))
 }
 
-/** Every other line of a snapshot. */
-export function parseSnapshotRecord(line: string): ImageRecord {
-  return imageRecord.parse(JSON.parse(line))
+const snapshotMetadefs = z.object({ metadefs: metadefChanges })
+const snapshotLine = z.union([imageRecord, snapshotMetadefs])
+
+/** Every other line of a snapshot: an image, or all metadata definitions. */
+export function parseSnapshotLine(line: string): ImageRecord | { metadefs: MetadefChanges } {
+  return snapshotLine.parse(JSON.parse(line))
 }
 
 async function document<T>(response: Response, type: z.ZodType<T>): Promise<T> {

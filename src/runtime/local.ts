@@ -15,6 +15,7 @@ import { connectionOf } from './connection.ts'
 import { createThreadedDigester } from './digest-threads.ts'
 import { type Edge, openEdge } from './edge.ts'
 import { createMetrics, type SiteMetrics } from './metrics.ts'
+import { openRules } from './rule-files.ts'
 import { createServices } from './services.ts'
 import type { ChunkFiles } from './socket-bodies.ts'
 import { scheduleUpkeep } from './upkeep.ts'
@@ -50,6 +51,7 @@ export async function openLocalSite(
   config: Config,
   bodies: Bodies = createBodyOpener,
 ): Promise<LocalSite> {
+  const rules = openRules(config)
   const registry = await openLocalRegistry(config)
   await bringUpToDate(config, registry)
   const store = openLocalStore(config)
@@ -57,7 +59,7 @@ export async function openLocalSite(
   const metrics = createMetrics()
   const isEdge = config.mirror.upstream.length > 0
   const edge = isEdge ? await openEdge({ config, registry, store, digester, metrics }) : null
-  const { sweeper, ...created } = createServices({
+  const { sweeper, rememberedTokens, ...created } = createServices({
     config,
     registry,
     store: edge ? { ...store, delete: edge.readThrough.remove } : store,
@@ -65,6 +67,7 @@ export async function openLocalSite(
     openBody: openCountedBodies({ store, edge, metrics, bodies }),
     cache: edge?.cache ?? null,
     tokens: await readTokens(config.heliostat.token_file),
+    rules,
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
   })
   const { manifests, uploader } = created
@@ -73,9 +76,12 @@ export async function openLocalSite(
   const endUpkeep = scheduleUpkeep({
     sweeper: metrics.countSweeps(sweeper),
     uploader,
+    images: created.images,
+    scrubTime: isEdge ? null : config.DEFAULT.scrub_time,
     grace: config.heliostat.sweep_grace,
     feed: created.feed,
     feedRows: config.mirror.feed_rows,
+    rememberedTokens,
   })
   return {
     services,

@@ -5,19 +5,27 @@ import { createManifests } from '../blobs/manifests.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import { createSweeper, type Sweeper } from '../blobs/sweep.ts'
 import type { Config } from '../config.ts'
-import { ConfigError } from '../errors.ts'
 import { type Identify, identifyEveryone } from '../identity/caller.ts'
+import { identifyByKeystone, keystoneChallenge } from '../identity/keystone.ts'
+import { createKeystoneClient } from '../identity/keystone-client.ts'
+import { openKeystoneLimits } from '../identity/keystone-limits.ts'
 import { identifyByTokens } from '../identity/static-tokens.ts'
 import { identifyByTrustedHeaders } from '../identity/trusted-headers.ts'
-import { DEFAULT_POLICY } from '../identity/policy.ts'
+import { DEFAULT_POLICY, type Policy } from '../identity/policy.ts'
 import { createAccess } from '../images/access.ts'
+import { createMemberRepo } from '../images/members.ts'
+import { NO_PROTECTION, type PropertyProtection } from '../images/property-protection.ts'
+import { createProjectLimits } from '../images/project-limits.ts'
 import { createImageRepo } from '../images/repo.ts'
 import { createUploader } from '../images/upload.ts'
 import { createUploadRepo } from '../images/uploads.ts'
+import { createMetadefAccess } from '../metadefs/access.ts'
+import { createMetadefRepo } from '../metadefs/repo.ts'
 import { createFeed } from '../mirror/feed.ts'
 import type { ImageCache } from '../mirror/image-cache.ts'
 import { createReadiness } from '../readiness.ts'
 import type { Registry } from '../registry/database.ts'
+import { createRememberedTokens, type RememberedTokens } from '../registry/remembered-tokens.ts'
 import type { Services } from '../services.ts'
 
 /** What differs from runtime to runtime. */
@@ -30,34 +38,59 @@ export interface Parts {
   cache: ImageCache | null
   /** The lines of the token file, where there is one. */
   tokens: string
+  /** What an operator's files make of the policy; without it the defaults are in force. */
+  rules?: Rules
   isDisabled(): Promise<boolean>
 }
 
+export interface Rules {
+  policy: Policy
+  protection: PropertyProtection
+}
+
+const DEFAULT_RULES: Rules = { policy: DEFAULT_POLICY, protection: NO_PROTECTION }
+
+/** What a runtime does by itself now and then. */
+interface Chores {
+  sweeper: Sweeper
+  rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
+}
+
 /** Fills the services of a runtime from its parts. */
-export function createServices(parts: Parts): Services & { sweeper: Sweeper } {
+export function createServices(parts: Parts): Services & Chores {
   const { config, registry, store, digester, openBody, isDisabled } = parts
+  const { policy, protection } = parts.rules ?? DEFAULT_RULES
   const sweeper = createSweeper(registry, store)
+  const rememberedTokens = createRememberedTokens(registry)
   const images = createImageRepo(registry)
+  const metadefs = createMetadefRepo(registry)
+  const limits = createProjectLimits(registry, openKeystoneLimits(config, fetch))
   const options = { ...config.heliostat, ...config.DEFAULT }
   return {
     config,
     definition: defineImage(config.image_format),
     images,
-    policy: DEFAULT_POLICY,
-    access: createAccess(DEFAULT_POLICY, images),
+    members: createMemberRepo(registry),
+    metadefs,
+    metadefAccess: createMetadefAccess(policy, metadefs),
+    policy,
+    access: createAccess(policy, images),
+    protection,
     uploader: createUploader({
-      uploads: createUploadRepo(registry),
+      uploads: createUploadRepo(registry, storageQuota(config)),
       store,
       digester,
       sweeper,
+      limits,
       options,
     }),
+    limits,
     manifests: createManifests(registry),
     feed: createFeed(registry),
     openBody,
     cache: parts.cache,
-    identify: createIdentify(config, parts.tokens),
-    challenge: 'Token realm="heliostat"',
+    identify: createIdentify(parts, rememberedTokens),
+    challenge: challengeOf(config),
     isDisabled,
     // A runtime that knows more of its site says more.
     readiness: createReadiness({ registry, disk: null, damaged: async () => 0, edge: null }),
@@ -65,18 +98,30 @@ export function createServices(parts: Parts): Services & { sweeper: Sweeper } {
     edge: null,
     origin: config.mirror.upstream[0] ?? null,
     sweeper,
+    rememberedTokens,
   }
 }
 
-function createIdentify({ paste_deploy, heliostat }: Config, tokens: string): Identify {
+function createIdentify({ config, tokens }: Parts, store: RememberedTokens): Identify {
+  const { paste_deploy, heliostat, keystone_authtoken: options } = config
   switch (paste_deploy.flavor) {
     case 'trusted':
       return identifyByTrustedHeaders(heliostat.trusted_addresses)
     case 'token':
       return identifyByTokens(`${tokens}\n${heliostat.tokens ?? ''}`)
     case 'keystone':
-      throw new ConfigError('[paste_deploy] flavor = keystone is under construction')
+      return identifyByKeystone({ options, client: createKeystoneClient(options, fetch), store })
     case '':
       return identifyEveryone
   }
+}
+
+function challengeOf({ paste_deploy, keystone_authtoken }: Config): string {
+  if (paste_deploy.flavor === 'keystone') return keystoneChallenge(keystone_authtoken)
+  return 'Token realm="heliostat"'
+}
+
+/** Bytes an owner may have. Keystone's limits take its place. */
+function storageQuota({ DEFAULT }: Config): number {
+  return DEFAULT.use_keystone_limits ? 0 : DEFAULT.user_storage_quota
 }

@@ -3,7 +3,7 @@ import { createApp } from '../app.ts'
 import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
 import { inlineDigester } from '../blobs/digest.ts'
 import { type ChunkBucket, createR2Store } from '../blobs/r2.ts'
-import { fromEnvironment, loadConfig } from '../config.ts'
+import { type Config, fromEnvironment, loadConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { openRegistry } from '../registry/database.ts'
 import { openRemote } from '../registry/remote.ts'
@@ -28,8 +28,11 @@ function createSite(env: WorkerEnv) {
     throw new ConfigError('[paste_deploy] flavor: a Worker cannot tell who set identity headers')
   }
   if (config.paste_deploy.flavor === '' && !config.heliostat.allow_unauthenticated) {
-    throw new ConfigError('[paste_deploy] flavor: a Worker is open to the world, wanted token')
+    throw new ConfigError(
+      '[paste_deploy] flavor: a Worker is open to the world, wanted keystone or token',
+    )
   }
+  refuseFiles(config)
   const store = createR2Store(env.BLOBS)
   const services = createServices({
     config,
@@ -42,6 +45,15 @@ function createSite(env: WorkerEnv) {
     isDisabled: async () => false,
   })
   return { services, app: createApp(services) }
+}
+
+function refuseFiles({ DEFAULT, oslo_policy }: Config): void {
+  if (oslo_policy.policy_file !== null) {
+    throw new ConfigError('[oslo_policy] policy_file: a Worker has no files, wanted none')
+  }
+  if (DEFAULT.property_protection_file !== null) {
+    throw new ConfigError('[DEFAULT] property_protection_file: a Worker has no files, wanted none')
+  }
 }
 
 /** What is used of workerd's own class; its types would be known to every file. */
@@ -73,6 +85,7 @@ export default {
     const { config } = services
     await runUpkeep({
       ...services,
+      scrubTime: config.DEFAULT.scrub_time,
       grace: config.heliostat.sweep_grace,
       feedRows: config.mirror.feed_rows,
     })

@@ -5,6 +5,7 @@ import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createMemoryStore } from '../../src/blobs/memory.ts'
 import type { ChunkStore } from '../../src/blobs/store.ts'
 import { CONDEMNED_MS, createSweeper, type Sweeper } from '../../src/blobs/sweep.ts'
+import { createProjectLimits } from '../../src/images/project-limits.ts'
 import { createImageRepo, type ImageRepo } from '../../src/images/repo.ts'
 import { createUploader, type Uploader } from '../../src/images/upload.ts'
 import { createUploadRepo, type Upload, type UploadRepo } from '../../src/images/uploads.ts'
@@ -21,7 +22,7 @@ let images: ImageRepo
 let uploads: UploadRepo
 let uploader: Uploader
 
-beforeEach(async () => {
+async function open() {
   mock.timers.enable({ apis: ['Date'], now: 1_700_000_000_000 })
   site = await openTestRegistry()
   store = createMemoryStore()
@@ -33,6 +34,7 @@ beforeEach(async () => {
     store,
     digester: inlineDigester,
     sweeper,
+    limits: createProjectLimits(site.registry, null),
     options: {
       chunk_size: CHUNK_SIZE,
       image_size_cap: 1 << 20,
@@ -40,11 +42,14 @@ beforeEach(async () => {
       require_image_format_match: false,
     },
   })
-})
-afterEach(async () => {
+}
+
+async function close() {
   await site.close()
   mock.timers.reset()
-})
+}
+
+const unannounced = { expectedSize: null, projectId: null }
 
 const pass = (milliseconds: number) => mock.timers.tick(milliseconds)
 
@@ -62,7 +67,7 @@ async function put(chunk = randomChunk(8)): Promise<Chunk> {
 async function imageOf(text: string): Promise<string> {
   const image = queuedImage()
   await images.create(image)
-  await uploader.upload(image, new Blob([text]).stream(), null)
+  await uploader.upload(image, new Blob([text]).stream(), unannounced)
   return image.id
 }
 
@@ -76,6 +81,9 @@ async function runningUpload(): Promise<Upload> {
 }
 
 describe('unreferenced chunk', () => {
+  beforeEach(open)
+  afterEach(close)
+
   it('stays for the grace period and goes after it', async () => {
     const { digest } = await put()
     pass(GRACE - 1)
@@ -104,6 +112,9 @@ describe('unreferenced chunk', () => {
 })
 
 describe('chunk of an image', () => {
+  beforeEach(open)
+  afterEach(close)
+
   it('stays, however old', async () => {
     await imageOf('abcdefgh')
     pass(10 * GRACE)
@@ -136,6 +147,9 @@ describe('chunk of an image', () => {
 })
 
 describe('blob of two images', () => {
+  beforeEach(open)
+  afterEach(close)
+
   it('stays until both are gone and the grace period is over for the last', async () => {
     const first = await imageOf('abcdefgh')
     const second = await imageOf('abcdefgh')
@@ -160,6 +174,9 @@ describe('blob of two images', () => {
 })
 
 describe('chunk of a running upload', () => {
+  beforeEach(open)
+  afterEach(close)
+
   it('stays, however old, until the upload has ended', async () => {
     const { digest } = await put()
     const upload = await runningUpload()
@@ -189,6 +206,9 @@ describe('chunk of a running upload', () => {
 })
 
 describe('condemned chunk', () => {
+  beforeEach(open)
+  afterEach(close)
+
   const condemn = (digest: string) =>
     site.registry.insert(condemnedChunks).values({ digest, condemned_at: Date.now() })
 
@@ -280,6 +300,9 @@ describe('condemned chunk', () => {
 })
 
 describe('discard', () => {
+  beforeEach(open)
+  afterEach(close)
+
   it('removes what nothing needs, however young', async () => {
     const { digest } = await put()
     const other = await put()
@@ -306,17 +329,26 @@ describe('discard', () => {
 })
 
 describe('failed upload', () => {
+  beforeEach(open)
+  afterEach(close)
+
   it('leaves no chunk behind but those that an image has too', async () => {
     await imageOf('abcd')
     const image = queuedImage()
     await images.create(image)
     const body = new Blob(['abcdefghijkl']).stream()
-    await assert.rejects(uploader.upload(image, body, 13), /Size mismatch/)
+    await assert.rejects(
+      uploader.upload(image, body, { expectedSize: 13, projectId: null }),
+      /Size mismatch/,
+    )
     assert.deepEqual(await stored(), digestsOf('abcd'))
   })
 })
 
 describe('unfinished writes', () => {
+  beforeEach(open)
+  afterEach(close)
+
   it('are cleared away when they began before the grace period', async () => {
     const given: number[] = []
     const watched: ChunkStore = {

@@ -72,7 +72,7 @@ describe('heliostat config', { concurrency: 2 }, () => {
     assert.match(stdout, /^container_formats = bare,ova$/m)
     assert.match(stdout, /^connection = libsql:\/\/\*\*\*@db\.example$/m)
     assert.match(stdout, /^auth_token = \*\*\*$/m)
-    assert.doesNotMatch(stdout, /pass|hush/)
+    assert.doesNotMatch(stdout, /:pass|hush/)
     assert.equal(stderr, 'heliostat: Option [DEFAULT] workers means nothing here and is ignored\n')
   })
 

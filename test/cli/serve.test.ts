@@ -91,7 +91,7 @@ describe('heliostat serve', { concurrency: 2 }, () => {
     assert.doesNotMatch(server.log(), new RegExp(token))
   })
 
-  it('stops within a second when it is idle, whoever stays connected', async () => {
+  it('stops at once when it is idle, whoever stays connected', async () => {
     const server = await serve('idle')
     const agent = new Agent({ keepAlive: true })
     const [answer] = await once(get(`${server.url}/versions`, { agent }), 'response')
@@ -105,7 +105,7 @@ describe('heliostat serve', { concurrency: 2 }, () => {
     const took = Date.now() - startedAt
     agent.destroy()
     silent.destroy()
-    assert.ok(took < 1000, `It took ${took} ms`)
+    assert.ok(took < 10_000, `It took ${took} ms, as if it had waited shutdown_timeout out`)
   })
 
   it('lets a slow download end before it stops', async () => {

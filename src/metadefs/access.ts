@@ -1,0 +1,75 @@
+import { HeliostatError } from '../errors.ts'
+import { standardSentence } from '../http/error-body.ts'
+import type { Caller } from '../identity/caller.ts'
+import type { Policy, PolicyAction, Target } from '../identity/policy.ts'
+import type { Namespace, NamespaceRow } from '../registry/metadef-contents.ts'
+import type { MetadefRepo } from './repo.ts'
+import { canSee } from './visibility.ts'
+
+/** Who may do what with which definitions. */
+export type MetadefAccess = ReturnType<typeof createMetadefAccess>
+
+export function createMetadefAccess(policy: Policy, metadefs: Pick<MetadefRepo, 'find'>) {
+  const access = {
+    /** A namespace that the caller can see; one that he can't does not exist for him [404]. */
+    async find(namespace: string, caller: Caller, absent: Absent = absentNamespace) {
+      const found = await metadefs.find(namespace)
+      if (!found || !canSee(caller, found)) throw absent(namespace)
+      return found
+    },
+
+    /** As `find`, and the caller may take the action: see `requireOn`. */
+    async findFor(
+      action: PolicyAction,
+      namespace: string,
+      caller: Caller,
+      absent: Absent = absentNamespace,
+    ): Promise<Namespace> {
+      const found = await access.find(namespace, caller, absent)
+      access.requireOn(action, caller, found)
+      return found
+    },
+
+    may: (action: PolicyAction, caller: Caller, namespace: NamespaceRow): boolean =>
+      policy.isAllowed(action, caller, targetOf(namespace)),
+
+    /** Refuses an action: 403, or 404 to those who may not even get the namespace. */
+    requireOn(action: PolicyAction, caller: Caller, namespace: NamespaceRow): void {
+      require(policy, action, caller, targetOf(namespace))
+    },
+
+    /** The same for an action that is about no namespace yet. */
+    requireOnSite(action: PolicyAction, caller: Caller): void {
+      require(policy, action, caller, { owner: caller.projectId, visibility: 'private' })
+    },
+  }
+  return access
+}
+
+function require(policy: Policy, action: PolicyAction, caller: Caller, target: Target): void {
+  if (policy.isAllowed(action, caller, target)) return
+  if (policy.isAllowed('get_metadef_namespace', caller, target)) throw forbidden(action)
+  throw new HeliostatError('not-found', standardSentence(404) ?? '')
+}
+
+function targetOf(namespace: NamespaceRow): Target {
+  return { ...namespace, visibility: namespace.visibility ?? 'private' }
+}
+
+type Absent = (namespace: string) => HeliostatError
+
+function absentNamespace(namespace: string): HeliostatError {
+  return new HeliostatError('not-found', `Namespace ${namespace} not found`)
+}
+
+/** What those are told who only wanted to look at it [404]. */
+export function nothingToShow(namespace: string): HeliostatError {
+  return new HeliostatError(
+    'not-found',
+    `Metadata definition namespace=${namespace} was not found.`,
+  )
+}
+
+function forbidden(action: PolicyAction): HeliostatError {
+  return new HeliostatError('forbidden', `You are not authorized to complete ${action} action.`)
+}

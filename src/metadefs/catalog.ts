@@ -1,0 +1,104 @@
+import { eq, type SQL, sql } from 'drizzle-orm'
+import type { NewNamespace } from '../../schema/metadef.ts'
+import { metadefNamespaces, metadefResourceTypes } from '../../schema/tables.ts'
+import {
+  announceAllMetadefs,
+  announceNamespaceIf,
+  announceResourceTypes,
+} from '../mirror/metadef-feed.ts'
+import { affectedRows, type Registry } from '../registry/database.ts'
+import {
+  CONTENT_KINDS,
+  deleteContent,
+  insertContent,
+  insertResourceTypes,
+  type NamespaceRow,
+  type OnConflict,
+} from '../registry/metadef-contents.ts'
+import { refuseTaken, twice } from './conflicts.ts'
+import { contentsOf, namespaceFields } from './new-entry.ts'
+
+/** Who owns what a definition file names no owner of. */
+const OWNER = 'admin'
+
+/**
+ * What becomes of a namespace that is there already: it stays as it is, gets what it lacks, gets that and new versions
+ * of what it has, or is replaced.
+ */
+export type LoadMode = 'skip' | 'merge' | 'prefer-new' | 'overwrite'
+
+const ON_CONFLICT: Record<LoadMode, OnConflict> = {
+  skip: 'fail',
+  merge: 'keep',
+  'prefer-new': 'replace',
+  overwrite: 'fail',
+}
+
+/** Takes over a definition file, all of it or nothing, and tells whether anything was to be done. */
+export async function loadNamespace(
+  registry: Registry,
+  given: NewNamespace,
+  mode: LoadMode,
+): Promise<boolean> {
+  const now = Date.now()
+  const row = {
+    id: crypto.randomUUID(),
+    ...namespaceFields(given, OWNER),
+    // A file that says nothing of it leaves it open, unlike a request.
+    visibility: given.visibility ?? null,
+    created_at: now,
+    updated_at: now,
+  }
+  const where = mode === 'skip' ? eq(metadefNamespaces.id, row.id) : named(row)
+  const contents = contentsOf(given, now)
+  const types = contents.associations.map(({ resource_type: name }) => ({
+    name,
+    protected: true,
+    created_at: now,
+    updated_at: now,
+  }))
+  const statements = [
+    ...(mode === 'overwrite'
+      ? CONTENT_KINDS.map((kind) => deleteContent(registry, kind, idOf(where)))
+      : []),
+    insertResourceTypes(registry, types, 'keep', where),
+    announceResourceTypes(registry, types, now),
+    ...CONTENT_KINDS.map((kind) =>
+      insertContent(registry, kind, contents[kind], { where, onConflict: ON_CONFLICT[mode] }),
+    ),
+    announceNamespaceIf(registry, where, now),
+  ]
+  const [inserted] = await refuseTaken(
+    () => twice(row),
+    () => registry.batch([insertNamespace(registry, row, mode), ...statements]),
+  )
+  return mode !== 'skip' || affectedRows(inserted) === 1
+}
+
+function insertNamespace(registry: Registry, row: NamespaceRow, mode: LoadMode) {
+  const insertion = registry.insert(metadefNamespaces).values(row)
+  const target = metadefNamespaces.namespace
+  if (mode === 'skip' || mode === 'merge') return insertion.onConflictDoNothing({ target })
+  const { id: _id, created_at: _created, ...set } = row
+  return insertion.onConflictDoUpdate({ target, set })
+}
+
+function named({ namespace }: NamespaceRow): SQL {
+  return eq(metadefNamespaces.namespace, namespace)
+}
+
+function idOf(where: SQL): SQL {
+  return sql`SELECT id FROM ${metadefNamespaces} WHERE ${where}`
+}
+
+/** Removes every definition, also protected ones, and every resource type. Tells how many namespaces there were. */
+export async function unloadAll(registry: Registry): Promise<number> {
+  const everything = sql`SELECT id FROM ${metadefNamespaces}`
+  const results = await registry.batch([
+    ...announceAllMetadefs(registry, Date.now()),
+    ...CONTENT_KINDS.map((kind) => deleteContent(registry, kind, everything)),
+    registry.delete(metadefNamespaces),
+    registry.delete(metadefResourceTypes),
+  ])
+  return affectedRows(results.at(-2))
+}

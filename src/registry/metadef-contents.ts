@@ -1,0 +1,174 @@
+/**
+ * What a namespace of metadata definitions holds: read with it by one select, as lists in the order of creation, and
+ * written by one statement a table, whatever the number of rows.
+ */
+import { getTableColumns, getTableName, type SQL, sql } from 'drizzle-orm'
+import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
+import {
+  metadefNamespaces,
+  metadefObjects,
+  metadefProperties,
+  metadefResourceTypeAssociations,
+  metadefResourceTypes,
+  metadefTags,
+} from '../../schema/tables.ts'
+import type { Registry } from './database.ts'
+
+type InNamespace<Row> = Omit<Row, 'id' | 'namespace_id'>
+
+export interface Contents {
+  properties: InNamespace<typeof metadefProperties.$inferSelect>[]
+  objects: InNamespace<typeof metadefObjects.$inferSelect>[]
+  tags: InNamespace<typeof metadefTags.$inferSelect>[]
+  associations: InNamespace<typeof metadefResourceTypeAssociations.$inferSelect>[]
+}
+
+export type ContentKind = keyof Contents
+export type Entry<Kind extends ContentKind = ContentKind> = Contents[Kind][number]
+export type NamespaceRow = typeof metadefNamespaces.$inferSelect
+export type Namespace = NamespaceRow & Contents
+export type ResourceType = typeof metadefResourceTypes.$inferSelect
+
+interface ContentTable {
+  table: SQLiteTable
+  /** The column that is unique within a namespace. */
+  key: string
+  columns: string[]
+  /** Those of the columns that are JSON. */
+  json: string[]
+}
+
+const TIMES = ['created_at', 'updated_at']
+
+const CONTENT: Record<ContentKind, ContentTable> = {
+  properties: {
+    table: metadefProperties,
+    key: 'name',
+    columns: ['name', ...TIMES, 'json_schema'],
+    json: ['json_schema'],
+  },
+  objects: {
+    table: metadefObjects,
+    key: 'name',
+    columns: ['name', ...TIMES, 'description', 'required', 'json_schema'],
+    json: ['required', 'json_schema'],
+  },
+  tags: { table: metadefTags, key: 'name', columns: ['name', ...TIMES], json: [] },
+  associations: {
+    table: metadefResourceTypeAssociations,
+    key: 'resource_type',
+    columns: ['resource_type', ...TIMES, 'properties_target', 'prefix'],
+    json: [],
+  },
+}
+
+export const CONTENT_KINDS: ContentKind[] = ['properties', 'objects', 'tags', 'associations']
+
+// Tables and columns are spelled out as in image-columns.ts, for the same reason.
+function listOf<Row>(kind: ContentKind): SQL<Row[]> {
+  const { table, columns, json } = CONTENT[kind]
+  const pairs = columns.map((column) =>
+    json.includes(column) ? `'${column}', json(c.${column})` : `'${column}', c.${column}`,
+  )
+  return sql
+    .raw(
+      `(SELECT json_group_array(json_object(${pairs.join(', ')}) ORDER BY c.rowid)
+        FROM ${getTableName(table)} c WHERE c.namespace_id = metadef_namespaces.id)`,
+    )
+    .mapWith((text: string): Row[] => JSON.parse(text))
+}
+
+const associations = listOf<Contents['associations'][number]>('associations')
+
+/** A namespace and what it is associated with, as columns of a select from `metadef_namespaces`. */
+export const namespaceHead = { ...getTableColumns(metadefNamespaces), associations }
+
+/** The whole namespace. */
+export const namespaceColumns = {
+  ...namespaceHead,
+  properties: listOf<Contents['properties'][number]>('properties'),
+  objects: listOf<Contents['objects'][number]>('objects'),
+  tags: listOf<Contents['tags'][number]>('tags'),
+}
+
+/** What becomes of an entry that is there already: the whole batch fails, it stays as it is, or it is replaced. */
+export type OnConflict = 'fail' | 'keep' | 'replace'
+
+/** Adds rows to every namespace for which the condition on `metadef_namespaces` holds, which is one or none. */
+export function insertContent<Kind extends ContentKind>(
+  registry: Registry,
+  kind: Kind,
+  rows: Entry<Kind>[],
+  { where, onConflict = 'fail' }: { where: SQL | undefined; onConflict?: OnConflict },
+) {
+  const { table, key, columns } = CONTENT[kind]
+  return registry.run(sql`INSERT INTO ${table} (namespace_id, ${names(columns)})
+    SELECT ${metadefNamespaces.id}, ${sql.join(
+      columns.map((column) => given(kind, column)),
+      sql`, `,
+    )}
+    FROM ${metadefNamespaces}, json_each(${JSON.stringify(rows)}) r
+    WHERE ${where} ORDER BY r.key
+    ${conflictClause(
+      onConflict,
+      ['namespace_id', key],
+      columns.filter((column) => column !== 'created_at'),
+    )}`)
+}
+
+/** Replaces the entry of a name, which may get another one. */
+export function updateContent<Kind extends ContentKind>(
+  registry: Registry,
+  kind: Kind,
+  { namespace_id, name, entry }: { namespace_id: string; name: string; entry: Entry<Kind> },
+) {
+  const { table, key, columns } = CONTENT[kind]
+  const changes = columns.map((column) => sql`${sql.identifier(column)} = ${given(kind, column)}`)
+  return registry.run(sql`UPDATE ${table} SET ${sql.join(changes, sql`, `)}
+    FROM json_each(${JSON.stringify([entry])}) r
+    WHERE namespace_id = ${namespace_id} AND ${table}.${sql.identifier(key)} = ${name}`)
+}
+
+/** The entries of one kind, or the one of a name, in the namespaces whose ids the subselect gives. */
+export function deleteContent(registry: Registry, kind: ContentKind, ids: SQL, name?: string) {
+  const { table, key } = CONTENT[kind]
+  const named = name === undefined ? sql`` : sql` AND ${sql.identifier(key)} = ${name}`
+  return registry.run(sql`DELETE FROM ${table} WHERE namespace_id IN (${ids})${named}`)
+}
+
+/** Makes resource types that are not there yet, or replaces those that are; nothing where no namespace meets the condition. */
+export function insertResourceTypes(
+  registry: Registry,
+  rows: ResourceType[],
+  onConflict: OnConflict,
+  where?: SQL,
+) {
+  const columns = ['name', 'protected', ...TIMES]
+  const wanted = where ? sql`EXISTS (SELECT 1 FROM ${metadefNamespaces} WHERE ${where})` : sql`true`
+  return registry.run(sql`INSERT INTO ${metadefResourceTypes} (${names(columns)})
+    SELECT ${sql.raw(columns.map((column) => `r.value->>'$.${column}'`).join(', '))}
+    FROM json_each(${JSON.stringify(rows)}) r
+    WHERE ${wanted} ${conflictClause(onConflict, ['name'], columns)}`)
+}
+
+/** A column of a row that was handed over as JSON. */
+function given(kind: ContentKind, column: string): SQL {
+  return CONTENT[kind].json.includes(column)
+    ? sql.raw(`nullif(r.value->'$.${column}', 'null')`)
+    : sql.raw(`r.value->>'$.${column}'`)
+}
+
+function conflictClause(onConflict: OnConflict, key: string[], columns: string[]): SQL {
+  if (onConflict === 'fail') return sql``
+  if (onConflict === 'keep') return sql`ON CONFLICT (${names(key)}) DO NOTHING`
+  const others = columns.filter((column) => !key.includes(column))
+  const changes = others.map((column) => sql.raw(`"${column}" = excluded."${column}"`))
+  return sql`ON CONFLICT (${names(key)}) DO UPDATE SET ${sql.join(changes, sql`, `)}`
+}
+
+function names(columns: string[]): SQL {
+  return sql.join(
+    columns.map((column) => sql.identifier(column)),
+    sql`, `,
+  )
+}
