@@ -1,15 +1,13 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
-
-const launcher = fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
+import { LAUNCHER } from '../support/launcher.ts'
 
 /** What a command that does not end by itself is given. */
 const LIMIT_MS = 20_000
 
 /** Runs `heliostat` as an operator would, to its end. */
 export async function heliostat(args: string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, [launcher, ...args], {
+  const child = spawn(process.execPath, [LAUNCHER, ...args], {
     env: { ...process.env, NODE_NO_WARNINGS: '1', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: LIMIT_MS,

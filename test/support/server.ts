@@ -2,23 +2,21 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { LAUNCHER } from './launcher.ts'
 import { type RunningProcess, startServer } from './process.ts'
-
-const launcher = fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
 
 /** A server process on Node and a free port, with options as environment variables. */
 export function startOnNode(
   dataDir: string,
   env: Record<string, string> = {},
 ): Promise<RunningProcess> {
-  const args = [launcher, 'serve', '--data-dir', dataDir, '--port', '0']
+  const args = [LAUNCHER, 'serve', '--data-dir', dataDir, '--port', '0']
   return startServer(process.execPath, args, env)
 }
 
 /** Runs a command of `heliostat` to its end. */
 export async function runHeliostat(args: string[]) {
-  const child = spawn(process.execPath, [launcher, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [LAUNCHER, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
   const printed = { stdout: '', stderr: '' }
   child.stdout.setEncoding('utf8').on('data', (text: string) => (printed.stdout += text))
   child.stderr.setEncoding('utf8').on('data', (text: string) => (printed.stderr += text))

@@ -1,0 +1,6 @@
+import { env } from 'node:process'
+import { fileURLToPath } from 'node:url'
+
+/** What starts `heliostat`: the sources, or what scripts/test.ts has made of them. */
+export const LAUNCHER =
+  env['TEST_LAUNCHER'] ?? fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
