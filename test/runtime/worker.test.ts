@@ -20,6 +20,7 @@ import {
   showImage,
   uploadData,
 } from '../support/images.ts'
+import { startKeystone, type TestKeystone, tokenFor } from '../support/keystone.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { wireSuite } from './wire.ts'
 
@@ -88,6 +89,48 @@ async function startWorker(options: Record<string, string> = {}) {
 }
 
 wireSuite('Worker', startWorker)
+
+describe('Worker, with Keystone', () => {
+  let keystone: TestKeystone
+  let worker: Awaited<ReturnType<typeof startWorker>>
+
+  before(async () => {
+    keystone = await startKeystone()
+    keystone.known.set('token-of-ann', tokenFor())
+    worker = await startWorker({
+      HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'keystone',
+      HELIOSTAT_KEYSTONE_AUTHTOKEN__AUTH_URL: keystone.url,
+      HELIOSTAT_KEYSTONE_AUTHTOKEN__USERNAME: 'glance',
+      HELIOSTAT_KEYSTONE_AUTHTOKEN__PASSWORD: 'pass-word',
+      HELIOSTAT_KEYSTONE_AUTHTOKEN__PROJECT_NAME: 'service',
+    })
+  })
+  after(async () => {
+    await worker.stop()
+    await keystone.close()
+  })
+
+  const list = (token: string) =>
+    worker.request('/v2/images', { headers: { 'X-Auth-Token': token } })
+
+  it('has a token validated once, however many requests come with it (200)', async () => {
+    const answers = await Promise.all(Array.from({ length: 10 }, () => list('token-of-ann')))
+    assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
+    assert.deepEqual(keystone.subjects, ['token-of-ann'])
+  })
+
+  it('refuses a forged token (401)', async () => {
+    const response = await list('forged')
+    assert.equal(response.status, 401)
+    assert.equal(response.headers.get('WWW-Authenticate'), `Keystone uri="${keystone.url}"`)
+  })
+
+  it('remembers tokens while Keystone is away, and knows no others (200, 503)', async () => {
+    keystone.trouble = { status: 500 }
+    assert.equal((await list('token-of-ann')).status, 200)
+    assert.equal((await list('token-of-bob')).status, 503)
+  })
+})
 
 describe('Worker, on its schedule', () => {
   let worker: Awaited<ReturnType<typeof startWorker>>
