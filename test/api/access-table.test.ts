@@ -69,6 +69,11 @@ member-only public     404  200      404    404     404    404 404   404   404  
 auditor     own        404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
 auditor     shared     404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
 auditor     public     404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
+manager     own        404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
+any-case    own        200  200      200    403     200    204 204   204   204   409    204    200     200    200 403    204
+service     own        404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
+unscoped    private    404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
+unscoped    public     200  200      403    403     403    403 403   403   403   403    403    403     404    403 403    403
 system      public     404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
 domain      public     404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
 nobody      private    404  404      403    403     403    403 403   403   403   403    403    404     404    403 403    403
@@ -87,6 +92,10 @@ member      200  201    403    200    403
 reader      200  403    403    200    403
 member-only 403  201    403    200    403
 auditor     403  403    403    200    403
+manager     403  403    403    200    403
+service     403  403    403    200    403
+any-case    200  201    403    200    403
+unscoped    200  201    403    200    403
 system      403  403    403    200    403
 domain      403  403    403    200    403
 nobody      200  403    403    200    403
@@ -99,10 +108,22 @@ const CALLERS: Record<string, Headers> = {
   reader: asCaller('mine', 'reader'),
   'member-only': asCaller('mine', 'member'),
   auditor: asCaller('mine', 'auditor'),
-  system: { ...asCaller('', 'admin,member,reader'), 'OpenStack-System-Scope': 'all' },
-  domain: { ...asCaller('', 'admin,member,reader'), 'X-Domain-Id': 'default' },
+  // Implied roles are Keystone's to list.
+  manager: asCaller('mine', 'manager'),
+  service: { ...asCaller('mine', 'auditor'), 'X-Service-Roles': 'admin,service' },
+  'any-case': asCaller('mine', 'Member,READER'),
+  unscoped: withoutProject(asCaller('', 'member,reader')),
+  system: {
+    ...withoutProject(asCaller('', 'admin,member,reader')),
+    'OpenStack-System-Scope': 'all',
+  },
+  domain: { ...withoutProject(asCaller('', 'admin,member,reader')), 'X-Domain-Id': 'default' },
   nobody: {},
   stranger: {},
+}
+
+function withoutProject({ 'X-Project-Id': _, ...headers }: Headers): Headers {
+  return headers
 }
 
 let site: TestSite
@@ -196,6 +217,12 @@ describe('the site may be used', () => {
       assert.deepEqual(labelled(columns, statuses), labelled(columns, cells))
     })
   }
+})
+
+it('a bad query or body is refused before the role is looked at (400)', async () => {
+  const headers = enter('auditor')
+  assert.equal((await site.request('/v2/images?limit=x', { headers })).status, 400)
+  assert.equal((await postImage(site, { name: 1 }, headers)).status, 400)
 })
 
 function labelled(columns: string[], cells: string[]): Record<string, string> {

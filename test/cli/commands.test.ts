@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { describeConfig, loadConfig } from '../../src/config.ts'
@@ -7,20 +6,15 @@ import { identifyByTokens } from '../../src/identity/static-tokens.ts'
 import { openRegistry } from '../../src/registry/database.ts'
 import { openEmbedded } from '../../src/registry/embedded.ts'
 import { CURRENT_REVISION, migrate } from '../../src/registry/migrate.ts'
-import { temporaryFolder } from '../support/site.ts'
-import { heliostat } from './heliostat.ts'
+import { folderOfFiles, heliostat } from './heliostat.ts'
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let folder: Awaited<ReturnType<typeof folderOfFiles>>
 before(async () => {
-  folder = await temporaryFolder()
+  folder = await folderOfFiles()
 })
 after(() => folder.remove())
 
-const write = async (name: string, ...lines: string[]) => {
-  const path = join(folder.path, name)
-  await writeFile(path, lines.join('\n'))
-  return path
-}
+const write = (name: string, ...lines: string[]) => folder.write(name, ...lines)
 
 describe('heliostat', { concurrency: 2 }, () => {
   it('tells its commands', async () => {

@@ -1,6 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { LAUNCHER } from '../support/launcher.ts'
+import { temporaryFolder } from '../support/site.ts'
 
 /** What a command that does not end by itself is given. */
 const LIMIT_MS = 20_000
@@ -19,4 +22,18 @@ export async function heliostat(args: string[], env: Record<string, string> = {}
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
   await once(child, 'close')
   return { code: child.exitCode, stdout, stderr }
+}
+
+/** A folder for the files that commands are given. */
+export async function folderOfFiles() {
+  const folder = await temporaryFolder()
+  return {
+    ...folder,
+    /** Writes a file and returns its path. */
+    async write(name: string, ...lines: string[]): Promise<string> {
+      const path = join(folder.path, name)
+      await writeFile(path, lines.join('\n'))
+      return path
+    },
+  }
 }

@@ -1,23 +1,16 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { parse } from 'yaml'
 import { DEFAULT_RULES } from '../../src/identity/default-rules.ts'
-import { temporaryFolder } from '../support/site.ts'
-import { heliostat } from './heliostat.ts'
+import { folderOfFiles, heliostat } from './heliostat.ts'
 
-let folder: Awaited<ReturnType<typeof temporaryFolder>>
+let folder: Awaited<ReturnType<typeof folderOfFiles>>
 before(async () => {
-  folder = await temporaryFolder()
+  folder = await folderOfFiles()
 })
 after(() => folder.remove())
 
-const write = async (name: string, ...lines: string[]) => {
-  const path = join(folder.path, name)
-  await writeFile(path, lines.join('\n'))
-  return path
-}
+const write = (name: string, ...lines: string[]) => folder.write(name, ...lines)
 
 describe('heliostat policy', { concurrency: 2 }, () => {
   it('lists the rules in force as a policy file, overridden ones marked', async () => {
