@@ -4,6 +4,8 @@ import process from 'node:process'
 
 /** Longer than any fetch of a chunk may take. */
 const STALE_MS = 150_000
+/** Longer than a process takes to write its name into a claim that it has made. */
+const UNNAMED_MS = 1_000
 
 const OWNER = `${hostname()} ${process.pid}`
 
@@ -38,9 +40,11 @@ async function create(path: string): Promise<Release | 'taken'> {
 
 async function isAbandoned(path: string): Promise<boolean> {
   try {
-    const { mtimeMs } = await stat(path)
-    if (Date.now() - mtimeMs > STALE_MS) return true
-    const [host, pid] = (await readFile(path, 'utf8')).split(' ')
+    const age = Date.now() - (await stat(path)).mtimeMs
+    const owner = await readFile(path, 'utf8')
+    // Without a name it was killed in that very moment.
+    if (age > (owner === '' ? UNNAMED_MS : STALE_MS)) return true
+    const [host, pid] = owner.split(' ')
     // This process claims nothing twice: what bears its number is a former one's, as in containers.
     return host === hostname() && (Number(pid) === process.pid || !isAlive(Number(pid)))
   } catch {

@@ -50,6 +50,15 @@ describe('claim on a file', () => {
     assert.notEqual(await claimFile(path), null)
   })
 
+  it('is refused while it has no name yet, and taken over from a process that was killed then', async () => {
+    const path = join(folder.path, 'unnamed')
+    await writeFile(path, '')
+    assert.equal(await claimFile(path), null)
+    const twoSecondsAgo = new Date(Date.now() - 2_000)
+    await utimes(path, twoSecondsAgo, twoSecondsAgo)
+    assert.notEqual(await claimFile(path), null)
+  })
+
   it('is granted where no file can be made, since nothing is shared there', async () => {
     assert.notEqual(await claimFile(join(folder.path, 'no', 'such', 'folder')), null)
   })
