@@ -48,15 +48,25 @@ function stopOnSignals(server: RunningServer): void {
 function greeting(url: string, { paste_deploy, heliostat }: Config): string {
   const open = paste_deploy.flavor === ''
   const token = open ? '' : `-H "X-Auth-Token: $TOKEN" `
-  // With a token the client does not look for versions, so it has to be given one.
-  const auth = open
-    ? `--os-auth-type none --os-endpoint ${url}`
-    : `--os-auth-type admin_token --os-token $TOKEN --os-endpoint ${url}/v2`
   return `Heliostat serves the Image API on ${url}
 Data: ${heliostat.data_dir}${open ? '; every caller is an administrator' : ''}
 
 Try in another terminal:
   curl ${token}${url}/v2/images
-  openstack ${auth} image create cirros --file cirros.qcow2 --disk-format qcow2 --container-format bare --public
+  openstack ${clientOptions(url, paste_deploy.flavor)}image create cirros --file cirros.qcow2 --disk-format qcow2 --container-format bare --public
 `
+}
+
+function clientOptions(url: string, flavor: Config['paste_deploy']['flavor']): string {
+  switch (flavor) {
+    case '':
+      return `--os-auth-type none --os-endpoint ${url} `
+    case 'keystone':
+      // The user's settings lead to Keystone, whose catalog leads here.
+      return ''
+    case 'token':
+    case 'trusted':
+      // With a token the client does not look for versions, so it has to be given one.
+      return `--os-auth-type admin_token --os-token $TOKEN --os-endpoint ${url}/v2 `
+  }
 }
