@@ -47,11 +47,12 @@ export function createEdgeWatch({ replica, follower, readThrough }: EdgeWatchPar
 
     async condition(): Promise<EdgeCondition> {
       const { upstreamSeq, heardAt, error } = follower.status()
-      const cursor = await replica.cursor()
+      const seq = (await replica.cursor())?.seq ?? null
       const { seconds } = lag()
       return {
-        seq: cursor?.seq ?? null,
-        upstreamSeq: heardAt === null ? null : upstreamSeq,
+        seq,
+        // What was taken over a moment ago may be later than what the upstream last told of itself.
+        upstreamSeq: heardAt === null ? null : Math.max(upstreamSeq, seq ?? 0),
         lag: seconds,
         stale: error !== null || seconds > SILENT_SECONDS ? seconds : null,
         error: error === null ? null : hideCredentials(error),

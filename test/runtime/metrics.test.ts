@@ -154,11 +154,14 @@ describe('the status of a mirror', () => {
   })
 
   it('tells at an edge what is resident, image by image [200]', async () => {
-    const response = await fetch(`${edge.url}/mirror/v1/status`, mirror)
-    assert.equal(response.status, 200)
-    const { version, head, upstream, resident, images } = await response.json()
+    const status = await eventually('the edge has caught up', 5_000, async () => {
+      const response = await fetch(`${edge.url}/mirror/v1/status`, mirror)
+      assert.equal(response.status, 200)
+      const told = await response.json()
+      return told.upstream.seq === told.upstream.upstream_seq ? told : null
+    })
+    const { version, head, resident, images } = status
     assert.match(version, /^\d+\.\d+\.\d+/)
-    assert.equal(upstream.seq, upstream.upstream_seq)
     assert.equal(head.sites.length, 2)
     assert.deepEqual([resident.chunks, resident.bytes, resident.misses], [2, 2 * MIB, 2])
     assert.deepEqual(images, [{ id, size: 3 * MIB, resident: 3 * MIB }])
