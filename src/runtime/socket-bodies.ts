@@ -2,11 +2,10 @@ import type { ServerResponse } from 'node:http'
 import { type OpenBody, promiseWithResolver, type Walk } from '../blobs/body.ts'
 import { type Piece, pieces } from '../blobs/manifest.ts'
 import type { OpenChunk } from '../blobs/open-files.ts'
+import { createTransferBuffers } from './transfer-buffers.ts'
 
-const PART = 512 << 10
-const ZEROS = Buffer.alloc(PART)
-/** Idle buffers that are kept: 32 MiB. */
-const MAX_POOLED = 64
+const ZEROS = Buffer.alloc(512 << 10)
+const transferBuffers = createTransferBuffers()
 
 /** Where the chunks are opened. */
 export interface ChunkFiles {
@@ -82,6 +81,7 @@ async function sendPiece(store: ChunkFiles, piece: Piece, socket: Writer): Promi
 /** Fills one buffer while the other is on its way. A buffer is used again only after its write's callback. */
 function createWriter(outgoing: ServerResponse) {
   const { socket } = outgoing.req
+  const part = transferBuffers.begin()
   const buffers: Buffer[] = []
   const writes: Promise<void>[] = [Promise.resolve(), Promise.resolve()]
   const cancels: ((reason: Error) => void)[] = [() => undefined, () => undefined]
@@ -109,14 +109,14 @@ function createWriter(outgoing: ServerResponse) {
   async function nextBuffer(size: number): Promise<Buffer> {
     turn = 1 - turn
     await writes[turn]
-    if (size < PART) return Buffer.allocUnsafe(size)
-    return (buffers[turn] ??= pool.pop() ?? Buffer.allocUnsafeSlow(PART))
+    if (size < part) return Buffer.allocUnsafe(size)
+    return (buffers[turn] ??= transferBuffers.take(part))
   }
 
   return {
     async writeFrom(chunk: OpenChunk, offset: number, length: number): Promise<void> {
       for (let done = 0; done < length;) {
-        const buffer = await nextBuffer(Math.min(PART, length - done))
+        const buffer = await nextBuffer(Math.min(part, length - done))
         const bytesRead = await chunk.read(buffer, offset + done)
         if (bytesRead === 0) throw new Error('Chunk file is shorter than its manifest says')
         writes[turn] = write(buffer.subarray(0, bytesRead))
@@ -124,23 +124,22 @@ function createWriter(outgoing: ServerResponse) {
       }
     },
     async writeZeros(length: number): Promise<void> {
-      for (let done = 0; done < length; done += PART) {
+      for (let done = 0; done < length; done += ZEROS.length) {
         turn = 1 - turn
         await writes[turn]
-        writes[turn] = write(ZEROS.subarray(0, Math.min(PART, length - done)))
+        writes[turn] = write(ZEROS.subarray(0, Math.min(ZEROS.length, length - done)))
       }
     },
     flush: () => Promise.all(writes),
     written: () => written,
     free(): void {
       socket.off('close', cancel)
+      transferBuffers.end()
       // A buffer whose write failed may still be in the kernel's hands; such ones are left to the collector.
       void Promise.all(writes).then(
-        () => buffers.forEach((buffer) => pool.length < MAX_POOLED && pool.push(buffer)),
+        () => buffers.forEach(transferBuffers.giveBack),
         () => undefined,
       )
     },
   }
 }
-
-const pool: Buffer[] = []

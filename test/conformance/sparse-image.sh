@@ -5,7 +5,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
 mib=$((1 << 20))
-max_memory_mib=300
+# 300 MB
+max_memory_mib=286
 chunk_mib=8
 # Each region lies within one chunk.
 regions_mib=(0 2560 6144 10232)

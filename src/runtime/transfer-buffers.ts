@@ -1,0 +1,38 @@
+const LARGEST = 512 << 10
+const SMALLEST = 64 << 10
+/** What the transfers may have together before new ones get smaller buffers. */
+const AMPLE = 16 << 20
+
+/**
+ * Reused buffers for bodies, two a transfer. Each doubling of the transfers halves the buffers of those that come then:
+ * 16 of them have 16 MiB, 64 of them 32 MiB.
+ */
+export function createTransferBuffers() {
+  const idle = new Map<number, Buffer[]>()
+  let transfers = 0
+
+  function sizeForOneMore(): number {
+    let size = LARGEST
+    while (size > SMALLEST && 2 * transfers * size > AMPLE) size /= 2
+    return size
+  }
+
+  return {
+    /** The size in bytes of this transfer's buffers. */
+    begin(): number {
+      transfers += 1
+      return sizeForOneMore()
+    },
+    end(): void {
+      transfers -= 1
+    },
+    take: (size: number): Buffer => idle.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size),
+    /** Takes back a buffer that nothing reads or writes any more. */
+    giveBack(buffer: Buffer): void {
+      const alike = idle.get(buffer.length) ?? []
+      if (alike.length * buffer.length >= AMPLE) return
+      idle.set(buffer.length, alike)
+      alike.push(buffer)
+    },
+  }
+}
