@@ -1,7 +1,7 @@
 import type { OpenBody } from '../blobs/body.ts'
 import { chunkStream } from '../blobs/chunk-stream.ts'
 import type { Digester } from '../blobs/digest.ts'
-import { pieces } from '../blobs/manifest.ts'
+import { type Piece, pieces } from '../blobs/manifest.ts'
 import type { OpenChunk } from '../blobs/open-files.ts'
 import type { Span } from '../blobs/store.ts'
 import { createFilling } from './filling.ts'
@@ -45,10 +45,14 @@ export function createReadThrough(parts: ReadThroughParts) {
     return inMemory(await (readAhead.held(digest) ?? filling.fill(digest)))
   }
 
-  /** Shows whether the upstream can be reached: it throws if not. */
-  async function fetchFirstMissing(wanted: Iterable<{ digest: string | null }>): Promise<void> {
+  /** Throws when the upstream cannot be reached. The very first piece is left to whoever opens the body. */
+  async function fetchFirstGap(wanted: Iterable<Piece>): Promise<void> {
+    let isFirst = true
     for (const { digest } of wanted) {
-      if (digest !== null && !residency.has(digest)) return void (await filling.fill(digest))
+      const isGap = digest !== null && !residency.has(digest)
+      if (isGap && !isFirst) await filling.fill(digest)
+      if (isGap) return
+      isFirst = false
     }
   }
 
@@ -81,7 +85,7 @@ export function createReadThrough(parts: ReadThroughParts) {
     guard:
       (open: OpenBody): OpenBody =>
       async (content, range) => {
-        if (upstream.isDoubtful()) await fetchFirstMissing(pieces(content, range))
+        await fetchFirstGap(pieces(content, range))
         return open(content, range)
       },
   }

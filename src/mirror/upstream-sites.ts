@@ -75,9 +75,6 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
   }
 
   return {
-    /** Whether no site has answered since it last failed, so that the next question may well fail too. */
-    isDoubtful: () => sites.every((site) => site.failures > 0),
-
     /** What `use` makes of the first answer. Null where every site that answers lacks the thing. */
     async ask<T>(
       path: string,

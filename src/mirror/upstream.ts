@@ -24,10 +24,8 @@ const MAX_DOCUMENT = 256 * 1024 * 1024
 export type Upstream = ReturnType<typeof createUpstream>
 
 export function createUpstream(options: UpstreamOptions) {
-  const { ask, isDoubtful } = createUpstreamSites(options)
+  const { ask } = createUpstreamSites(options)
   return {
-    isDoubtful,
-
     /** Where the feed stands; waits up to `wait` seconds for it to leave `since`. */
     head: async (since: number, wait: number, signal: AbortSignal): Promise<Head> =>
       present(

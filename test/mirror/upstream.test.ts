@@ -78,7 +78,6 @@ describe('the sites that an edge follows', () => {
     assert.equal(await chunk(), 'second')
     second.answer = send('', 404)
     assert.equal(await chunk(), null)
-    assert.equal(upstream.isDoubtful(), false)
   })
 
   it('are left alone for a while when they fail [500]', async () => {
@@ -106,7 +105,6 @@ describe('the sites that an edge follows', () => {
     first.answer = (incoming, outgoing) =>
       breaks-- > 0 ? hangUp(incoming, outgoing) : send('first')(incoming, outgoing)
     assert.equal(await chunk(), 'first')
-    assert.equal(upstream.isDoubtful(), false)
   })
 
   it('fail with when to come back once none answers [503], and are not asked before', async () => {
@@ -116,7 +114,6 @@ describe('the sites that an edge follows', () => {
     const asked = first.asked.length + second.asked.length
     await assert.rejects(chunk(), isUnavailable)
     assert.equal(first.asked.length + second.asked.length, asked)
-    assert.equal(upstream.isDoubtful(), true)
   })
 
   it('fail once for all questions that were under way', async () => {
@@ -134,7 +131,6 @@ describe('the sites that an edge follows', () => {
     first.answer = send(JSON.stringify(head))
     const { signal } = new AbortController()
     assert.deepEqual(await upstream.head(2, 0, signal), head)
-    assert.equal(upstream.isDoubtful(), false)
   })
 
   it('cannot send more than the chunk may have', async () => {
