@@ -1,14 +1,8 @@
 import type { z } from 'zod'
-import { toPublishedSchema } from './json-schema.ts'
+import { pagedListSchema, toPublishedSchema } from './json-schema.ts'
 import { published } from './metadef.ts'
 
 type Document = Record<string, unknown>
-
-const LINKS = [
-  { rel: 'first', href: '{first}' },
-  { rel: 'next', href: '{next}' },
-  { rel: 'describedby', href: '{schema}' },
-]
 
 /** The JSON Schemas of metadata definitions by the last segment of their path. */
 export const METADEF_SCHEMAS: Record<string, Document> = {
@@ -31,17 +25,8 @@ function document(name: string, type: z.ZodType): Document {
 
 function listDocument(name: string, type: z.ZodType): Document {
   const { definitions, ...items } = toPublishedSchema(type)
-  return {
-    name,
-    ...(definitions !== undefined && { definitions }),
-    properties: {
-      [name]: { type: 'array', items },
-      first: { type: 'string' },
-      next: { type: 'string' },
-      schema: { type: 'string' },
-    },
-    links: LINKS,
-  }
+  const { name: _, ...list } = pagedListSchema(name, items)
+  return { name, ...(definitions !== undefined && { definitions }), ...list }
 }
 
 /** By name rather than in a list, so an item has no name of its own. */

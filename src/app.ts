@@ -24,7 +24,6 @@ import { refuseWrites } from './api/read-only.ts'
 import { mountReadiness } from './api/readiness.ts'
 import { assignRequestId } from './api/request-id.ts'
 import { mountSchemas } from './api/schemas.ts'
-import { findRoot } from './api/service-root.ts'
 import { mountTags } from './api/tags.ts'
 import { createRoutePath, mountVersions, versionsOf } from './api/versions.ts'
 import type { Services } from './services.ts'
@@ -43,8 +42,7 @@ export function createApp(services: Services): App {
   mountReadiness(app, services.readiness)
   if (metrics) mountMetrics(app, metrics)
   if (config.cors.allowed_origin.length > 0) app.use(allowOrigins(config.cors))
-  app.use(findRoot(config))
-  mountVersions(app, versions)
+  mountVersions(app, versions, config)
 
   mountMirror(app, services)
   mountMirrorStatus(app, services)

@@ -10,8 +10,6 @@ export interface Platform {
 interface Variables {
   caller: Caller
   requestId: string
-  /** The service's own URL as this client sees it, without a slash at its end. */
-  root: string
   /** Puts the request's log line off until its body has gone out, which resolves with its bytes. */
   logWhenSent: (sent: Promise<number>) => void
 }

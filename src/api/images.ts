@@ -23,6 +23,7 @@ import type { App } from './context.ts'
 import { json } from './json.ts'
 import { readJson } from './json-body.ts'
 import { refuseBody, resource } from './resource.ts'
+import { serviceRoot } from './service-root.ts'
 
 const COLLECTION = '/v2/images'
 
@@ -66,7 +67,7 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
       await images.create(image)
       return json(context, toWire(protection.readable(image, caller)), {
         status: 201,
-        headers: { Location: `${context.get('root')}${COLLECTION}/${image.id}` },
+        headers: { Location: `${serviceRoot(context.req.raw, config)}${COLLECTION}/${image.id}` },
       })
     },
   })

@@ -19,6 +19,7 @@ import { json } from './json.ts'
 import { readJson } from './json-body.ts'
 import { NAMESPACE, namespaceFor } from './metadef-contents.ts'
 import { refuseBody, resource } from './resource.ts'
+import { serviceRoot } from './service-root.ts'
 
 const COLLECTION = '/v2/metadefs/namespaces'
 
@@ -74,7 +75,7 @@ function mountCollection(app: App, { config, metadefs, metadefAccess: access }: 
       const path = encodeURI(`${COLLECTION}/${namespace.namespace}`)
       return json(context, toNewNamespace(namespace), {
         status: 201,
-        headers: { Location: `${context.get('root')}${path}` },
+        headers: { Location: `${serviceRoot(context.req.raw, config)}${path}` },
       })
     },
   })

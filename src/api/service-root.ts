@@ -1,22 +1,15 @@
-import { createMiddleware } from 'hono/factory'
 import type { Config } from '../config.ts'
-import type { Env } from './context.ts'
 
 const SCHEME = /^https?$/i
 const HOST = /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i
 const PREFIX = /^(\/[\w.~-]+)+$/
 
-/** Finds the URL that the service has for this client, which links in answers begin with. */
-export function findRoot(config: Config) {
-  return createMiddleware<Env>(async function findRootMiddleware(context, next) {
-    const { public_endpoint } = config.DEFAULT
-    context.set('root', public_endpoint ?? rootOf(context.req.raw, config))
-    await next()
-  })
-}
-
-/** Of what a proxy says only that is believed which could be a part of a URL, and nothing unless it is enabled. */
-function rootOf({ url, headers }: Request, config: Config): string {
+/**
+ * The URL that the service has for this client, with which links in answers begin; no slash at its end. Of what a proxy
+ * says only that is believed which could be a part of a URL, and nothing unless it is enabled.
+ */
+export function serviceRoot({ url, headers }: Request, config: Config): string {
+  if (config.DEFAULT.public_endpoint !== null) return config.DEFAULT.public_endpoint
   const { protocol, host } = new URL(url)
   const { enable_proxy_headers_parsing } = config.oslo_middleware
   const proxy = enable_proxy_headers_parsing ? forwarded(headers) : {}

@@ -1,5 +1,7 @@
+import type { Config } from '../config.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
+import { serviceRoot } from './service-root.ts'
 
 /** Newest first. The gaps are versions that only add what a single store lacks. */
 const VERSIONS = ['2.17', '2.15', '2.9', '2.7', '2.6', '2.5', '2.4', '2.3', '2.2', '2.1', '2.0']
@@ -37,12 +39,13 @@ export function createRoutePath(versions: readonly string[]): (request: Request)
 }
 
 /** Mounts the version documents, which every unknown first segment of a path leads to. */
-export function mountVersions(app: App, versions: readonly string[]): void {
-  const document = (root: string) => ({
-    versions: versions.map((version, index) => describe(version, index, root)),
-  })
-  app.all(CHOICES, (context) => json(context, document(context.get('root')), { status: 300 }))
-  app.all(LISTED, (context) => json(context, document(context.get('root'))))
+export function mountVersions(app: App, versions: readonly string[], config: Config): void {
+  const document = (request: Request) => {
+    const root = serviceRoot(request, config)
+    return { versions: versions.map((version, index) => describe(version, index, root)) }
+  }
+  app.all(CHOICES, (context) => json(context, document(context.req.raw), { status: 300 }))
+  app.all(LISTED, (context) => json(context, document(context.req.raw)))
 }
 
 function describe(version: string, index: number, root: string) {

@@ -1,5 +1,5 @@
 import { HeliostatError } from '../errors.ts'
-import { standardSentence } from '../http/error-body.ts'
+import { forbidden, refuseUnless } from '../identity/authorize.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Policy, PolicyAction, Target } from '../identity/policy.ts'
 import type { FoundImage, Image, Visibility } from './image.ts'
@@ -53,9 +53,9 @@ export function createAccess(policy: Policy, images: Pick<ImageRepo, 'find'>) {
 
     /** Refuses an action on an image that was found: 403, or 404 to those who may not even get it. */
     requireOnImage(action: PolicyAction, caller: Caller, image: FoundImage, member?: string): void {
-      if (access.mayOnImage(action, caller, image, member)) return
-      if (access.mayOnImage('get_image', caller, image)) throw forbidden(action)
-      throw new HeliostatError('not-found', standardSentence(404) ?? '')
+      const isAllowed = (wanted: PolicyAction) =>
+        access.mayOnImage(wanted, caller, image, wanted === action ? member : undefined)
+      refuseUnless(isAllowed, { action, get: 'get_image' })
     },
 
     /** Refuses an action that is about no image that exists, such as a list or a create [403]. */
@@ -97,8 +97,4 @@ export function imageNotFound(id: string): HeliostatError {
 /** What a delete says [404]. */
 export function nothingToDelete(id: string): HeliostatError {
   return new HeliostatError('not-found', `Failed to find image ${id} to delete`)
-}
-
-function forbidden(action: PolicyAction): HeliostatError {
-  return new HeliostatError('forbidden', `You are not authorized to complete ${action} action.`)
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { describeIssue } from '../../schema/describe-issue.ts'
 import type { ImageDefinition } from '../../schema/image.ts'
 import { HeliostatError } from '../errors.ts'
 import { refuseUnstorableCharacters } from './characters.ts'
@@ -41,9 +42,7 @@ function isObject(body: unknown): body is Record<string, unknown> {
 function parse<T>(type: z.ZodType<T>, value: unknown, name?: string): T {
   const parsed = type.safeParse(value)
   if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  const path = [...(name === undefined ? [] : [name]), ...(issue?.path ?? [])].join('.')
-  throw mismatch(`${path}: ${issue?.message}`)
+  throw mismatch(describeIssue(parsed.error, name))
 }
 
 function mismatch(reason: string): HeliostatError {

@@ -1,5 +1,5 @@
 import { HeliostatError } from '../errors.ts'
-import { standardSentence } from '../http/error-body.ts'
+import { refuseUnless } from '../identity/authorize.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { Policy, PolicyAction, Target } from '../identity/policy.ts'
 import type { Namespace, NamespaceRow } from '../registry/metadef-contents.ts'
@@ -47,9 +47,8 @@ export function createMetadefAccess(policy: Policy, metadefs: Pick<MetadefRepo, 
 }
 
 function require(policy: Policy, action: PolicyAction, caller: Caller, target: Target): void {
-  if (policy.isAllowed(action, caller, target)) return
-  if (policy.isAllowed('get_metadef_namespace', caller, target)) throw forbidden(action)
-  throw new HeliostatError('not-found', standardSentence(404) ?? '')
+  const isAllowed = (wanted: PolicyAction) => policy.isAllowed(wanted, caller, target)
+  refuseUnless(isAllowed, { action, get: 'get_metadef_namespace' })
 }
 
 function targetOf(namespace: NamespaceRow): Target {
@@ -68,8 +67,4 @@ export function nothingToShow(namespace: string): HeliostatError {
     'not-found',
     `Metadata definition namespace=${namespace} was not found.`,
   )
-}
-
-function forbidden(action: PolicyAction): HeliostatError {
-  return new HeliostatError('forbidden', `You are not authorized to complete ${action} action.`)
 }

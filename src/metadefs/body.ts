@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { describeIssue } from '../../schema/describe-issue.ts'
 import * as shapes from '../../schema/metadef.ts'
 import { HeliostatError } from '../errors.ts'
 
@@ -28,10 +29,4 @@ function parser<T>(schema: string, type: z.ZodType<T>, readOnly: string[]) {
       `Provided object does not match schema '${schema}': ${describeIssue(parsed.error)}`,
     )
   }
-}
-
-/** Where the first mistake is, and what was wanted there. */
-export function describeIssue({ issues: [issue] }: z.ZodError): string {
-  const path = issue?.path.join('.') ?? ''
-  return path === '' ? `${issue?.message}` : `${path}: ${issue?.message}`
 }

@@ -1,4 +1,4 @@
-import { eq, type SQL, sql } from 'drizzle-orm'
+import { eq, type SQL } from 'drizzle-orm'
 import type { NewNamespace } from '../../schema/metadef.ts'
 import { metadefNamespaces, metadefResourceTypes } from '../../schema/tables.ts'
 import {
@@ -10,10 +10,13 @@ import { affectedRows, type Registry } from '../registry/database.ts'
 import {
   CONTENT_KINDS,
   deleteContent,
+  deleteNamespaces,
   insertContent,
   insertResourceTypes,
+  namespaceIds,
   type NamespaceRow,
   type OnConflict,
+  resourceTypesOf,
 } from '../registry/metadef-contents.ts'
 import { refuseTaken, twice } from './conflicts.ts'
 import { contentsOf, namespaceFields } from './new-entry.ts'
@@ -51,15 +54,10 @@ export async function loadNamespace(
   }
   const where = mode === 'skip' ? eq(metadefNamespaces.id, row.id) : named(row)
   const contents = contentsOf(given, now)
-  const types = contents.associations.map(({ resource_type: name }) => ({
-    name,
-    protected: true,
-    created_at: now,
-    updated_at: now,
-  }))
+  const types = resourceTypesOf(contents.associations, true)
   const statements = [
     ...(mode === 'overwrite'
-      ? CONTENT_KINDS.map((kind) => deleteContent(registry, kind, idOf(where)))
+      ? CONTENT_KINDS.map((kind) => deleteContent(registry, kind, namespaceIds(where)))
       : []),
     insertResourceTypes(registry, types, 'keep', where),
     announceResourceTypes(registry, types, now),
@@ -87,17 +85,11 @@ function named({ namespace }: NamespaceRow): SQL {
   return eq(metadefNamespaces.namespace, namespace)
 }
 
-function idOf(where: SQL): SQL {
-  return sql`SELECT id FROM ${metadefNamespaces} WHERE ${where}`
-}
-
 /** Removes every definition, also protected ones, and every resource type. Tells how many namespaces there were. */
 export async function unloadAll(registry: Registry): Promise<number> {
-  const everything = sql`SELECT id FROM ${metadefNamespaces}`
   const results = await registry.batch([
     ...announceAllMetadefs(registry, Date.now()),
-    ...CONTENT_KINDS.map((kind) => deleteContent(registry, kind, everything)),
-    registry.delete(metadefNamespaces),
+    ...deleteNamespaces(registry, namespaceIds()),
     registry.delete(metadefResourceTypes),
   ])
   return affectedRows(results.at(-2))

@@ -13,7 +13,9 @@ import {
   insertContent,
   insertResourceTypes,
   type Namespace,
+  namespaceIds,
   type NamespaceRow,
+  resourceTypesOf,
   updateContent,
 } from '../registry/metadef-contents.ts'
 import { namespaceTaken, refuseTaken, twice } from './conflicts.ts'
@@ -133,7 +135,7 @@ async function remove(
   kind: ContentKind,
   name: string,
 ): Promise<void> {
-  const ids = idIf(unprotected(namespace))
+  const ids = namespaceIds(unprotected(namespace))
   await change(registry, namespace, deleteContent(registry, kind, ids, name))
 }
 
@@ -143,7 +145,7 @@ async function clear(
   kind: ContentKind,
 ): Promise<void> {
   const where = unprotected(namespace)
-  const removal = deleteContent(registry, kind, idIf(where))
+  const removal = deleteContent(registry, kind, namespaceIds(where))
   await change(registry, namespace, touch(registry, where), removal)
 }
 
@@ -161,7 +163,7 @@ async function setTags(
         registry,
         namespace,
         touch(registry, where),
-        ...(append ? [] : [deleteContent(registry, 'tags', idIf(where))]),
+        ...(append ? [] : [deleteContent(registry, 'tags', namespaceIds(where))]),
         insertContent(registry, 'tags', tags, { where }),
       ),
   )
@@ -174,12 +176,7 @@ function makeResourceTypes(
 ): Statement[] {
   const [first] = associations
   if (!first) return []
-  const types = associations.map(({ resource_type: name, created_at, updated_at }) => ({
-    name,
-    protected: false,
-    created_at,
-    updated_at,
-  }))
+  const types = resourceTypesOf(associations)
   return [
     insertResourceTypes(registry, types, 'keep'),
     announceResourceTypes(registry, types, first.updated_at),
@@ -212,8 +209,4 @@ function byId({ id }: Pick<NamespaceRow, 'id'>): SQL {
 
 function unprotected(namespace: NamespaceRow): SQL | undefined {
   return and(byId(namespace), eq(metadefNamespaces.protected, false))
-}
-
-function idIf(where: SQL | undefined): SQL {
-  return sql`SELECT id FROM ${metadefNamespaces} WHERE ${where}`
 }

@@ -1,7 +1,7 @@
+import { describeIssue } from '../../schema/describe-issue.ts'
 import { namespace as shape, type NewNamespace } from '../../schema/metadef.ts'
 import { HeliostatError } from '../errors.ts'
 import type { Namespace } from '../registry/metadef-contents.ts'
-import { describeIssue } from './body.ts'
 
 /** Reads the text of a definition file, one namespace with all that it holds; throws `invalid` with what is wrong. */
 export function parseDefinitionFile(text: string): NewNamespace {

@@ -8,11 +8,12 @@ import {
 import type { Registry } from '../registry/database.ts'
 import {
   CONTENT_KINDS,
-  deleteContent,
-  type Entry,
+  deleteNamespaces,
   insertContent,
   insertResourceTypes,
   type Namespace,
+  namespaceIds,
+  resourceTypesOf,
 } from '../registry/metadef-contents.ts'
 import { announceAllMetadefs, announceNamespaces, announceResourceTypes } from './metadef-feed.ts'
 import type { MetadefChanges } from './record.ts'
@@ -54,16 +55,9 @@ export function replaceAllMetadefs(
 ): Statement[] {
   return [
     ...announceAllMetadefs(registry, now),
-    ...deleteNamespaces(registry, sql`SELECT id FROM ${metadefNamespaces}`),
+    ...deleteNamespaces(registry, namespaceIds()),
     registry.delete(metadefResourceTypes),
     ...replaceMetadefs(registry, changes, now),
-  ]
-}
-
-function deleteNamespaces(registry: Registry, ids: SQL): Statement[] {
-  return [
-    ...CONTENT_KINDS.map((kind) => deleteContent(registry, kind, ids)),
-    registry.delete(metadefNamespaces).where(sql`id IN (${ids})`),
   ]
 }
 
@@ -77,7 +71,7 @@ function insertNamespaces(registry: Registry, records: Namespace[]): Statement[]
     // Their own changes may be on a later page.
     insertResourceTypes(
       registry,
-      records.flatMap(({ associations }) => associations.map(typeOf)),
+      resourceTypesOf(records.flatMap(({ associations }) => associations)),
       'keep',
     ),
     ...rows.map((row) => registry.insert(metadefNamespaces).values(row)),
@@ -88,10 +82,6 @@ function insertNamespaces(registry: Registry, records: Namespace[]): Statement[]
       return insertContent(registry, kind, entries, { where })
     }),
   ]
-}
-
-function typeOf({ resource_type: name, created_at, updated_at }: Entry<'associations'>) {
-  return { name, protected: false, created_at, updated_at }
 }
 
 function deleteUnused(registry: Registry, gone: { id: string }[]): Statement {

@@ -3,6 +3,7 @@
  * written by one statement a table, whatever the number of rows.
  */
 import { getTableColumns, getTableName, type SQL, sql } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import {
   metadefNamespaces,
@@ -13,6 +14,8 @@ import {
   metadefTags,
 } from '../../schema/tables.ts'
 import type { Registry } from './database.ts'
+
+type Statement = BatchItem<'sqlite'>
 
 type InNamespace<Row> = Omit<Row, 'id' | 'namespace_id'>
 
@@ -134,6 +137,32 @@ export function deleteContent(registry: Registry, kind: ContentKind, ids: SQL, n
   const { table, key } = CONTENT[kind]
   const named = name === undefined ? sql`` : sql` AND ${sql.identifier(key)} = ${name}`
   return registry.run(sql`DELETE FROM ${table} WHERE namespace_id IN (${ids})${named}`)
+}
+
+/** The resource types that associations need. */
+export function resourceTypesOf(
+  associations: Entry<'associations'>[],
+  isProtected = false,
+): ResourceType[] {
+  return associations.map(({ resource_type: name, created_at, updated_at }) => ({
+    name,
+    protected: isProtected,
+    created_at,
+    updated_at,
+  }))
+}
+
+/** Deletes the namespaces whose ids the subselect gives, themselves last, and what they hold. Resource types stay. */
+export function deleteNamespaces(registry: Registry, ids: SQL): Statement[] {
+  return [
+    ...CONTENT_KINDS.map((kind) => deleteContent(registry, kind, ids)),
+    registry.delete(metadefNamespaces).where(sql`id IN (${ids})`),
+  ]
+}
+
+/** The ids of the namespaces for which a condition holds, as a subselect. */
+export function namespaceIds(where?: SQL): SQL {
+  return sql`SELECT id FROM ${metadefNamespaces}${where ? sql` WHERE ${where}` : sql``}`
 }
 
 /** Makes resource types that are not there yet, or replaces those that are; nothing where no namespace meets the condition. */

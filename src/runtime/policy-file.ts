@@ -54,7 +54,8 @@ export function readPolicyFile(path: string, used: readonly string[], prefix = '
   return loadPolicy({ file, text: readText(file, path) }, used)
 }
 
-function readText(file: string, path: string): string {
+/** The text of a file that an operator names; `file` is what a ConfigError calls it. */
+export function readText(file: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {

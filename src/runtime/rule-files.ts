@@ -1,7 +1,5 @@
-import { readFileSync } from 'node:fs'
 import { getLogger } from '@logtape/logtape'
 import type { Config } from '../config.ts'
-import { ConfigError } from '../errors.ts'
 import { DEFAULT_POLICY } from '../identity/policy.ts'
 import { createPropertyProtection, NO_PROTECTION } from '../images/property-protection.ts'
 import {
@@ -9,7 +7,7 @@ import {
   policiesIn,
   type ProtectionRules,
 } from '../images/protection-rules.ts'
-import { openPolicyFile } from './policy-file.ts'
+import { openPolicyFile, readText } from './policy-file.ts'
 import type { Rules } from './services.ts'
 
 const log = getLogger(['heliostat', 'policy'])
@@ -33,12 +31,7 @@ export function readProtection({ DEFAULT }: Config): ProtectionRules | null {
   const { property_protection_file: path, property_protection_rule_format: format } = DEFAULT
   if (path === null) return null
   const file = `[DEFAULT] property_protection_file ${path}`
-  try {
-    return parseProtectionRules({ file, text: readFileSync(path, 'utf8'), format })
-  } catch (error) {
-    if (error instanceof ConfigError) throw error
-    throw new ConfigError(`${file}: cannot read it: ${String(error)}`)
-  }
+  return parseProtectionRules({ file, text: readText(file, path), format })
 }
 
 /** The rules of the policy that a property protection asks for. */

@@ -14,7 +14,7 @@ import {
   UNKNOWN_ID,
   uploadData,
 } from '../support/images.ts'
-import { MIB, startEdge, startOrigin, temporaryFolders } from '../support/mirrors.ts'
+import { MIB, siteAt, startEdge, startOrigin, temporaryFolders } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually } from '../support/server.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
@@ -23,10 +23,6 @@ const ADMIN = asCaller('cloud', 'admin,member,reader')
 const MEMBER = asCaller('alice')
 
 type Site = Pick<TestSite, 'request'>
-
-const siteAt = ({ url }: RunningProcess): Site => ({
-  request: (path, init) => fetch(`${url}${path}`, init),
-})
 
 let folders: Awaited<ReturnType<typeof temporaryFolders>>
 let originProcess: RunningProcess
@@ -43,8 +39,8 @@ before(async () => {
   edgeProcess = await startEdge(edgeData, originProcess.url, {
     HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'trusted',
   })
-  origin = siteAt(originProcess)
-  edge = siteAt(edgeProcess)
+  origin = siteAt(originProcess.url)
+  edge = siteAt(edgeProcess.url)
 })
 after(async () => {
   await Promise.all([edgeProcess.stop(), originProcess.stop()])

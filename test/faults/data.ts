@@ -4,10 +4,7 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'libsql'
 import { BARE_RAW, createImage, downloadData, showImage, uploadData } from '../support/images.ts'
-
-const siteAt = (url: string) => ({
-  request: (path: string, init?: RequestInit) => fetch(`${url}${path}`, init),
-})
+import { siteAt } from '../support/mirrors.ts'
 
 export async function createRaw(url: string): Promise<string> {
   const { id } = await createImage(siteAt(url), BARE_RAW)

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
@@ -7,18 +6,9 @@ import type { RunningProcess } from '../support/process.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { chunkFiles, createRaw, readBack, show, upload } from './data.ts'
+import { mountSmallDisk, unmount, whyNoSmallDisk } from './small-disk.ts'
 
 const MIB = 1 << 20
-
-/** Why there can be no small disk here, or null. */
-async function whyNoSmallDisk(): Promise<string | null> {
-  if (process.getuid?.() !== 0) return 'mounting a small disk needs root'
-  const folder = await temporaryFolder()
-  const mounted = mountSmallDisk(folder.path)
-  if (mounted) unmount(folder.path)
-  await folder.remove()
-  return mounted ? null : 'a tmpfs cannot be mounted here'
-}
 
 const skip = (await whyNoSmallDisk()) ?? false
 
@@ -86,11 +76,3 @@ describe('a full disk', { skip }, () => {
     return lines.find((line) => line.includes(`Upload of image ${image} failed`)) ?? null
   }
 })
-
-function mountSmallDisk(path: string): boolean {
-  return spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'heliostat', path]).status === 0
-}
-
-function unmount(path: string): void {
-  spawnSync('umount', [path])
-}

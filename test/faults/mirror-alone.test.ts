@@ -1,17 +1,9 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import {
-  compareDownload,
-  MIB,
-  startEdge,
-  startOrigin,
-  temporaryFolders,
-  untilActive,
-} from '../support/mirrors.ts'
-import type { RunningProcess } from '../support/process.ts'
-import { type Proxy, startProxy } from '../support/proxy.ts'
+import { compareDownload, MIB, startOrigin, untilActive } from '../support/mirrors.ts'
 import { createRaw, show, upload } from './data.ts'
+import { type Pair, startPair } from './pair.ts'
 
 const SIZE = 16 * MIB
 const HAD = { start: 4 * MIB, end: 8 * MIB - 1 }
@@ -19,44 +11,29 @@ const HAD = { start: 4 * MIB, end: 8 * MIB - 1 }
 describe('an edge whose origin is gone', () => {
   const bytes = { whole: randomBytes(SIZE), partial: randomBytes(SIZE), absent: randomBytes(SIZE) }
   const ids = { whole: '', partial: '', absent: '' }
-  let folders: Awaited<ReturnType<typeof temporaryFolders>>
-  let atOrigin: string
-  let atEdge: string
-  let origin: RunningProcess
-  let edge: RunningProcess
-  let proxy: Proxy
+  let pair: Pair
 
   before(async () => {
-    folders = await temporaryFolders(2)
-    ;[atOrigin = '', atEdge = ''] = folders.paths
-    origin = await startOrigin(atOrigin)
-    proxy = await startProxy(origin.url)
-    edge = await startEdge(atEdge, proxy.url)
+    pair = await startPair()
     for (const name of ['whole', 'partial', 'absent'] as const) {
-      ids[name] = await createRaw(origin.url)
-      assert.equal((await upload(origin.url, ids[name], bytes[name])).status, 204)
-      await untilActive(edge.url, ids[name])
+      ids[name] = (await pair.publish(bytes[name])).id
     }
     assert.equal((await compare('whole')).right, SIZE)
     // The first chunk and some in the middle, each asked for alone so that nothing is fetched ahead.
     await rangeOf('partial', 0, 99)
     await rangeOf('partial', HAD.start, HAD.end)
-    await origin.stop()
+    await pair.origin.stop()
   })
 
-  after(async () => {
-    await Promise.all([edge.stop(), origin.stop()])
-    await proxy.close()
-    await folders.remove()
-  })
+  after(() => pair.close())
 
   const pathOf = (name: keyof typeof ids) => `/v2/images/${ids[name]}/file`
   const compare = (name: keyof typeof ids) =>
-    compareDownload(edge.url, bytes[name], { path: pathOf(name) })
+    compareDownload(pair.edge.url, bytes[name], { path: pathOf(name) })
 
   async function rangeOf(name: keyof typeof ids, start: number, end: number) {
     const headers = { Range: `bytes=${start}-${end}` }
-    const response = await fetch(`${edge.url}${pathOf(name)}`, { headers })
+    const response = await fetch(`${pair.edge.url}${pathOf(name)}`, { headers })
     return { response, body: Buffer.from(await response.arrayBuffer()) }
   }
 
@@ -71,14 +48,14 @@ describe('an edge whose origin is gone', () => {
   })
 
   it('starts without it, lists and shows everything [200]', async () => {
-    await edge.stop()
-    edge = await startEdge(atEdge, proxy.url)
-    const { images } = await (await fetch(`${edge.url}/v2/images`)).json()
+    await pair.edge.stop()
+    await pair.restartEdge()
+    const { images } = await (await fetch(`${pair.edge.url}/v2/images`)).json()
     assert.deepEqual(
       images.map(({ id }: { id: string }) => id).toSorted(),
       Object.values(ids).toSorted(),
     )
-    assert.equal((await show(edge.url, ids.absent)).status, 'active')
+    assert.equal((await show(pair.edge.url, ids.absent)).status, 'active')
   })
 
   it('serves what is complete [200]', async () => {
@@ -102,13 +79,13 @@ describe('an edge whose origin is gone', () => {
   })
 
   it('catches up by itself when the origin is back', async () => {
-    origin = await startOrigin(atOrigin)
-    const late = await createRaw(origin.url)
+    pair.origin = await startOrigin(pair.atOrigin)
+    const late = await createRaw(pair.origin.url)
     const fresh = randomBytes(2 * MIB)
-    assert.equal((await upload(origin.url, late, fresh)).status, 204)
-    proxy.target = origin.url
-    await untilActive(edge.url, late, 16_000)
-    const read = await compareDownload(edge.url, fresh, { path: `/v2/images/${late}/file` })
+    assert.equal((await upload(pair.origin.url, late, fresh)).status, 204)
+    pair.proxy.target = pair.origin.url
+    await untilActive(pair.edge.url, late, 16_000)
+    const read = await compareDownload(pair.edge.url, fresh, { path: `/v2/images/${late}/file` })
     assert.deepEqual(read, { status: 200, right: 2 * MIB, wrong: false })
     assert.deepEqual(await compare('partial'), { status: 200, right: SIZE, wrong: false })
     assert.deepEqual(await compare('absent'), { status: 200, right: SIZE, wrong: false })

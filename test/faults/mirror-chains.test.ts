@@ -18,7 +18,7 @@ import {
 import type { RunningProcess } from '../support/process.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
 import { eventually } from '../support/server.ts'
-import { createRaw, upload } from './data.ts'
+import { publish } from './pair.ts'
 
 const SIZE = 16 * MIB
 const WHOLE = { status: 200, right: SIZE, wrong: false }
@@ -36,9 +36,7 @@ before(async () => {
   folders = await temporaryFolders(8)
   origin = await started(startOrigin(folderOf(0)))
   proxy = await startProxy(origin.url)
-  id = await createRaw(origin.url)
-  assert.equal((await upload(origin.url, id, bytes)).status, 204)
-  path = `/v2/images/${id}/file`
+  ;({ id, path } = await publish(origin.url, [], bytes))
 })
 
 after(async () => {

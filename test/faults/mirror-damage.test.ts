@@ -3,131 +3,104 @@ import { randomBytes } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import {
-  compareDownload,
-  MIB,
-  sha256,
-  startEdge,
-  startOrigin,
-  temporaryFolders,
-  untilActive,
-} from '../support/mirrors.ts'
-import type { RunningProcess } from '../support/process.ts'
-import { type Proxy, startProxy } from '../support/proxy.ts'
-import { chunkFiles, createRaw, upload } from './data.ts'
+import { compareDownload, MIB, sha256 } from '../support/mirrors.ts'
+import { chunkFiles } from './data.ts'
+import { type Pair, startPair } from './pair.ts'
 
 const SIZE = 8 * MIB
 const WHOLE = { status: 200, right: SIZE, wrong: false }
 
-let folders: Awaited<ReturnType<typeof temporaryFolders>>
-let origin: RunningProcess
-let edge: RunningProcess
-let proxy: Proxy
-let atEdge: string
-
+let pair: Pair
 before(async () => {
-  folders = await temporaryFolders(2)
-  const [atOrigin = '', second = ''] = folders.paths
-  atEdge = second
-  origin = await startOrigin(atOrigin)
-  proxy = await startProxy(origin.url)
-  edge = await startEdge(atEdge, proxy.url)
+  pair = await startPair()
 })
-
-after(async () => {
-  await Promise.all([edge.stop(), origin.stop()])
-  await proxy.close()
-  await folders.remove()
-})
+after(() => pair.close())
 
 describe('a byte that is flipped on its way to the edge', () => {
   it('reaches nobody: the chunk is fetched again', async () => {
     const { bytes, path } = await publish()
     const damaged = digestAt(bytes, 3)
     let flips = 1
-    proxy.touch = (part, digest) => {
+    pair.proxy.touch = (part, digest) => {
       if (digest === damaged && flips-- > 0) part[100] = 255 - (part[100] ?? 0)
     }
-    const before = proxy.chunkBytes()
-    const reads = Array.from({ length: 8 }, () => compareDownload(edge.url, bytes, { path }))
+    const before = pair.proxy.chunkBytes()
+    const reads = Array.from({ length: 8 }, () => compareDownload(pair.edge.url, bytes, { path }))
     for (const read of await Promise.all(reads)) assert.deepEqual(read, WHOLE)
-    assert.equal(proxy.chunkBytes() - before, SIZE + MIB)
-    assert.match(edge.log(), new RegExp(`${damaged} came damaged from upstream`))
+    assert.equal(pair.proxy.chunkBytes() - before, SIZE + MIB)
+    assert.match(pair.edge.log(), new RegExp(`${damaged} came damaged from upstream`))
   })
 
   it('reaches nobody either when it is flipped each time: the answer breaks off, and heals after', async () => {
     const { bytes, path } = await publish()
     const damaged = digestAt(bytes, 6)
-    proxy.touch = (part, digest) => {
+    pair.proxy.touch = (part, digest) => {
       if (digest === damaged) part[0] = 255 - (part[0] ?? 0)
     }
-    const broken = await compareDownload(edge.url, bytes, { path })
+    const broken = await compareDownload(pair.edge.url, bytes, { path })
     assert.deepEqual(broken, { status: 200, right: 6 * MIB, wrong: false })
-    proxy.touch = () => undefined
-    assert.deepEqual(await compareDownload(edge.url, bytes, { path }), WHOLE)
+    pair.proxy.touch = () => undefined
+    assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), WHOLE)
   })
 
   it('is told before the first byte when the first chunk is damaged [503]', async () => {
     const { bytes, path } = await publish()
     const damaged = digestAt(bytes, 0)
-    proxy.touch = (part, digest) => {
+    pair.proxy.touch = (part, digest) => {
       if (digest === damaged) part[0] = 255 - (part[0] ?? 0)
     }
-    const response = await fetch(`${edge.url}${path}`)
+    const response = await fetch(`${pair.edge.url}${path}`)
     assert.equal(response.status, 503)
     assert.match(response.headers.get('Retry-After') ?? '', /^\d+$/)
     await response.text()
-    proxy.touch = () => undefined
-    assert.deepEqual(await compareDownload(edge.url, bytes, { path }), WHOLE)
+    pair.proxy.touch = () => undefined
+    assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), WHOLE)
   })
 })
 
 describe("a byte that is flipped on the edge's disk", () => {
   it('reaches nobody: the chunk is quarantined and fetched again', async () => {
     const { bytes, path } = await publish()
-    assert.deepEqual(await compareDownload(edge.url, bytes, { path }), WHOLE)
-    const before = proxy.chunkBytes()
+    assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), WHOLE)
+    const before = pair.proxy.chunkBytes()
     const damaged = digestAt(bytes, 5)
     await flipByte(fileOf(damaged))
 
-    const reads = Array.from({ length: 8 }, () => compareDownload(edge.url, bytes, { path }))
+    const reads = Array.from({ length: 8 }, () => compareDownload(pair.edge.url, bytes, { path }))
     for (const read of await Promise.all(reads)) assert.deepEqual(read, WHOLE)
-    assert.equal(proxy.chunkBytes() - before, MIB)
-    assert.match(edge.log(), new RegExp(`${damaged} is damaged on this machine: quarantined`))
+    assert.equal(pair.proxy.chunkBytes() - before, MIB)
+    assert.match(pair.edge.log(), new RegExp(`${damaged} is damaged on this machine: quarantined`))
     await assertQuarantined(damaged)
   })
 
   it('is found also after a restart', async () => {
     const { bytes, path } = await publish()
-    assert.deepEqual(await compareDownload(edge.url, bytes, { path }), WHOLE)
-    await edge.stop()
+    assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), WHOLE)
+    await pair.edge.stop()
     const damaged = digestAt(bytes, 0)
     await flipByte(fileOf(damaged))
-    const before = proxy.chunkBytes()
-    edge = await startEdge(atEdge, proxy.url)
-    assert.deepEqual(await compareDownload(edge.url, bytes, { path }), WHOLE)
-    assert.equal(proxy.chunkBytes() - before, MIB)
+    const before = pair.proxy.chunkBytes()
+    await pair.restartEdge()
+    assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), WHOLE)
+    assert.equal(pair.proxy.chunkBytes() - before, MIB)
     await assertQuarantined(damaged)
   })
 
   it('costs the chunk also where the file has become shorter', async () => {
     const { bytes, path } = await publish()
-    assert.deepEqual(await compareDownload(edge.url, bytes, { path }), WHOLE)
+    assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), WHOLE)
     const damaged = digestAt(bytes, 2)
     const file = await open(fileOf(damaged), 'r+')
     await file.truncate(1000)
     await file.close()
-    assert.deepEqual(await compareDownload(edge.url, bytes, { path }), WHOLE)
+    assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), WHOLE)
     await assertQuarantined(damaged)
   })
 })
 
 async function publish() {
   const bytes = randomBytes(SIZE)
-  const id = await createRaw(origin.url)
-  assert.equal((await upload(origin.url, id, bytes)).status, 204)
-  await untilActive(edge.url, id)
-  return { bytes, path: `/v2/images/${id}/file` }
+  return { bytes, ...(await pair.publish(bytes)) }
 }
 
 function digestAt(bytes: Buffer, position: number): string {
@@ -135,7 +108,7 @@ function digestAt(bytes: Buffer, position: number): string {
 }
 
 function fileOf(digest: string): string {
-  return join(atEdge, 'chunks', digest.slice(0, 2), digest)
+  return join(pair.atEdge, 'chunks', digest.slice(0, 2), digest)
 }
 
 async function flipByte(path: string): Promise<void> {
@@ -147,7 +120,7 @@ async function flipByte(path: string): Promise<void> {
 
 /** The damaged file lies beside its place, which a whole one has taken. */
 async function assertQuarantined(digest: string): Promise<void> {
-  const files = (await chunkFiles(atEdge)).filter((name) => name.startsWith(digest))
+  const files = (await chunkFiles(pair.atEdge)).filter((name) => name.startsWith(digest))
   assert.equal(files.length, 2)
   assert.match(files[1] ?? '', /\.damaged$/)
   assert.equal((await stat(fileOf(digest))).size, MIB)

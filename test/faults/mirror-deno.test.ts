@@ -2,16 +2,9 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { findDeno, startOnDeno } from '../support/deno.ts'
-import {
-  compareDownload,
-  MIB,
-  SMALL_CHUNKS,
-  TOKEN,
-  temporaryFolders,
-  untilActive,
-} from '../support/mirrors.ts'
+import { compareDownload, MIB, SMALL_CHUNKS, TOKEN, temporaryFolders } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
-import { createRaw, upload } from './data.ts'
+import { publish } from './pair.ts'
 
 const SIZE = 16 * MIB
 const WHOLE = { status: 200, right: SIZE, wrong: false }
@@ -35,10 +28,7 @@ describe('an origin and its edge on Deno', { skip }, () => {
       HELIOSTAT_MIRROR__UPSTREAM: origin.url,
       HELIOSTAT_MIRROR__UPSTREAM_TOKEN: TOKEN,
     })
-    const id = await createRaw(origin.url)
-    assert.equal((await upload(origin.url, id, bytes)).status, 204)
-    await untilActive(edge.url, id)
-    path = `/v2/images/${id}/file`
+    path = (await publish(origin.url, [edge.url], bytes)).path
   })
 
   after(async () => {

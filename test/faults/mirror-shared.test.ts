@@ -7,11 +7,10 @@ import {
   startEdge,
   startOrigin,
   temporaryFolders,
-  untilActive,
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
-import { createRaw, upload } from './data.ts'
+import { publish } from './pair.ts'
 
 const SIZE = 32 * MIB
 
@@ -28,10 +27,8 @@ describe('two edge processes on one data directory', () => {
     const origin = await startOrigin(atOrigin)
     proxy = await startProxy(origin.url)
     servers = [origin, await startEdge(atEdges, proxy.url), await startEdge(atEdges, proxy.url)]
-    const id = await createRaw(origin.url)
-    assert.equal((await upload(origin.url, id, bytes)).status, 204)
-    await Promise.all(servers.map(({ url }) => untilActive(url, id)))
-    path = `/v2/images/${id}/file`
+    const others = servers.map(({ url }) => url)
+    path = (await publish(origin.url, others, bytes)).path
   })
 
   after(async () => {
