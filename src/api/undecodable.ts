@@ -2,7 +2,10 @@ import { createMiddleware } from 'hono/factory'
 import { HeliostatError } from '../errors.ts'
 import type { Env } from './context.ts'
 
-/** Refuses [400] a URL whose percent escapes are not UTF-8, which Hono would pass on as they are. */
+/**
+ * Refuses [400] a URL whose percent escapes are not UTF-8, which Hono would pass on as they are. A percent sign that
+ * begins no escape means itself.
+ */
 export const refuseUndecodable = createMiddleware<Env>(
   async function refuseUndecodableMiddleware(context, next) {
     if (context.req.url.includes('%') && !isDecodable(context.req.url)) {
@@ -18,7 +21,7 @@ export const refuseUndecodable = createMiddleware<Env>(
 
 function isDecodable(url: string): boolean {
   try {
-    decodeURIComponent(url)
+    decodeURIComponent(url.replace(/%(?![0-9a-f]{2})/gi, '%25'))
     return true
   } catch {
     return false

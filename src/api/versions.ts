@@ -14,6 +14,9 @@ export function versionsOf({ hasCache }: { hasCache: boolean }): readonly string
 
 const IN_ACCEPT = /application\/vnd\.openstack\.images-(v2(?:\.\d+)?)/
 
+/** A slash; letters, digits, hyphen, dot, underscore, tilde. */
+const PLAIN_ESCAPES = /%(?:2[def]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])/gi
+
 /** What lies beside the API, without a version. */
 const OWN_PATHS = ['/healthcheck', '/readyz', '/metrics']
 
@@ -22,17 +25,18 @@ const LISTED = '/versions'
 
 /**
  * The path that a request is routed by: with the version that clients may put into the path or the Accept header
- * reduced to `/v2`, runs of slashes to one, and an encoded slash to a plain one, as in Glance.
+ * reduced to `/v2`, runs of slashes to one, and escapes of slashes and unreserved characters (RFC 3986 section 6.2.2.2)
+ * to what they stand for.
  */
 export function createRoutePath(versions: readonly string[]): (request: Request) => string {
   const accepted = new Set(['v2', ...versions.map((version) => `v${version}`)])
   return (request) => {
     const path = pathOf(request.url)
     const [, first = ''] = path.split('/', 2)
-    if (first === 'v2') return path === '/v2' || path === '/v2/' ? LISTED : path
+    const rest = path.slice(first.length + 1)
+    if (accepted.has(first)) return rest === '' || rest === '/' ? LISTED : `/v2${rest}`
     if (first === 'versions') return LISTED
     if (OWN_PATHS.includes(path) || first === 'mirror') return path
-    if (accepted.has(first)) return `/v2${path.slice(first.length + 1)}`
     const [, wanted = ''] = IN_ACCEPT.exec(request.headers.get('Accept') ?? '') ?? []
     return accepted.has(wanted) && path !== '/' ? `/v2${path}` : CHOICES
   }
@@ -60,5 +64,5 @@ function pathOf(url: string): string {
   const start = url.indexOf('/', url.indexOf('://') + 3)
   const end = url.slice(start).search(/[?#]/)
   const path = start < 0 ? '/' : url.slice(start, end < 0 ? undefined : start + end)
-  return path.replace(/%2f/gi, '/').replace(/\/{2,}/g, '/')
+  return path.replace(PLAIN_ESCAPES, decodeURIComponent).replace(/\/{2,}/g, '/')
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createApp } from '../../src/app.ts'
-import { createImage, errorMessage, UNKNOWN_ID } from '../support/images.ts'
+import { createImage, errorMessage, showImage, UNKNOWN_ID } from '../support/images.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
 
 let site: TestSite
@@ -233,7 +233,7 @@ describe('the request id', () => {
 })
 
 describe('a URL that cannot be decoded', () => {
-  const url = (path: string) => site.request(`http://localhost${path}`)
+  const url = (path: string, init?: RequestInit) => site.request(`http://localhost${path}`, init)
 
   it('is refused for its query (400)', async () => {
     const response = await site.request('/v2/images?name=%FF', {
@@ -245,7 +245,18 @@ describe('a URL that cannot be decoded', () => {
 
   it('is refused for its path (400)', async () => {
     assert.equal((await url('/v2/images/%C3%28')).status, 400)
-    assert.equal((await url('/v2/images/%')).status, 400)
+  })
+
+  it('is none where a percent sign begins no escape: it means itself (200, 404, 204)', async () => {
+    const { id } = await createImage(site, { name: '100%' })
+    const { images } = await (await url('/v2/images?name=100%')).json()
+    assert.deepEqual(
+      images.map((image: { id: string }) => image.id),
+      [id],
+    )
+    assert.equal((await url('/v2/images/%zz')).status, 404)
+    assert.equal((await url(`/v2/images/${id}/tags/5%zz`, { method: 'PUT' })).status, 204)
+    assert.deepEqual((await showImage(site, id)).tags, ['5%zz'])
   })
 
   it('does not matter outside of the API (300)', async () => {

@@ -177,3 +177,25 @@ describe('slashes', () => {
     assert.ok(await isImageList(await site.request(url('/v2%2Fimages'))))
   })
 })
+
+describe('escapes of plain characters', () => {
+  it('are the characters themselves (200)', async () => {
+    assert.ok(await isImageList(await site.request(url('/%76%32/%69mages'))))
+    assert.ok(await isImageList(await site.request(url('/v2%2E0/images'))))
+    assert.equal((await site.request(url('/v2/sc%68emas/image'))).status, 200)
+  })
+
+  it('are resolved once only (404)', async () => {
+    assert.equal((await site.request(url('/v2/%2569mages'))).status, 404)
+  })
+})
+
+describe('a version alone', () => {
+  it('lists the versions, whichever it is (200)', async () => {
+    for (const path of ['/v2', '/v2/', '/v2.0', '/v2.0/', '/v2.9']) {
+      const response = await site.request(url(path))
+      assert.equal(response.status, 200)
+      assert.equal((await response.json()).versions.at(-1).id, 'v2.0')
+    }
+  })
+})
