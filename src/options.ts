@@ -18,12 +18,24 @@ const optionalText = z
   .nullable()
   .default(null)
 
+const BASE_URL = 'an address such as https://HOST[:PORT][/PATH], without a user or a query'
+
 /** An address that paths are put behind. */
 const baseUrl = z
   .string()
+  .refine((value) => value === '' || isBaseUrl(value), BASE_URL)
   .transform((value) => value.replace(/\/+$/, '') || null)
   .nullable()
   .default(null)
+
+function isBaseUrl(value: string): boolean {
+  if (!/^https?:\/\/[^\s@?#]+$/i.test(value)) return false
+  try {
+    return new URL(value).hostname !== ''
+  } catch {
+    return false
+  }
+}
 
 const integer = (fallback: number, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}) =>
   z
@@ -194,7 +206,7 @@ export const SECTIONS = {
   mirror: z.object({
     tokens: list([]).meta({ secret: true }),
     feed_rows: integer(100_000, { min: 1 }),
-    upstream: list([]),
+    upstream: list([]).refine((urls) => urls.every(isBaseUrl), BASE_URL),
     upstream_token: optionalText.meta({ secret: true }),
     pin_visibility: list([]).refine(
       (values) => values.every((value) => VISIBILITIES.some((known) => known === value)),

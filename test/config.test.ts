@@ -273,6 +273,31 @@ describe('an option that may be absent', () => {
   })
 })
 
+describe('an address of another service', () => {
+  const refused = ['images.example.org', 'ftp://a', 'https://', 'http://me:secret@a', 'http://a/?b']
+
+  it('is refused unless it is one of http or https, without a user or a query', () => {
+    for (const value of refused) {
+      assert.match(mistakes({ DEFAULT: { public_endpoint: value } }).join(), /wanted an address/)
+      assert.match(
+        mistakes({ keystone_authtoken: { auth_url: value } }).join(),
+        /wanted an address/,
+      )
+    }
+  })
+
+  it('is refused among others that are right', () => {
+    const [sentence = '', ...rest] = mistakes({ mirror: { upstream: 'http://a:9292,b:9292' } })
+    assert.match(sentence, /^\[mirror\] upstream: got "http:\/\/a:9292,b:9292", wanted an address/)
+    assert.deepEqual(rest, [])
+  })
+
+  it('may have a port and a path', () => {
+    const { mirror } = load({ mirror: { upstream: 'http://a:9292, https://[::1]/image' } })
+    assert.deepEqual(mirror.upstream, ['http://a:9292', 'https://[::1]/image'])
+  })
+})
+
 describe('an address for others without an identity flavor', () => {
   const open = { DEFAULT: { bind_host: '0.0.0.0' } }
 

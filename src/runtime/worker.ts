@@ -32,7 +32,7 @@ function createSite(env: WorkerEnv) {
       '[paste_deploy] flavor: a Worker is open to the world, wanted keystone or token',
     )
   }
-  refuseFiles(config)
+  refuseUnusable(config)
   const store = createR2Store(env.BLOBS)
   const services = createServices({
     config,
@@ -47,13 +47,17 @@ function createSite(env: WorkerEnv) {
   return { services, app: createApp(services) }
 }
 
-function refuseFiles({ DEFAULT, oslo_policy }: Config): void {
-  if (oslo_policy.policy_file !== null) {
-    throw new ConfigError('[oslo_policy] policy_file: a Worker has no files, wanted none')
+function refuseUnusable({ DEFAULT, heliostat, mirror, oslo_policy }: Config): void {
+  const { property_protection_file } = DEFAULT
+  const given = {
+    '[DEFAULT] property_protection_file: a Worker has no files': property_protection_file,
+    '[heliostat] token_file: a Worker has no files, tokens may stand in [heliostat] tokens':
+      heliostat.token_file,
+    '[oslo_policy] policy_file: a Worker has no files': oslo_policy.policy_file,
+    '[mirror] upstream: a Worker cannot follow another site': mirror.upstream[0] ?? null,
   }
-  if (DEFAULT.property_protection_file !== null) {
-    throw new ConfigError('[DEFAULT] property_protection_file: a Worker has no files, wanted none')
-  }
+  const mistakes = Object.entries(given).filter(([, value]) => value !== null)
+  if (mistakes.length > 0) throw new ConfigError(mistakes.map(([mistake]) => mistake).join('\n'))
 }
 
 /** What is used of workerd's own class; its types would be known to every file. */

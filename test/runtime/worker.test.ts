@@ -90,6 +90,21 @@ async function startWorker(options: Record<string, string> = {}) {
 
 wireSuite('Worker', startWorker)
 
+describe('Worker, with options that it cannot honour', () => {
+  it('answers nothing, and names them all (500)', async () => {
+    const worker = await startWorker({
+      HELIOSTAT_HELIOSTAT__TOKEN_FILE: '/etc/tokens',
+      HELIOSTAT_MIRROR__UPSTREAM: 'http://origin:9292',
+    })
+    const response = await worker.request('/healthcheck')
+    const text = await response.text()
+    await worker.stop()
+    assert.equal(response.status, 500)
+    assert.match(text, /token_file: a Worker has no files/)
+    assert.match(text, /upstream: a Worker cannot follow another site/)
+  })
+})
+
 describe('Worker, with Keystone', () => {
   let keystone: TestKeystone
   let worker: Awaited<ReturnType<typeof startWorker>>
