@@ -49,7 +49,9 @@ const propertyFields = {
   enum: z.array(z.unknown()).optional(),
   readonly: z.boolean().optional(),
   default: z.unknown().optional(),
-  items: z.object({ type: valueType.optional(), enum: z.array(z.unknown()).optional() }).optional(),
+  items: z
+    .strictObject({ type: valueType.optional(), enum: z.array(z.unknown()).optional() })
+    .optional(),
   maxItems: positiveInteger.optional(),
   minItems: positiveIntegerDefault0.optional(),
   uniqueItems: z.boolean().meta({ default: false }).optional(),

@@ -2,7 +2,7 @@ import { parseObject } from '../metadefs/body.ts'
 import { findEntry } from '../metadefs/kinds.ts'
 import { newObject } from '../metadefs/new-entry.ts'
 import { refuseBadLimit } from '../metadefs/query.ts'
-import { toWireObject } from '../metadefs/wire.ts'
+import { toGivenObject, toWireObject } from '../metadefs/wire.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
@@ -35,7 +35,7 @@ function mountCollection(app: App, services: Services): void {
       const namespace = await namespaceFor('add_metadef_object', context, services)
       const object = newObject(given, Date.now())
       await services.metadefs.add(namespace, 'objects', object)
-      return json(context, toWireObject(namespace, object), { status: 201 })
+      return json(context, toGivenObject(namespace, object), { status: 201 })
     },
 
     DELETE: (context) => clearContents(context, services, 'objects'),
@@ -57,7 +57,7 @@ function mountObject(app: App, services: Services): void {
       const before = findEntry(namespace, 'objects', context.req.param('name'))
       const entry = newObject(given, Date.now(), before.created_at)
       await services.metadefs.replace(namespace, 'objects', { name: before.name, entry })
-      return json(context, toWireObject(namespace, entry))
+      return json(context, toGivenObject(namespace, entry))
     },
 
     DELETE(context) {

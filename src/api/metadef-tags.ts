@@ -12,6 +12,9 @@ import { refuseBody, resource } from './resource.ts'
 
 const COLLECTION = `${NAMESPACE}/tags` as const
 
+/** What oslo.utils takes for true. */
+const TRUE = /^\s*(1|t|true|on|y|yes)\s*$/i
+
 /** Mounts the tags of a namespace, one and all. */
 export function mountMetadefTags(app: App, services: Services): void {
   mountCollection(app, services)
@@ -33,7 +36,7 @@ function mountCollection(app: App, services: Services): void {
       const namespace = await namespaceFor('add_metadef_tags', context, services)
       const now = Date.now()
       const tags = given.tags.map(({ name }) => newTag(name, now))
-      const append = context.req.header('X-Openstack-Append')?.trim().toLowerCase() === 'true'
+      const append = TRUE.test(context.req.header('X-Openstack-Append') ?? '')
       // No tags are no wish to be without any.
       if (tags.length > 0) await metadefs.setTags(namespace, tags, append)
       return json(context, given, { status: 201 })

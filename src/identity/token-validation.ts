@@ -7,8 +7,11 @@ import { createTokenCache, type TokenStore } from './token-cache.ts'
 import { hashToken } from './token-hash.ts'
 import { parseKeystoneToken, type VouchedToken } from './vouched-token.ts'
 
-/** What no token is, Keystone is not asked about: visible ASCII characters, 8 KiB at most. */
-const TOKEN = /^[\x21-\x7e]{1,8192}$/
+/**
+ * What no token is, Keystone is not asked about: visible ASCII characters. Tokens have a few hundred of them; the usual
+ * server of Keystone takes 4 KiB for all headers, and breaks the connection off at more.
+ */
+const TOKEN = /^[\x21-\x7e]{1,3072}$/
 
 /** Not found, or nothing that Keystone can read. Any other status is not about the token. */
 const REFUSALS = [400, 404, 413, 414, 431]

@@ -23,7 +23,7 @@ export function namespaceFields(
     description: given.description ?? null,
     visibility: given.visibility ?? 'private',
     protected: given.protected ?? false,
-    owner: given.owner ?? owner,
+    owner: given.owner || owner,
   }
 }
 

@@ -12,6 +12,7 @@ const NAMESPACE_SORT_KEYS = [
   'display_name',
   'description',
   'visibility',
+  'protected',
   'owner',
   'created_at',
   'updated_at',

@@ -83,7 +83,18 @@ export function toWireProperties(properties: Contents['properties']): Wire {
   )
 }
 
+/** As it is read: of what it was not given it has none. */
 export function toWireObject(
+  namespace: Pick<NamespaceRow, 'namespace'>,
+  object: Entry<'objects'>,
+): Wire {
+  const { required, json_schema } = object
+  const whole = { ...object, required: required ?? [], json_schema: json_schema ?? {} }
+  return toGivenObject(namespace, whole)
+}
+
+/** As the answer to a create or a change tells it: what was not given is left out. */
+export function toGivenObject(
   { namespace }: Pick<NamespaceRow, 'namespace'>,
   object: Entry<'objects'>,
 ): Wire {

@@ -120,6 +120,7 @@ describe('a property', () => {
       { ...PROPERTY, colour: 'red' },
       { ...PROPERTY, maxLength: -1 },
       { ...PROPERTY, required: ['a', 'a'] },
+      { ...PROPERTY, items: { type: 'array', items: { type: 'string' } } },
     ]) {
       const [status, message] = await refusal(await post('properties', body))
       assert.equal(status, 400, JSON.stringify(body))
@@ -175,13 +176,13 @@ describe('an object', () => {
     assert.deepEqual(await get('objects/MySQL'), created)
   })
 
-  it('has what it was given, be it empty (201)', async () => {
-    await post('objects', { name: 'bare' })
-    await post('objects', { name: 'empty', required: [], properties: {} })
-    const bare = await get('objects/bare')
+  it('is told as it was given when it is created, and as having none of the rest when it is read', async () => {
+    const bare = await bodyOf(await post('objects', { name: 'bare' }), 201)
     assert.deepEqual(Object.keys(bare), ['name', 'created_at', 'updated_at', 'self', 'schema'])
-    const { required, properties } = await get('objects/empty')
-    assert.deepEqual([required, properties], [[], {}])
+    const empty = { required: [], properties: {} }
+    assert.deepEqual(await get('objects/bare'), { ...bare, ...empty })
+    const given = await bodyOf(await post('objects', { name: 'empty', ...empty }), 201)
+    assert.deepEqual(await get('objects/empty'), given)
   })
 
   it('is listed with all others, whatever the limit (200)', async () => {
@@ -206,7 +207,8 @@ describe('an object', () => {
       ['MariaDB', undefined, created_at],
     )
     assert.equal(answer.self, `/v2/metadefs/namespaces/${namespace}/objects/MariaDB`)
-    assert.deepEqual(await get('objects/MariaDB'), answer)
+    const none = { required: [], properties: {} }
+    assert.deepEqual(await get('objects/MariaDB'), { ...answer, ...none })
   })
 
   it('has its name alone (409)', async () => {
@@ -300,6 +302,10 @@ describe('a tag', () => {
     await postAll(['a'])
     assert.equal((await postAll(['b', 'c'], append)).status, 201)
     assert.deepEqual((await tagsIn()).toSorted(), ['a', 'b', 'c'])
+    for (const [index, value] of ['1', 't', 'TRUE', 'on', 'y', 'Yes'].entries()) {
+      await postAll([`${index}`], { 'X-Openstack-Append': value })
+    }
+    assert.equal((await tagsIn()).length, 9)
   })
 
   it('changes nothing where one of many is there already (409)', async () => {

@@ -223,6 +223,12 @@ describe('a namespace that is put', () => {
     assert.equal(shown.owner, undefined)
   })
 
+  it('belongs to the caller when its owner is empty (200)', async () => {
+    const name = await createNamespace(site, WHOLE)
+    await bodyOf(await put(name, { namespace: name, owner: '' }), 200)
+    assert.equal((await show(name)).owner, undefined)
+  })
+
   it('may get another name (200)', async () => {
     const name = await createNamespace(site, WHOLE)
     await bodyOf(await put(name, { namespace: `${name}::moved` }), 200)
@@ -312,7 +318,8 @@ describe('the list of namespaces', () => {
   })
 
   it('comes in pages that lead to each other (200)', async () => {
-    for (const sorting of ['sort_key=namespace', 'sort_dir=asc', 'sort_key=display_name']) {
+    const keys = ['namespace', 'display_name', 'protected']
+    for (const sorting of ['sort_dir=asc', ...keys.map((key) => `sort_key=${key}`)]) {
       const whole = namesOf(await list(`?${sorting}`))
       const first = await list(`?${sorting}&limit=2`)
       assert.equal(first.first, `/v2/metadefs/namespaces?${sorting}&limit=2`)

@@ -97,7 +97,7 @@ describe('a token that is none', () => {
   })
 
   it('is not shown to Keystone when it is too long, or not of visible ASCII (401)', async () => {
-    for (const token of ['x'.repeat(8193), 'two tokens', 'a, b', 'caf\u00e9', 'tab\there']) {
+    for (const token of ['x'.repeat(3073), 'two tokens', 'a, b', 'caf\u00e9', 'tab\there']) {
       assert.equal(await site.statusOf(token), 401, token)
     }
     assert.deepEqual(keystone.requests, [])

@@ -14,7 +14,7 @@ export interface TokenDocument extends Record<string, unknown> {
 }
 
 const HOUR = 3600
-const LONGEST_LINE = 4096
+const LONGEST_LINE = 2048
 
 /** What Keystone says of a token, here of user ann in project demo unless the facts differ; for `lifetime` seconds. */
 export function tokenFor(facts: Record<string, unknown> = {}, lifetime = HOUR): TokenDocument {
