@@ -105,10 +105,11 @@ export function parseTimeTest(name: string, expression: string): TimeTest {
   return { operator, second }
 }
 
-const DATE = String.raw`(?<year>\d{4})-?(?<month>\d\d)-?(?<day>\d\d)`
 const CLOCK = String.raw`(?<hour>\d\d)(?::?(?<minute>\d\d)(?::?(?<second>\d\d)(?:[.,]\d+)?)?)?`
 const ZONE = String.raw`Z|(?<sign>[+-])(?<zoneHour>[01]\d|2[0-3])(?::?(?<zoneMinute>[0-5]\d))?`
-const TIME = new RegExp(`^${DATE}(?:[T ]${CLOCK}(?:${ZONE})?)?$`)
+const DAY = String.raw`-?(?<day>\d\d)(?:[T ]${CLOCK}(?:${ZONE})?)?`
+// A year or a month may stand alone, but never as YYYYMM, which might also be YYMMDD.
+const TIME = new RegExp(String.raw`^(?<year>\d{4})(?!\d\d$)(?:-?(?<month>\d\d)(?:${DAY})?)?$`)
 
 /**
  * An ISO 8601 time, UTC unless it says otherwise, as milliseconds since 1970, or `null`. A fraction
@@ -118,7 +119,8 @@ function parseTime(text: string): number | null {
   const parts = TIME.exec(text)?.groups
   if (parts === undefined) return null
 
-  const { year, month, day, hour = '00', minute = '00', second = '00' } = parts
+  const { year, month = '01', day = '01' } = parts
+  const { hour = '00', minute = '00', second = '00' } = parts
   const utc = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`
   const time = Date.parse(utc)
   // Engines roll 30 February over into March instead of refusing it.

@@ -370,6 +370,21 @@ describe('time filters', () => {
     assert.equal(find('created_at=gt:2024-05-01'), 'a b c d e')
   })
 
+  it('read a month or a year alone as its first midnight', () => {
+    assert.equal(find('created_at=gt:2024-05'), 'a b c d e')
+    assert.equal(find('created_at=lt:2024-06'), 'a b c d e')
+    assert.equal(find('created_at=gte:2025'), '')
+    assert.equal(find('created_at=lt:2025'), 'a b c d e')
+  })
+
+  it('refuse a month without a hyphen, and a clock without a day [400]', () => {
+    const message = 'Bad "created_at" query filter format. Use ISO 8601 DateTime notation.'
+    refuses('created_at=gt:202405', message)
+    refuses('created_at=gt:2024-13', message)
+    refuses('created_at=gt:2024-05T12:00', message)
+    refuses('created_at=gt:2024T12', message)
+  })
+
   it('read a time without zone as UTC', () => {
     assert.equal(find('created_at=eq:2024-05-01T12:00:00'), 'b c')
   })
