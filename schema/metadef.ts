@@ -7,15 +7,20 @@ import {
   metadefProperties,
   metadefResourceTypeAssociations,
 } from './tables.ts'
+import { unstorableWithin } from './text.ts'
 
 const namespaceColumn = createSelectSchema(metadefNamespaces).shape
 const associationColumn = createSelectSchema(metadefResourceTypeAssociations).shape
 
-/** The name of anything within a namespace. SQLite's text ends at a NUL. */
-const name = createSelectSchema(metadefProperties).shape.name.refine(
-  (text) => !text.includes('\0'),
-  'Expected no NUL characters',
-)
+/** The name of anything within a namespace. */
+const { name } = createSelectSchema(metadefProperties).shape
+
+/** A body of which every text can be stored. */
+const storable = <T extends z.ZodType>(body: T): T =>
+  body.superRefine((value, context) => {
+    const unstorable = unstorableWithin(value)
+    if (unstorable !== null) context.addIssue(`Expected no ${unstorable}`)
+  })
 
 const described = <T extends z.ZodType>(type: T, description: string): T =>
   type.meta({ description })
@@ -63,7 +68,9 @@ const properties = z
   .record(name, z.strictObject({ name: name.optional(), ...propertyFields }))
   .meta({ id: 'property' })
 
-export const property = z.strictObject({ name, ...propertyFields })
+const propertyShape = z.strictObject({ name, ...propertyFields })
+
+export const property = storable(propertyShape)
 export type NewProperty = z.output<typeof property>
 
 const objectFields = {
@@ -73,10 +80,10 @@ const objectFields = {
   properties: properties.optional(),
 }
 
-export const metadefObject = z.strictObject(objectFields)
+export const metadefObject = storable(z.strictObject(objectFields))
 export type NewObject = z.output<typeof metadefObject>
 
-export const tag = z.strictObject({ name })
+export const tag = storable(z.strictObject({ name }))
 
 export const tagList = z.strictObject({ tags: z.array(tag) })
 
@@ -95,14 +102,11 @@ const associationFields = {
   ).optional(),
 }
 
-export const association = z.strictObject(associationFields)
+export const association = storable(z.strictObject(associationFields))
 export type NewAssociation = z.output<typeof association>
 
 const namespaceFields = {
-  namespace: described(
-    namespaceColumn.namespace.refine((text) => !text.includes('\0'), 'Expected no NUL characters'),
-    'The unique namespace text.',
-  ),
+  namespace: described(namespaceColumn.namespace, 'The unique namespace text.'),
   display_name: described(
     namespaceColumn.display_name.unwrap(),
     'The user friendly name for the namespace.',
@@ -127,7 +131,7 @@ const contentFields = {
   tags: z.array(z.object({ name })).optional(),
 }
 
-export const namespace = z.strictObject({ ...namespaceFields, ...contentFields })
+export const namespace = storable(z.strictObject({ ...namespaceFields, ...contentFields }))
 export type NewNamespace = z.output<typeof namespace>
 
 /** As they are shown, in the order in which their properties are published. */
@@ -140,7 +144,7 @@ export const published = {
     self: readOnly.optional(),
     ...contentFields,
   }),
-  property,
+  property: propertyShape,
   object: z.strictObject({
     ...objectFields,
     schema: readOnly.optional(),

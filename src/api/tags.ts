@@ -1,5 +1,6 @@
 import { HeliostatError } from '../errors.ts'
 import { imageNotFound } from '../images/access.ts'
+import { refuseUnstorableText } from '../images/characters.ts'
 import { refuseOverQuota } from '../images/quota.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
@@ -15,6 +16,7 @@ export function mountTags(app: App, { config, images, access }: Services): void 
       const caller = context.get('caller')
       const tag = context.req.param('tag')
       refuseLongTag(tag)
+      refuseUnstorableText('tag', tag)
       const id = context.req.param('image_id')
       const image = await access.findFor('modify_image', id, caller, imageNotFound)
       const tags = [...new Set([...image.tags, tag])]

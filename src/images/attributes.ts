@@ -23,6 +23,7 @@ export function createAttributes(definition: ImageDefinition) {
       const image = parse(definition.create, attributes)
       for (const [name, value] of Object.entries(attributes)) checkValue(name, value)
       refuseUnstorableCharacters(attributes)
+      for (const tag of image.tags ?? []) refuseUnstorableCharacters({ tags: tag })
       return image
     },
 

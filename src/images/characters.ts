@@ -1,21 +1,26 @@
+import { unstorableIn } from '../../schema/text.ts'
 import { HeliostatError } from '../errors.ts'
 
 const FOUR_BYTE_CHARACTER = /[\u{10000}-\u{10FFFF}]/u
-const NUL = '\0'
 
 /**
- * Refuses (400) names and text values with a character outside the Basic Multilingual Plane, which
- * a Glance on a three-byte MySQL cannot hold, or with a NUL, where SQLite's text ends. Values that
- * are not text are left alone.
+ * Refuses (400) names and text values that cannot be stored, or have a character outside the Basic
+ * Multilingual Plane, which a Glance on a three-byte MySQL cannot hold. Values that are not text
+ * are left alone.
  */
 export function refuseUnstorableCharacters(attributes: Record<string, unknown>): void {
   for (const [name, value] of Object.entries(attributes)) {
-    const texts = typeof value === 'string' ? [name, value] : [name]
-    if (texts.some((text) => FOUR_BYTE_CHARACTER.test(text))) {
-      throw refused(name, '4 byte unicode characters')
+    for (const text of typeof value === 'string' ? [name, value] : [name]) {
+      if (FOUR_BYTE_CHARACTER.test(text)) throw refused(name, '4 byte unicode characters')
+      refuseUnstorableText(name, text)
     }
-    if (texts.some((text) => text.includes(NUL))) throw refused(name, 'NUL characters')
   }
+}
+
+/** Refuses (400) a text that cannot be stored at all, which is called so. */
+export function refuseUnstorableText(name: string, text: string): void {
+  const unstorable = unstorableIn(text)
+  if (unstorable !== null) throw refused(name, unstorable)
 }
 
 function refused(name: string, what: string): HeliostatError {

@@ -309,8 +309,9 @@ describe('the tags of a new image', () => {
     assert.deepEqual((await showImage(site, id, member)).tags, ['b', 'c', 'a'])
   })
 
-  it('may have characters of four bytes (201)', async () => {
-    assert.deepEqual((await createImage(site, { tags: [emoji] }, member)).tags, [emoji])
+  it('are refused with characters of four bytes (400)', async () => {
+    const sentence = "400 Tags can't contain 4 byte unicode characters."
+    assert.equal(await refusal({ tags: ['a', emoji] }), sentence)
   })
 
   it('are refused when they are no list of texts (400)', async () => {
@@ -394,6 +395,22 @@ describe('a custom property of a new image', () => {
       '413 The limit has been exceeded on the number of allowed image properties. ' +
         'Attempted: 129, Maximum: 128',
     )
+  })
+})
+
+describe('a text that cannot be stored', () => {
+  it('is refused for its NUL (400)', async () => {
+    assert.equal(await refusal({ tags: ['a\0b'] }), "400 Tags can't contain NUL characters.")
+    assert.equal(await refusal({ key: '\0' }), "400 Key can't contain NUL characters.")
+  })
+
+  it('is refused for half of a surrogate pair (400)', async () => {
+    const sentence = (name: string) => `400 ${name} can't contain lone surrogates.`
+    assert.equal(await refusal('{"name": "\\ud800"}'), sentence('Name'))
+    assert.equal(await refusal('{"key": "a\\udc00b"}'), sentence('Key'))
+    assert.equal(await refusal('{"owner": "\\udc00\\ud800"}'), sentence('Owner'))
+    assert.equal(await refusal('{"tags": ["\\ud800"]}'), sentence('Tags'))
+    assert.equal(await statusOf('{"\\ud800": "v"}'), 400)
   })
 })
 

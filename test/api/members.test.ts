@@ -114,6 +114,7 @@ describe('a member that is added', () => {
     assert.match(await refusal(add({ member: 'x'.repeat(256) })), /^400 .*255/)
     assert.match(await refusal(add({ member: '\u{1F600}' })), /^400 .*4 byte unicode/)
     assert.match(await refusal(add({ member: 'a\0b' })), /^400 .*NUL/)
+    assert.match(await refusal(add({ member: 'a\ud800' })), /^400 .*lone surrogates/)
   })
 
   it('is refused for its body before the image is looked for (400)', async () => {

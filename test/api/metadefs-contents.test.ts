@@ -226,6 +226,8 @@ describe('an object', () => {
       { name: 'x'.repeat(81) },
       { name: 'x', colour: 'red' },
       { name: 'x', required: 'a' },
+      { name: 'x', description: 'a\0b' },
+      { name: 'x', required: ['\ud800'] },
       { name: 'x', properties: { a: { type: 'string' } } },
     ]) {
       assert.equal((await post('objects', body)).status, 400, JSON.stringify(body))

@@ -57,6 +57,12 @@ describe('a tag that is put', () => {
     assert.deepEqual(await tagsOf(), ['first', '\u{1F600}'])
   })
 
+  it('has no NUL (400)', async () => {
+    const response = await put('a\0b')
+    assert.equal(response.status, 400)
+    assert.equal(await errorMessage(response), "Tag can't contain NUL characters.")
+  })
+
   it('may have 255 characters (204)', async () => {
     assert.equal((await put('x'.repeat(255))).status, 204)
   })
