@@ -34,6 +34,9 @@ const OPERATION_NAMES = ['add', 'remove', 'replace'] as const
 type OperationName = (typeof OPERATION_NAMES)[number]
 type Members = Record<string, unknown>
 
+/** Each takes time, while a legitimate PATCH needs no more than an image has properties. */
+const MAX_OPERATIONS = 10_000
+
 /** Locations are replaced as a whole, but added and removed one by one. All else has depth 1. */
 const LOCATIONS_DEPTH: Record<OperationName, number> = { add: 2, remove: 2, replace: 1 }
 
@@ -44,7 +47,7 @@ const ENVELOPES: Record<PatchDialect, (members: Members) => [op: OperationName, 
 
 /**
  * Parses the JSON body of a PATCH. Every operation's syntax (400) is judged before any root (403),
- * and every root before any value (400). `undefined` is a request without a body.
+ * and every root before any value (400). Too many operations are refused first of all (413).
  */
 export function parsePatch(
   dialect: PatchDialect,
@@ -57,9 +60,12 @@ export function parsePatch(
 }
 
 function readList(body: unknown): unknown[] {
-  if (body === undefined) throw invalid('Body expected in request.')
-  if (Array.isArray(body)) return body
-  throw invalid('Request body must be a JSON array of operation objects.')
+  if (!Array.isArray(body)) throw invalid('Request body must be a JSON array of operation objects.')
+  if (body.length <= MAX_OPERATIONS) return body
+  throw new HeliostatError(
+    'too-large',
+    `Request has ${body.length} operations, at most ${MAX_OPERATIONS} are allowed`,
+  )
 }
 
 function parseOperation(dialect: PatchDialect, item: unknown): PatchOperation {
