@@ -93,6 +93,7 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
       const caller = context.get('caller')
       const image = await access.findFor('modify_image', context.req.param('image_id'), caller)
       authorizeLocations(access, operations, { caller, image })
+      if (operations.length === 0) return json(context, toWire(protection.readable(image, caller)))
       const patched = applyPatch(image, operations, {
         dialect,
         isAdmin: caller.isAdmin,
@@ -100,12 +101,8 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
         allows: (operation, name) => protection.allows(operation, name, caller),
       })
       refuseOverQuota(patched, config.DEFAULT, image)
-      const {
-        blob: _blob,
-        isMember: _isMember,
-        ...after
-      } = { ...image, ...patched, updated_at: Date.now() }
-      if (!(await images.update(image, after))) throw changedMeanwhile(image.id)
+      const after = { ...patched, updated_at: Date.now() }
+      if (!(await images.update(image, after, config.DEFAULT))) throw changedMeanwhile(image.id)
       return json(context, toWire(protection.readable(after, caller)))
     },
 

@@ -1,18 +1,35 @@
-import { and, eq, inArray, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
-import { imageProperties, images, imageTags } from '../../schema/tables.ts'
+import { feed, images, imageTags } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import { announceImage } from '../mirror/feed.ts'
 import { changesOne, type Registry } from '../registry/database.ts'
-import type { Image, ImageStatus, Properties } from './image.ts'
+import type { Image, ImageStatus } from './image.ts'
+import { mostOf, type Quotas } from './quota.ts'
+import {
+  propertiesFit,
+  propertyChange,
+  tagChange,
+  tagsFit,
+  writeProperties,
+  writeTags,
+} from './rows.ts'
 
 type Statement = BatchItem<'sqlite'>
 
-/** Changes of images' records, each one batch that also announces it to mirrors. Uploads and deletions have their own files. */
+/**
+ * Changes of images' records, each one batch that also announces it to mirrors. Every statement has the same
+ * condition, so that a change is made as a whole or not at all. Uploads and deletions have their own files.
+ */
 export function createImageChanges(registry: Registry) {
   return {
     create: (image: Image) => create(registry, image),
-    update: (before: Image, after: Image) => update(registry, before, after),
+    /**
+     * Saves what differs. False when the image was deleted meanwhile, is no longer queued but its formats change, or
+     * others have added so much that it would exceed the quotas.
+     */
+    update: (before: Image, after: Image, quotas: Quotas) =>
+      update(registry, { before, after, quotas }),
     addTag: (id: string, tag: string, at: number) => addTag(registry, { id, tag, at }),
     removeTag: (id: string, tag: string, at: number) => removeTag(registry, { id, tag, at }),
     changeStatus: (image: Image, status: ImageStatus, at: number) =>
@@ -23,11 +40,12 @@ export function createImageChanges(registry: Registry) {
 /** Ids are never used twice, also not after the image's deletion [409]. */
 async function create(registry: Registry, image: Image): Promise<void> {
   const { tags, properties, ...row } = image
+  const target = { id: image.id, where: eq(images.id, image.id) }
   try {
     await registry.batch([
       registry.insert(images).values(row),
-      ...insertTags(registry, image.id, tags),
-      ...insertProperties(registry, image.id, properties),
+      ...writeTags(registry, target, tagChange([], tags)),
+      ...writeProperties(registry, target, propertyChange({}, properties)),
       announceImage(registry, image.id, image.created_at),
     ])
   } catch (error) {
@@ -36,64 +54,79 @@ async function create(registry: Registry, image: Image): Promise<void> {
   }
 }
 
-/** Saves what differs; false when the image was deleted meanwhile, or is no longer queued but its formats change. */
-function update(registry: Registry, before: Image, after: Image): Promise<boolean> {
+interface Update {
+  before: Image
+  after: Image
+  quotas: Quotas
+}
+
+function update(registry: Registry, { before, after, quotas }: Update): Promise<boolean> {
+  const { id } = before
+  const tags = tagChange(before.tags, after.tags)
+  const properties = propertyChange(before.properties, after.properties)
   const formatsChanged =
     before.disk_format !== after.disk_format || before.container_format !== after.container_format
-  const unchanged = formatsChanged ? eq(images.status, before.status) : undefined
+  const most = mostOf(quotas, before)
+  const where = and(
+    alive(id),
+    formatsChanged ? eq(images.status, before.status) : undefined,
+    tagsFit(id, tags, most.tags),
+    propertiesFit(id, properties, most.properties),
+  )
   return changesOne(
     registry,
-    registry
-      .update(images)
-      .set(editableColumns(after))
-      .where(and(alive(before.id), unchanged)),
-    ...replaceTags(registry, before, after.tags),
-    ...replaceProperties(registry, before, after.properties),
-    announceImage(registry, before.id, after.updated_at),
+    announceIf(registry, where, after.updated_at),
+    registry.update(images).set(changedColumns(before, after)).where(where),
+    ...writeTags(registry, { id, where }, tags),
+    ...writeProperties(registry, { id, where }, properties),
   )
 }
 
-/** What a running upload writes is not among them: the record may have been read before it. */
-function editableColumns(image: Image) {
-  const { name, disk_format, container_format, visibility, min_disk, min_ram } = image
-  const { owner, protected: isProtected, os_hidden, updated_at } = image
+/** Only what differs: the record may have been read before another change, or before an upload. */
+function changedColumns(before: Image, after: Image) {
+  const changed = <Column extends keyof Image>(column: Column) =>
+    before[column] === after[column] ? undefined : after[column]
   return {
-    name,
-    disk_format,
-    container_format,
-    visibility,
-    min_disk,
-    min_ram,
-    owner,
-    protected: isProtected,
-    os_hidden,
-    updated_at,
+    name: changed('name'),
+    disk_format: changed('disk_format'),
+    container_format: changed('container_format'),
+    visibility: changed('visibility'),
+    min_disk: changed('min_disk'),
+    min_ram: changed('min_ram'),
+    owner: changed('owner'),
+    protected: changed('protected'),
+    os_hidden: changed('os_hidden'),
+    updated_at: after.updated_at,
   }
 }
 
-interface TagChange {
+interface OneTag {
   id: string
   tag: string
   at: number
 }
 
 /** False when the image was deleted meanwhile. */
-function addTag(registry: Registry, { id, tag, at }: TagChange): Promise<boolean> {
+function addTag(registry: Registry, { id, tag, at }: OneTag): Promise<boolean> {
+  const where = alive(id)
   return changesOne(
     registry,
-    touch(registry, id, at),
-    ...insertTags(registry, id, [tag]),
-    announceImage(registry, id, at),
+    announceIf(registry, where, at),
+    touch(registry, where, at),
+    ...writeTags(registry, { id, where }, { removed: [], written: [tag] }),
   )
 }
 
 /** False when the image has no such tag. */
-function removeTag(registry: Registry, { id, tag, at }: TagChange): Promise<boolean> {
+function removeTag(registry: Registry, { id, tag, at }: OneTag): Promise<boolean> {
+  const row = sql`SELECT 1 FROM ${imageTags}
+    WHERE ${imageTags.image_id} = ${id} AND ${imageTags.value} = ${tag}`
+  const where = and(alive(id), sql`EXISTS (${row})`)
   return changesOne(
     registry,
-    registry.delete(imageTags).where(and(eq(imageTags.image_id, id), eq(imageTags.value, tag))),
-    touch(registry, id, at),
-    announceImage(registry, id, at),
+    announceIf(registry, where, at),
+    touch(registry, where, at),
+    ...writeTags(registry, { id, where }, { removed: [tag], written: [] }),
   )
 }
 
@@ -103,13 +136,11 @@ function changeStatus(
   image: Image,
   { status, at }: { status: ImageStatus; at: number },
 ): Promise<boolean> {
+  const where = and(alive(image.id), eq(images.status, image.status))
   return changesOne(
     registry,
-    registry
-      .update(images)
-      .set({ status, updated_at: at })
-      .where(and(alive(image.id), eq(images.status, image.status))),
-    announceImage(registry, image.id, at),
+    announceIf(registry, where, at),
+    registry.update(images).set({ status, updated_at: at }).where(where),
   )
 }
 
@@ -117,51 +148,14 @@ function alive(id: string): SQL | undefined {
   return and(eq(images.id, id), isNull(images.deleted_at))
 }
 
-function touch(registry: Registry, id: string, at: number): Statement {
-  return registry.update(images).set({ updated_at: at }).where(alive(id))
+function touch(registry: Registry, where: SQL | undefined, at: number): Statement {
+  return registry.update(images).set({ updated_at: at }).where(where)
 }
 
-function insertTags(registry: Registry, image_id: string, tags: string[]): Statement[] {
-  if (tags.length === 0) return []
-  const rows = tags.map((value) => ({ image_id, value }))
-  return [registry.insert(imageTags).values(rows).onConflictDoNothing()]
-}
-
-function insertProperties(
-  registry: Registry,
-  image_id: string,
-  properties: Properties,
-): Statement[] {
-  const rows = Object.entries(properties).map(([name, value]) => ({ image_id, name, value }))
-  if (rows.length === 0) return []
-  return [
-    registry
-      .insert(imageProperties)
-      .values(rows)
-      .onConflictDoUpdate({
-        target: [imageProperties.image_id, imageProperties.name],
-        set: { value: sql`excluded.value` },
-      }),
-  ]
-}
-
-/** From the first that differs on all are written anew, since their order is that of their rows. */
-function replaceTags(registry: Registry, { id, tags: before }: Image, after: string[]) {
-  const differing = before.findIndex((tag, index) => tag !== after[index])
-  const kept = differing < 0 ? before.length : differing
-  const removed = before.slice(kept)
-  const condition = and(eq(imageTags.image_id, id), inArray(imageTags.value, removed))
-  const deletion = removed.length > 0 ? [registry.delete(imageTags).where(condition)] : []
-  return [...deletion, ...insertTags(registry, id, after.slice(kept))]
-}
-
-function replaceProperties(registry: Registry, image: Image, after: Properties): Statement[] {
-  const { id, properties: before } = image
-  const removed = Object.keys(before).filter((name) => !Object.hasOwn(after, name))
-  const changed = Object.entries(after).filter(([name, value]) => before[name] !== value)
-  const condition = and(eq(imageProperties.image_id, id), inArray(imageProperties.name, removed))
-  const deletion = removed.length > 0 ? [registry.delete(imageProperties).where(condition)] : []
-  return [...deletion, ...insertProperties(registry, id, Object.fromEntries(changed))]
+/** Announces the image that fulfils the condition. It goes before the change, after which that may not hold any more. */
+function announceIf(registry: Registry, where: SQL | undefined, at: number): Statement {
+  const row = sql`SELECT NULL, 'image', ${images.id}, ${at} FROM ${images} WHERE ${where}`
+  return registry.insert(feed).select(row)
 }
 
 function isDuplicate(error: unknown): boolean {

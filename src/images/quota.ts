@@ -7,18 +7,31 @@ export interface Quotas {
   image_tag_quota: number
 }
 
-/** Holds the record that would result against the quotas [413]. What is there already may exceed a lowered limit. */
-export function refuseOverQuota(image: Image, quotas: Quotas, before?: Image): void {
-  const limit = (what: string, attempted: number, had: number, maximum: number) => {
-    if (maximum < 0 || attempted <= maximum || attempted <= had) return
-    throw new HeliostatError(
-      'too-large',
-      `The limit has been exceeded on the number of allowed image ${what}. Attempted: ${attempted}, Maximum: ${maximum}`,
-    )
+/** How much an image may have at most: what is there already may exceed a lowered limit. */
+export function mostOf(quotas: Quotas, before?: Image) {
+  const most = (maximum: number, had = 0) => (maximum < 0 ? Infinity : Math.max(maximum, had))
+  return {
+    properties: most(quotas.image_property_quota, before && countProperties(before)),
+    tags: most(quotas.image_tag_quota, before?.tags.length),
   }
-  const counted = before && countProperties(before)
-  limit('properties', countProperties(image), counted ?? 0, quotas.image_property_quota)
-  limit('tags', image.tags.length, before?.tags.length ?? 0, quotas.image_tag_quota)
+}
+
+/** Holds the record that would result against the quotas [413]. */
+export function refuseOverQuota(image: Image, quotas: Quotas, before?: Image): void {
+  const most = mostOf(quotas, before)
+  const properties = countProperties(image)
+  const tags = image.tags.length
+  if (properties > most.properties) {
+    throw overQuota('properties', properties, quotas.image_property_quota)
+  }
+  if (tags > most.tags) throw overQuota('tags', tags, quotas.image_tag_quota)
+}
+
+function overQuota(what: string, attempted: number, maximum: number): HeliostatError {
+  return new HeliostatError(
+    'too-large',
+    `The limit has been exceeded on the number of allowed image ${what}. Attempted: ${attempted}, Maximum: ${maximum}`,
+  )
 }
 
 function countProperties({ properties }: Image): number {

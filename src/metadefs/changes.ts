@@ -69,7 +69,7 @@ async function create(registry: Registry, namespace: Namespace): Promise<void> {
   await refuseTaken(taken, () =>
     registry.batch([
       registry.insert(metadefNamespaces).values(row),
-      ...makeResourceTypes(registry, associations),
+      ...makeResourceTypes(registry, associations, where),
       ...CONTENT_KINDS.map((kind) => insertContent(registry, kind, contents[kind], { where })),
       announceNamespace(registry, row.id, row.created_at),
     ]),
@@ -110,7 +110,7 @@ async function add<Kind extends ContentKind>(
         registry,
         namespace,
         touch(registry, where),
-        ...('resource_type' in entry ? makeResourceTypes(registry, [entry]) : []),
+        ...('resource_type' in entry ? makeResourceTypes(registry, [entry], where) : []),
         insertContent(registry, kind, [entry], { where }),
       ),
   )
@@ -169,16 +169,17 @@ async function setTags(
   )
 }
 
-/** The types that associations need, announced before them so that mirrors have them in time. */
+/** The types that associations of an existing namespace need, announced before them so that mirrors have them in time. */
 function makeResourceTypes(
   registry: Registry,
   associations: Contents['associations'],
+  where: SQL,
 ): Statement[] {
   const [first] = associations
   if (!first) return []
   const types = resourceTypesOf(associations)
   return [
-    insertResourceTypes(registry, types, 'keep'),
+    insertResourceTypes(registry, types, 'keep', where),
     announceResourceTypes(registry, types, first.updated_at),
   ]
 }

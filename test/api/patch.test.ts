@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { eq } from 'drizzle-orm'
+import { images } from '../../schema/tables.ts'
 import {
   BARE_RAW,
   createActiveImage,
@@ -61,11 +63,20 @@ describe('a patch', () => {
   })
 
   it('changes nothing when it has no operations (200)', async () => {
-    const { updated_at: _before, ...before } = await showImage(site, id, MEMBER)
+    const [image] = await site.registry.select().from(images).where(eq(images.id, id))
+    const [shown, seq] = [await showImage(site, id, MEMBER), await site.services.feed.seq()]
     const response = await patch([])
     assert.equal(response.status, 200)
-    const { updated_at: _after, ...image } = await response.json()
-    assert.deepEqual(image, before)
+    assert.deepEqual(await response.json(), shown)
+    assert.deepEqual(await site.registry.select().from(images).where(eq(images.id, id)), [image])
+    assert.equal(await site.services.feed.seq(), seq)
+  })
+
+  it('has at most 10,000 operations (413)', async () => {
+    assert.equal(
+      await refusal(properties(10_001)),
+      '413 Request has 10001 operations, at most 10000 are allowed',
+    )
   })
 
   it('is not found without operations either (404)', async () => {
@@ -429,6 +440,43 @@ describe('the quotas of a patch', () => {
     const before = await showImage(site, id, MEMBER)
     assert.equal((await patch([...replace('/name', 'new'), ...properties(129)])).status, 413)
     assert.deepEqual(await showImage(site, id, MEMBER), before)
+  })
+})
+
+describe('two patches at the same moment', () => {
+  const together = async (...requests: Promise<Response>[]) =>
+    (await Promise.all(requests)).map(({ status }) => status).toSorted()
+
+  it('undo nothing of each other (200)', async () => {
+    const statuses = await together(
+      patch(replace('/visibility', 'private')),
+      patch([...replace('/name', 'new'), ...add('/x', '1')]),
+      patch([...replace('/min_ram', 1), ...add('/y', '2')]),
+    )
+    assert.deepEqual(statuses, [200, 200, 200])
+    const image = await showImage(site, id, MEMBER)
+    const { visibility, name, min_ram, x, y } = image
+    assert.deepEqual([visibility, name, min_ram, x, y], ['private', 'new', 1, '1', '2'])
+  })
+
+  it('exceed no quota; of the one that is refused nothing is saved (409)', async () => {
+    await patch(properties(126))
+    const seq = await site.services.feed.seq()
+    const named = (name: string) =>
+      patch([...add(`/${name}`, 'v'), ...replace('/name', name), ...replace('/tags', [name])])
+    assert.deepEqual(await together(named('one'), named('two')), [200, 409])
+    const image = await showImage(site, id, MEMBER)
+    assert.deepEqual([image['name'], image.tags], ['one', ['one']])
+    assert.deepEqual([image['one'], image['two']], ['v', undefined])
+    assert.equal(await site.services.feed.seq(), seq + 1)
+  })
+
+  it('exceed no quota of tags (409)', async () => {
+    const tags = Array.from({ length: 127 }, (_, index) => `tag-${index}`)
+    await patch(replace('/tags', tags))
+    const tagged = (tag: string) => patch(replace('/tags', [...tags, tag]))
+    assert.deepEqual(await together(tagged('one'), tagged('two')), [200, 409])
+    assert.deepEqual((await showImage(site, id, MEMBER)).tags, [...tags, 'one'])
   })
 })
 

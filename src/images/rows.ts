@@ -1,0 +1,106 @@
+/** What an image has in tables of its own, a row each: tags and custom properties. */
+import { and, eq, type SQL, sql } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import { imageProperties, images, imageTags } from '../../schema/tables.ts'
+import type { Registry } from '../registry/database.ts'
+import type { Properties } from './image.ts'
+
+type Statement = BatchItem<'sqlite'>
+
+export interface TagChange {
+  removed: string[]
+  written: string[]
+}
+
+export interface PropertyChange {
+  removed: string[]
+  written: [name: string, value: string | null][]
+}
+
+/** The image whose rows are written, as long as it fulfils the condition on `images`. */
+interface Target {
+  id: string
+  where: SQL | undefined
+}
+
+/** From the first that differs on all are written anew, since their order is that of their rows. */
+export function tagChange(before: string[], after: string[]): TagChange {
+  const differing = before.findIndex((tag, index) => tag !== after[index])
+  const kept = differing < 0 ? before.length : differing
+  return { removed: before.slice(kept), written: after.slice(kept) }
+}
+
+export function propertyChange(before: Properties, after: Properties): PropertyChange {
+  return {
+    removed: Object.keys(before).filter((name) => !Object.hasOwn(after, name)),
+    written: Object.entries(after).filter(
+      ([name, value]) => !Object.hasOwn(before, name) || before[name] !== value,
+    ),
+  }
+}
+
+/**
+ * Holds while the image has at most so many tags after the change, also with those that others have added meanwhile.
+ * It holds all through the batch of the change, since what that writes is not among the rows that are counted.
+ */
+export function tagsFit(id: string, { removed, written }: TagChange, most: number) {
+  if (written.length === 0 || most === Infinity) return undefined
+  const others = sql`SELECT count(*) FROM image_tags t
+    WHERE t.image_id = ${id} AND t.value NOT IN (${listed([...removed, ...written])})`
+  return sql`(${others}) + ${written.length} <= ${most}`
+}
+
+/** As `tagsFit`, for custom properties; those of the service itself do not count. */
+export function propertiesFit(id: string, { removed, written }: PropertyChange, most: number) {
+  if (written.length === 0 || most === Infinity) return undefined
+  const names = [...removed, ...written.map(([name]) => name)]
+  const others = sql`SELECT count(*) FROM image_properties p
+    WHERE p.image_id = ${id} AND p.name NOT GLOB 'os_glance*' AND p.name NOT IN (${listed(names)})`
+  return sql`(${others}) + ${written.length} <= ${most}`
+}
+
+export function writeTags(
+  registry: Registry,
+  target: Target,
+  { removed, written }: TagChange,
+): Statement[] {
+  const rows = sql`SELECT ${images.id}, r.value FROM ${images}, json_each(${JSON.stringify(written)}) r
+    WHERE ${target.where} ORDER BY r.key`
+  const among = and(eq(imageTags.image_id, target.id), isAmong(imageTags.value, removed))
+  const deletion = registry.delete(imageTags).where(and(among, isMet(target)))
+  const insertion = registry.insert(imageTags).select(rows).onConflictDoNothing()
+  return [...(removed.length > 0 ? [deletion] : []), ...(written.length > 0 ? [insertion] : [])]
+}
+
+export function writeProperties(
+  registry: Registry,
+  target: Target,
+  { removed, written }: PropertyChange,
+): Statement[] {
+  const rows = sql`SELECT ${images.id}, r.value->>0, r.value->>1
+    FROM ${images}, json_each(${JSON.stringify(written)}) r WHERE ${target.where}`
+  const among = and(eq(imageProperties.image_id, target.id), isAmong(imageProperties.name, removed))
+  const deletion = registry.delete(imageProperties).where(and(among, isMet(target)))
+  const insertion = registry
+    .insert(imageProperties)
+    .select(rows)
+    .onConflictDoUpdate({
+      target: [imageProperties.image_id, imageProperties.name],
+      set: { value: sql`excluded.value` },
+    })
+  return [...(removed.length > 0 ? [deletion] : []), ...(written.length > 0 ? [insertion] : [])]
+}
+
+function isMet({ where }: Target): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${images} WHERE ${where})`
+}
+
+function isAmong(column: SQLiteColumn, texts: string[]): SQL {
+  return sql`${column} IN (${listed(texts)})`
+}
+
+/** Texts as a subselect, of which there may be more than a statement has parameters. */
+function listed(texts: string[]): SQL {
+  return sql`SELECT value FROM json_each(${JSON.stringify(texts)})`
+}
