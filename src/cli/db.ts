@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander'
 import { createSweeper } from '../blobs/sweep.ts'
 import { type Config, hideCredentials } from '../config.ts'
 import { createFeed } from '../mirror/feed.ts'
+import { becomeOrigin } from '../mirror/role.ts'
 import { countRows } from '../registry/check.ts'
 import type { Registry } from '../registry/database.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
@@ -32,6 +33,10 @@ export function addDbCommands(program: Command): void {
   withConfigOptions(db.command('new-epoch'))
     .description('After a restore from a backup: tell mirrors that history was rewritten')
     .action((options: ConfigOptions) => withRegistry(options, newEpoch))
+
+  withConfigOptions(db.command('become-origin'))
+    .description('Go on as an origin with the images of a mirror, which has to be stopped')
+    .action((options: ConfigOptions) => withRegistry(options, promote))
 
   withConfigOptions(db.command('sweep'))
     .description('Remove the chunks that no image needs')
@@ -85,6 +90,14 @@ async function check(registry: Registry, config: Config): Promise<void> {
 async function newEpoch(registry: Registry): Promise<void> {
   print(
     `The epoch is now ${await createFeed(registry).renewEpoch()}: every mirror takes a snapshot`,
+  )
+}
+
+async function promote(registry: Registry): Promise<void> {
+  const epoch = await becomeOrigin(registry)
+  print(`Follows no other site any more; the epoch is now ${epoch}`)
+  print(
+    'Chunks that are not here are lost: heliostat mirror verify names the images that need them',
   )
 }
 

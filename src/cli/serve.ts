@@ -45,17 +45,21 @@ function stopOnSignals(server: RunningServer): void {
   }
 }
 
-function greeting(url: string, { paste_deploy, heliostat }: Config): string {
+function greeting(url: string, { paste_deploy, heliostat, mirror }: Config): string {
   const open = paste_deploy.flavor === ''
   const token = open ? '' : `-H "X-Auth-Token: $TOKEN" `
+  const [origin] = mirror.upstream
   return `Heliostat serves the Image API on ${url}
 Data: ${heliostat.data_dir}${open ? '; every caller is an administrator' : ''}
-
+${origin === undefined ? '' : `Mirror of ${origin}\n`}
 Try in another terminal:
   curl ${token}${url}/v2/images
-  openstack ${clientOptions(url, paste_deploy.flavor)}image create cirros --file cirros.qcow2 --disk-format qcow2 --container-format bare --public
+  openstack ${clientOptions(url, paste_deploy.flavor)}image ${origin === undefined ? CREATE : 'list'}
 `
 }
+
+const CREATE =
+  'create cirros --file cirros.qcow2 --disk-format qcow2 --container-format bare --public'
 
 function clientOptions(url: string, flavor: Config['paste_deploy']['flavor']): string {
   switch (flavor) {

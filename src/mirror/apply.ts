@@ -44,6 +44,9 @@ const NO_METADEFS: TakenMetadefs = {
 /** What the feed tells of, to see after an upgrade that a snapshot is wanted which has all of it. */
 const FOLLOWED = 'images metadefs'
 
+/** Where an edge stands, among what else is known of a site. An origin has none of it. */
+export const FOLLOWING = ['upstream_epoch', 'cursor', 'upstream_sites', 'followed'] as const
+
 /** The registry of an edge, which only the feed changes. */
 export type Replica = ReturnType<typeof createReplica>
 
@@ -223,7 +226,7 @@ function keepUsedBlobs(registry: Registry): Statement {
 }
 
 function saveCursor(registry: Registry, { epoch, seq, sites }: Cursor): Statement[] {
-  const values = {
+  const values: Record<(typeof FOLLOWING)[number], string> = {
     upstream_epoch: epoch,
     cursor: String(seq),
     upstream_sites: sites.join(' '),

@@ -5,6 +5,7 @@ import { createBodyOpener, type OpenBody, type Walk } from '../blobs/body.ts'
 import { createFileStore, type FileStore } from '../blobs/fs.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import { requireRole } from '../mirror/role.ts'
 import { openRegistry, type Registry } from '../registry/database.ts'
 import { openEmbedded } from '../registry/embedded.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
@@ -54,10 +55,11 @@ export async function openLocalSite(
   const rules = openRules(config)
   const registry = await openLocalRegistry(config)
   await bringUpToDate(config, registry)
+  const isEdge = config.mirror.upstream.length > 0
+  await requireRole(registry, isEdge)
   const store = openLocalStore(config)
   const digester = createThreadedDigester()
   const metrics = createMetrics()
-  const isEdge = config.mirror.upstream.length > 0
   const edge = isEdge ? await openEdge({ config, registry, store, digester, metrics }) : null
   const { sweeper, rememberedTokens, ...created } = createServices({
     config,
