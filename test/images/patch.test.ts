@@ -656,11 +656,9 @@ describe('sequence of operations', () => {
     assert.notEqual(image, active)
   })
 
-  it('takes time for each of them alone', () => {
+  it('may be a long one', () => {
     const body = Array.from({ length: 10_000 }, (_, index) => add(`/p${index}`, 'v'))
-    const start = performance.now()
     assert.equal(Object.keys(patch(active, body).properties).length, 10_001)
-    assert.ok(performance.now() - start < 1_000)
   })
 
   it('fails as a whole [409]', () => {
