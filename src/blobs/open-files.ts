@@ -27,6 +27,7 @@ interface Entry {
  */
 export function createOpenFiles(limit: number) {
   const entries = new Map<string, Entry>()
+  const opener = createOpener()
 
   function use(entry: Entry): OpenFile {
     let released = false
@@ -65,7 +66,7 @@ export function createOpenFiles(limit: number) {
         entries.set(path, known)
         return use(known)
       }
-      const handle = await openForReading(path)
+      const handle = await opener.open(path)
       if (!handle) return null
       // Another reader may have opened it meanwhile: the newer one replaces it.
       evict(path)
@@ -76,9 +77,29 @@ export function createOpenFiles(limit: number) {
       if (entries.size > limit && oldest !== undefined) evict(oldest)
       return opened
     },
-    evict,
+    evict(path: string): void {
+      opener.evicted()
+      evict(path)
+    },
     close(): void {
       for (const path of [...entries.keys()]) evict(path)
+    },
+  }
+}
+
+/** Opens a file once more when one was evicted meanwhile: it may be the one that was there before. */
+function createOpener() {
+  let evictions = 0
+  return {
+    evicted: () => void evictions++,
+
+    async open(path: string): Promise<FileHandle | null> {
+      for (;;) {
+        const before = evictions
+        const handle = await openForReading(path)
+        if (before === evictions || !handle) return handle
+        await handle.close()
+      }
     },
   }
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { unlinkSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
@@ -91,6 +92,19 @@ describe('eviction', () => {
     evicted.release()
     assert.ok(isOpen(next))
     next.release()
+  })
+
+  it('while the file is being opened makes it be opened again', async () => {
+    const opening = acquire('a')
+    // The thread that opens it is done by then, and this one does not know yet.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+    unlinkSync(pathOf('a'))
+    writeFileSync(pathOf('a'), 'A')
+    files.evict(pathOf('a'))
+    for (const file of [await opening, await acquire('a')]) {
+      assert.equal((await file.handle.read(Buffer.alloc(1), 0, 1, 0)).buffer.toString(), 'A')
+      file.release()
+    }
   })
 
   it('of a file that is not open does nothing', () => {
