@@ -1,6 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import type { Digester } from '../blobs/digest.ts'
 import { HeliostatError } from '../errors.ts'
+import { createAbsences } from './absences.ts'
 import type { LocalChunks } from './local-chunks.ts'
 import type { Residency } from './residency.ts'
 import type { Upstream } from './upstream.ts'
@@ -35,7 +36,7 @@ export interface FillCounters {
 export function createFilling({ upstream, local, residency, sizeOfChunk, digester }: FillingParts) {
   const counters = { misses: 0, coalesced: 0, corrupt: 0, upstreamBytes: 0, streamedThrough: 0 }
   const running = new Map<string, Promise<Uint8Array>>()
-  const absentUntil = new Map<string, number>()
+  const absences = createAbsences(ABSENT_MS)
 
   async function fetchAndKeep(digest: string): Promise<Uint8Array> {
     const size = await sizeOfChunk(digest)
@@ -54,12 +55,12 @@ export function createFilling({ upstream, local, residency, sizeOfChunk, digeste
   }
 
   async function fetchVerified(digest: string, size: number): Promise<Uint8Array> {
-    if ((absentUntil.get(digest) ?? 0) > Date.now()) throw nowhere(digest)
+    if (absences.has(digest)) throw nowhere(digest)
     const memory = digester.allocate(size)
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       const bytes = await upstream.chunk(digest, memory, { fresh: attempt > 1 })
       if (bytes === null) {
-        absentUntil.set(digest, Date.now() + ABSENT_MS)
+        absences.add(digest)
         throw nowhere(digest)
       }
       counters.upstreamBytes += bytes.length

@@ -2,6 +2,7 @@ import { getLogger } from '@logtape/logtape'
 import type { Wanted } from './pin-plan.ts'
 import type { Pins } from './pins.ts'
 import { type DailyWindow, isWithin } from './prefetch-window.ts'
+import { sleep } from './sleep.ts'
 
 const AT_ONCE = 4
 /** How soon the clock and the store are looked at again. */
@@ -180,17 +181,4 @@ function createPace(mbits: number, signal: AbortSignal) {
     if (mbits > 0) turn = turn.then(() => waitForOwn(bytes, isWanted))
     return turn
   }
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted || milliseconds <= 0) return resolve()
-    const timer = setTimeout(end, milliseconds)
-    function end() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    signal.addEventListener('abort', end)
-  })
 }

@@ -12,7 +12,7 @@ import type { Upstream } from './upstream.ts'
 
 export interface ReadThroughParts {
   local: LocalStore
-  upstream: Upstream
+  upstream: Pick<Upstream, 'chunk'>
   manifests: { sizeOfChunk(digest: string): Promise<number | null> }
   digester: Pick<Digester, 'sha256' | 'allocate'>
   /** Bytes that chunks may take on this machine. */
@@ -29,7 +29,7 @@ export function createReadThrough(parts: ReadThroughParts) {
   const residency = createResidency({
     limit: parts.limit,
     isPinned: parts.isPinned,
-    remove: (digest) => parts.local.delete(digest),
+    remove: (digest) => local.remove(digest),
   })
   const local = createLocalChunks({ store: parts.local, sizeOfChunk, digester, residency })
   const filling = createFilling({ upstream, local, residency, sizeOfChunk, digester })
@@ -62,7 +62,7 @@ export function createReadThrough(parts: ReadThroughParts) {
     residency,
     load: local.load,
     /** For the sweeper, which removes what no image needs any more. */
-    remove: local.remove,
+    remove: residency.remove,
 
     /** Counted since the start. */
     counters() {

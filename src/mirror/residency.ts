@@ -1,3 +1,7 @@
+import { getLogger } from '@logtape/logtape'
+
+const log = getLogger(['heliostat', 'residency'])
+
 /** What lies in an edge's store, in the order of last use, and what may go to make room. Sizes are bytes. */
 export type Residency = ReturnType<typeof createResidency>
 
@@ -11,25 +15,29 @@ export interface ResidencyOptions {
 }
 
 export function createResidency({ limit, isPinned, remove }: ResidencyOptions) {
-  // The first is the least recently used.
-  const sizes = new Map<string, number>()
+  const chunks = createSizes()
   const users = createUsers()
-  let used = 0
   let reserved = 0
   let evictions = 0
 
-  function forget(digest: string): void {
-    used -= sizes.get(digest) ?? 0
-    sizes.delete(digest)
+  /** Forgotten before it goes, so that no other eviction picks it too. What cannot be removed still takes its room. */
+  async function removeChunk(digest: string): Promise<void> {
+    const size = chunks.get(digest)
+    chunks.forget(digest)
+    try {
+      await remove(digest)
+    } catch (error) {
+      if (size !== undefined) chunks.add(digest, size)
+      throw error
+    }
   }
 
   /** The bytes that went; null when nothing can go. */
   async function evictOne(): Promise<number | null> {
-    for (const [digest, size] of sizes) {
+    for (const [digest, size] of chunks.entries()) {
       if (users.has(digest) || isPinned(digest)) continue
-      forget(digest)
+      if (!(await hasGone(digest, removeChunk(digest)))) return null
       evictions++
-      await remove(digest)
       return size
     }
     return null
@@ -37,7 +45,7 @@ export function createResidency({ limit, isPinned, remove }: ResidencyOptions) {
 
   async function makeRoom(): Promise<{ chunks: number; bytes: number }> {
     const gone = { chunks: 0, bytes: 0 }
-    while (used + reserved > limit) {
+    while (chunks.used() + reserved > limit) {
       const bytes = await evictOne()
       if (bytes === null) break
       gone.chunks++
@@ -47,28 +55,23 @@ export function createResidency({ limit, isPinned, remove }: ResidencyOptions) {
   }
 
   return {
-    status: () => ({ chunks: sizes.size, used, reserved, limit, evictions }),
+    status: () => ({ chunks: chunks.count(), used: chunks.used(), reserved, limit, evictions }),
 
-    has: (digest: string) => sizes.has(digest),
+    has: (digest: string) => chunks.get(digest) !== undefined,
 
-    digests: (): string[] => [...sizes.keys()],
+    digests: (): string[] => [...chunks.entries()].map(([digest]) => digest),
 
     /** Notes a chunk that is in the store, as the one used last. */
-    add(digest: string, size: number): void {
-      forget(digest)
-      sizes.set(digest, size)
-      used += size
-    },
+    add: chunks.add,
 
-    forget,
+    forget: chunks.forget,
+
+    /** Removes a chunk from the store. */
+    remove: removeChunk,
 
     /** Keeps a chunk from being evicted until the function returned is called. */
     use(digest: string): () => void {
-      const size = sizes.get(digest)
-      if (size !== undefined) {
-        sizes.delete(digest)
-        sizes.set(digest, size)
-      }
+      chunks.touch(digest)
       return users.add(digest)
     },
 
@@ -76,7 +79,7 @@ export function createResidency({ limit, isPinned, remove }: ResidencyOptions) {
     async reserve(size: number): Promise<boolean> {
       reserved += size
       await makeRoom()
-      const fits = used + reserved <= limit
+      const fits = chunks.used() + reserved <= limit
       if (!fits) reserved -= size
       return fits
     },
@@ -88,6 +91,47 @@ export function createResidency({ limit, isPinned, remove }: ResidencyOptions) {
   }
 }
 
+async function hasGone(digest: string, removal: Promise<void>): Promise<boolean> {
+  try {
+    await removal
+    return true
+  } catch (error) {
+    log.error('Chunk {digest} cannot be removed: {reason}', { digest, reason: String(error) })
+    return false
+  }
+}
+
+/** The chunks that are here. The first is the least recently used. */
+function createSizes() {
+  const sizes = new Map<string, number>()
+  let used = 0
+
+  function forget(digest: string): void {
+    used -= sizes.get(digest) ?? 0
+    sizes.delete(digest)
+  }
+
+  function add(digest: string, size: number): void {
+    forget(digest)
+    sizes.set(digest, size)
+    used += size
+  }
+
+  return {
+    get: (digest: string) => sizes.get(digest),
+    entries: () => sizes.entries(),
+    count: () => sizes.size,
+    used: () => used,
+    add,
+    forget,
+
+    touch(digest: string): void {
+      const size = sizes.get(digest)
+      if (size !== undefined) add(digest, size)
+    },
+  }
+}
+
 /** Who is using which chunk right now. */
 function createUsers() {
   const counts = new Map<string, number>()
@@ -96,7 +140,10 @@ function createUsers() {
 
     add(digest: string): () => void {
       counts.set(digest, (counts.get(digest) ?? 0) + 1)
+      let released = false
       return () => {
+        if (released) return
+        released = true
         const left = (counts.get(digest) ?? 1) - 1
         if (left === 0) counts.delete(digest)
         else counts.set(digest, left)

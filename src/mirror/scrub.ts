@@ -2,6 +2,8 @@ import { getLogger } from '@logtape/logtape'
 import type { Digester } from '../blobs/digest.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import type { ScrubNotes } from './scrub-notes.ts'
+import { sleep } from './sleep.ts'
+import { isUnreadable } from './verified.ts'
 
 /** A start has better things to do than to read the whole store. */
 const FIRST_PAUSE_MS = 60_000
@@ -149,24 +151,10 @@ async function isWhole(
       length += part.length
     }
   } catch (error) {
-    // What the disk cannot read is as damaged as can be.
-    if (error instanceof Error && 'code' in error && error.code === 'EIO') return false
+    if (isUnreadable(error)) return false
     throw error
   }
   return length === size && (await digester.sha256(bytes)) === digest
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve()
-    const end = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', end)
-      resolve()
-    }
-    const timer = setTimeout(end, milliseconds)
-    signal.addEventListener('abort', end)
-  })
 }
 
 function aborted(signal: AbortSignal): Promise<false> {

@@ -7,6 +7,8 @@ export type LocalChunk = OpenChunk & {
 }
 
 /** Remembers which chunks were found to be whole, until their files change. Several readers cost one check. */
+export type Verified = ReturnType<typeof createVerified>
+
 export function createVerified(
   digester: Pick<Digester, 'sha256'>,
   sizeOfChunk: (digest: string) => Promise<number | null>,
@@ -41,6 +43,11 @@ export function createVerified(
 
     forget: (digest: string) => void known.delete(digest),
   }
+}
+
+/** Whether an error says that the disk cannot read, which is damage as any other. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EIO'
 }
 
 /** Reads until the buffer is full or the chunk ends, and tells how many bytes there were. */

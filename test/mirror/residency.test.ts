@@ -63,6 +63,24 @@ describe('the residency of chunks', () => {
     assert.deepEqual(reserved.toSorted(), [false, true])
   })
 
+  it('has no room where nothing can be removed, and goes on counting what is there', async () => {
+    let readOnly = true
+    const residency = createResidency({
+      limit: 10,
+      isPinned: () => false,
+      remove: () => (readOnly ? Promise.reject(new Error('EROFS')) : Promise.resolve()),
+    })
+    residency.add('a', 10)
+    assert.equal(await residency.reserve(5), false)
+    assert.deepEqual(await residency.prune(), { chunks: 0, bytes: 0 })
+    await assert.rejects(residency.remove('a'), /EROFS/)
+    const { used, reserved, evictions } = residency.status()
+    assert.deepEqual({ used, reserved, evictions }, { used: 10, reserved: 0, evictions: 0 })
+    readOnly = false
+    assert.equal(await residency.reserve(5), true)
+    assert.equal(residency.has('a'), false)
+  })
+
   it('refuses what is larger than everything together', async () => {
     const { residency } = residencyOf(10)
     assert.equal(await residency.reserve(11), false)

@@ -1,0 +1,27 @@
+/** Remembers for a while what is nowhere to be had. */
+export function createAbsences(milliseconds: number) {
+  // All last equally long, so the first is the first to be forgotten.
+  const until = new Map<string, number>()
+
+  function forgetOld(): void {
+    for (const [name, end] of until) {
+      if (end > Date.now()) return
+      until.delete(name)
+    }
+  }
+
+  return {
+    has(name: string): boolean {
+      forgetOld()
+      return until.has(name)
+    },
+
+    add(name: string): void {
+      forgetOld()
+      until.delete(name)
+      until.set(name, Date.now() + milliseconds)
+    },
+
+    count: () => until.size,
+  }
+}
