@@ -2,6 +2,7 @@ import { getLogger } from '@logtape/logtape'
 import type { Replica } from './apply.ts'
 import { takeChanges, takeSnapshot } from './catch-up.ts'
 import type { Head } from './record.ts'
+import { sleep } from './sleep.ts'
 import type { Upstream } from './upstream.ts'
 
 const WAIT_SECONDS = 25
@@ -31,15 +32,16 @@ export interface FollowParts {
 /** Follows the upstream's feed. */
 export type Follower = ReturnType<typeof createFollower>
 
-export function createFollower(parts: FollowParts) {
-  const { upstream, replica, siteId } = parts
+export function createFollower({ upstream, replica, siteId }: FollowParts) {
   const stop = new AbortController()
+  const { signal } = stop
+  const parts = { upstream, replica, signal }
   const status: FollowStatus = { epoch: null, seq: 0, upstreamSeq: 0, heardAt: null, error: null }
 
   /** One step: waits for news, at most `wait` seconds, and takes them over. */
   async function step(wait: number): Promise<void> {
     let cursor = await replica.cursor()
-    const head = await upstream.head(cursor?.seq ?? 0, cursor ? wait : 0, stop.signal)
+    const head = await upstream.head(cursor?.seq ?? 0, cursor ? wait : 0, signal)
     refuseLoop(head, siteId)
     Object.assign(status, { upstreamSeq: head.seq, heardAt: Date.now() })
     // A feed that is behind what we have seen is another one: the origin was restored from a backup.
@@ -47,6 +49,7 @@ export function createFollower(parts: FollowParts) {
     if (isOther) log.warn('The upstream is not the one it was: taking a snapshot')
     if (cursor === null || isOther) cursor = await takeSnapshot(parts, head)
     while (cursor.seq < head.seq) {
+      signal.throwIfAborted()
       cursor = (await takeChanges(parts, cursor, head)) ?? (await takeSnapshot(parts, head))
       status.seq = cursor.seq
     }
@@ -59,15 +62,15 @@ export function createFollower(parts: FollowParts) {
     /** Follows until stopped. A failure is told and tried again after a pause that grows. */
     async run(): Promise<void> {
       let pause = FIRST_PAUSE_MS
-      while (!stop.signal.aborted) {
+      while (!signal.aborted) {
         try {
           await step(WAIT_SECONDS)
           pause = FIRST_PAUSE_MS
         } catch (error) {
-          if (stop.signal.aborted) return
+          if (signal.aborted) return
           status.error = error instanceof Error ? error.message : String(error)
           log.warn('Cannot follow the upstream: {reason}', { reason: status.error })
-          await sleep(pause * (0.5 + Math.random() / 2), stop.signal)
+          await sleep(pause * (0.5 + Math.random() / 2), signal)
           pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
         }
       }
@@ -81,14 +84,4 @@ function refuseLoop(head: Head, siteId: string): void {
   if (head.sites.includes(siteId)) {
     throw new Error('The upstream follows this very site: a loop, check [mirror] upstream')
   }
-}
-
-function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds)
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer)
-      resolve()
-    })
-  })
 }

@@ -37,23 +37,25 @@ export function createUpstream(options: UpstreamOptions) {
       ),
 
     /** Null where the upstream no longer knows every change after that one. */
-    async changes(after: number): Promise<Changes | null> {
+    async changes(after: number, signal: AbortSignal): Promise<Changes | null> {
       const use = async (response: Response) =>
         response.status === 410 ? 'compacted' : document(response, changes)
-      const answer = present(await ask(`changes?after=${after}`, use, { timeout: CHUNK_MS }))
+      const options = { timeout: CHUNK_MS, signal }
+      const answer = present(await ask(`changes?after=${after}`, use, options))
       return answer === 'compacted' ? null : answer
     },
 
     /** The lines of a snapshot, read as they come. */
-    snapshot: async (): Promise<AsyncIterable<string>> =>
+    snapshot: async (signal: AbortSignal): Promise<AsyncIterable<string>> =>
       present(
         await ask('snapshot?with=metadefs', async (response) => lines(requireOk(response)), {
           timeout: SNAPSHOT_MS,
+          signal,
         }),
       ),
 
     /** Verified against its name; null where no upstream has it. */
-    manifest: (digest: string): Promise<Manifest | null> =>
+    manifest: (digest: string, signal: AbortSignal): Promise<Manifest | null> =>
       ask(
         `manifests/${digest}`,
         async (response) => {
@@ -61,7 +63,7 @@ export function createUpstream(options: UpstreamOptions) {
           requireDigest(bytes, digest)
           return parseManifest(new TextDecoder().decode(bytes))
         },
-        { timeout: CHUNK_MS },
+        { timeout: CHUNK_MS, signal },
       ),
 
     /** What was sent, in the memory given: whoever asks has to verify it. Null where no upstream has it. */

@@ -48,10 +48,11 @@ async function follow(): Promise<void> {
     manifest: async (digest: string) => parseManifest(await read(`manifests/${digest}`)),
     snapshot: () => Promise.reject(new Error('No snapshot is needed')),
   }
+  const { signal } = new AbortController()
   const { epoch } = await upstream.changes(0)
   const cursor = (await replica.cursor()) ?? { epoch, seq: 0, sites: [] }
   const head = { epoch, seq: 0, time: Date.now(), sites: ['origin'] }
-  assert.ok(await takeChanges({ upstream, replica }, cursor, head))
+  assert.ok(await takeChanges({ upstream, replica, signal }, cursor, head))
 }
 
 const statusAt = async (site: TestSite, id: string) =>

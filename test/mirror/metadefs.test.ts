@@ -55,7 +55,8 @@ function upstreamAt(site: TestSite) {
 
 /** One step of following: a snapshot the first time. */
 async function follow(site: TestSite, from: TestSite): Promise<'snapshot' | 'changes'> {
-  const parts = { upstream: upstreamAt(from), replica: createReplica(site.registry) }
+  const { signal } = new AbortController()
+  const parts = { upstream: upstreamAt(from), replica: createReplica(site.registry), signal }
   const now = head.parse(await (await ask(from, 'head')).json())
   const cursor = await parts.replica.cursor()
   if (cursor && (await takeChanges(parts, cursor, now))) return 'changes'
