@@ -5,8 +5,8 @@ import { createProgress } from './progress.ts'
 import { createRunningSite, type RunningSite, type SiteOptions } from './running-site.ts'
 
 const POLL_MS = 250
-/** A change that was just made at the origin takes this long to be heard of. */
-const SETTLED_LOOKS = 3
+/** A change that was just made at the origin takes this long to be heard of: a second where its registry is remote. */
+const SETTLED_LOOKS = 6
 
 export interface SyncOptions extends SiteOptions {
   timeout: number

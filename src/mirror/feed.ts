@@ -1,14 +1,16 @@
-import { asc, eq, getTableColumns, gt, inArray, lte, max, sql } from 'drizzle-orm'
+import { and, asc, eq, getTableColumns, gt, inArray, lte, max, sql } from 'drizzle-orm'
 import { feed, images, site } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
 import { blobOf, membersOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
 import { allMetadefs, changedMetadefs } from './metadef-feed.ts'
+import { firstPage, lastOfPage, PAGE_ROWS } from './page-size.ts'
 import type { Changes, ImageRecord } from './record.ts'
 import { tombstone } from './tombstone.ts'
 
-const PAGE = 500
 const POLL_MS = 100
+/** Each look is a request then, which may be paid for. */
+const REMOTE_POLL_MS = 1_000
 
 /**
  * The statement that tells mirrors of a change. It goes into the same batch as the change itself. A row only names
@@ -28,6 +30,7 @@ export function announceImages(registry: Registry, imageIds: string[], at: numbe
 export type Feed = ReturnType<typeof createFeed>
 
 export function createFeed(registry: Registry) {
+  const pollMs = registry.$client.protocol === 'file' ? POLL_MS : REMOTE_POLL_MS
   let closing = false
 
   return {
@@ -40,7 +43,7 @@ export function createFeed(registry: Registry) {
       // Asked of the database, not of this process alone: another one may have made the change.
       while (!closing && !signal.aborted && (await latestSeq(registry)) === since) {
         if (Date.now() >= end) return
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+        await new Promise((resolve) => setTimeout(resolve, pollMs))
       }
     },
 
@@ -72,9 +75,8 @@ export function createFeed(registry: Registry) {
       return registry
         .select(record)
         .from(images)
-        .where(gt(images.id, afterId))
+        .where(and(gt(images.id, afterId), lte(images.id, lastOfPage(afterId))))
         .orderBy(asc(images.id))
-        .limit(PAGE)
     },
 
     /** All metadata definitions. */
@@ -93,7 +95,7 @@ async function changesAfter(registry: Registry, after: number): Promise<Changes>
   const seq = await latestSeq(registry)
   await refuseCompacted(registry, after, seq)
   const last = max(feed.seq)
-  const rows = await registry
+  const found = await registry
     .select({
       kind: feed.kind,
       id: feed.record_id,
@@ -104,13 +106,14 @@ async function changesAfter(registry: Registry, after: number): Promise<Changes>
     .where(gt(feed.seq, after))
     .groupBy(feed.kind, feed.record_id)
     .orderBy(asc(last))
-    .limit(PAGE)
+    .limit(PAGE_ROWS)
+  const rows = await firstPage(registry, found)
   const ofImages = rows.filter(({ kind }) => kind === 'image')
   const records = await readRecords(
     registry,
     ofImages.map(({ id }) => id),
   )
-  const more = rows.length === PAGE
+  const more = found.length === PAGE_ROWS || rows.length < found.length
   return {
     epoch: await findOrMake(registry, 'epoch'),
     seq: more ? (rows.at(-1)?.seq ?? seq) : Math.max(seq, rows.at(-1)?.seq ?? 0),

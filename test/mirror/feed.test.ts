@@ -2,7 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { HeliostatError } from '../../src/errors.ts'
 import { createImageRepo, type ImageRepo } from '../../src/images/repo.ts'
+import { newNamespace } from '../../src/metadefs/new-entry.ts'
+import { createMetadefRepo } from '../../src/metadefs/repo.ts'
 import { createFeed, type Feed } from '../../src/mirror/feed.ts'
+import { openRegistry } from '../../src/registry/database.ts'
+import { openEmbedded } from '../../src/registry/embedded.ts'
 import { openTestRegistry, queuedImage, type TestRegistry } from '../support/registry.ts'
 
 describe('the feed', () => {
@@ -79,6 +83,7 @@ describe('the feed', () => {
 
   it('wakes who waits for a change, and who need not', async () => {
     const never = new AbortController().signal
+    const started = performance.now()
     const since = await feed.seq()
     await feed.untilMoved(since - 1, 10_000, never)
     const waiting = feed.untilMoved(since, 10_000, never)
@@ -86,6 +91,24 @@ describe('the feed', () => {
     await waiting
     await feed.untilMoved(await feed.seq(), 1, never)
     await feed.untilMoved(await feed.seq(), 10_000, AbortSignal.abort())
+    assert.ok(performance.now() - started < 5_000)
+  })
+
+  it('is asked for more rarely where each look is a request', async () => {
+    const client = openEmbedded(site.file)
+    let looks = 0
+    const remote = openRegistry({
+      ...client,
+      protocol: 'http',
+      execute: (...statement: Parameters<typeof client.execute>) => {
+        looks++
+        return client.execute(...statement)
+      },
+    })
+    const since = await feed.seq()
+    await createFeed(remote).untilMoved(since, 500, new AbortController().signal)
+    client.close()
+    assert.equal(looks, 2)
   })
 
   it('refuses what it has forgotten, and what it has never known [410]', async () => {
@@ -122,8 +145,65 @@ describe('the feed', () => {
 
   it('lets go of all who wait when the server stops', async () => {
     const waiting = feed.untilMoved(await feed.seq(), 60_000, new AbortController().signal)
+    const started = performance.now()
     feed.endWaits()
     await waiting
+    assert.ok(performance.now() - started < 5_000)
+  })
+})
+
+describe('a feed of records that are large', () => {
+  const MIB = 1 << 20
+  let site: TestRegistry
+  let feed: Feed
+  before(async () => {
+    site = await openTestRegistry()
+    feed = createFeed(site.registry)
+  })
+  after(() => site.close())
+
+  async function create(mebibytes: number): Promise<string> {
+    const image = { ...queuedImage(), properties: { note: 'x'.repeat(mebibytes * MIB) } }
+    await createImageRepo(site.registry).create(image)
+    return image.id
+  }
+
+  it('comes in pages of bytes, of one record at least', async () => {
+    const ids = [await create(5), await create(5), await create(20), await create(1)]
+    const pages: string[][] = []
+    let after = 0
+    for (let more = true; more;) {
+      const page = await feed.changes(after)
+      pages.push(page.changes.map(({ image }) => image.id))
+      ;({ seq: after, more } = page)
+    }
+    assert.deepEqual(pages, [ids.slice(0, 2), ids.slice(2, 3), ids.slice(3)])
+    assert.equal(after, await feed.seq())
+  })
+
+  it('is read for a snapshot in such pages too', async () => {
+    const lengths: number[] = []
+    let afterId = ''
+    for (;;) {
+      const page = await feed.page(afterId)
+      if (page.length === 0) break
+      lengths.push(JSON.stringify(page).length)
+      afterId = page.at(-1)?.id ?? ''
+    }
+    assert.ok(lengths.length > 1)
+    assert.ok(Math.max(...lengths) < 29 * MIB)
+  })
+
+  it('counts what namespaces hold', async () => {
+    const after = await feed.seq()
+    for (const namespace of ['a', 'b', 'c']) {
+      const properties = { note: { title: 'x'.repeat(6 * MIB), type: 'string' as const } }
+      await createMetadefRepo(site.registry).create(
+        newNamespace({ namespace, properties }, null, 1),
+      )
+    }
+    const page = await feed.changes(after)
+    assert.deepEqual([page.metadefs?.namespaces.length, page.more], [2, true])
   })
 })
 
