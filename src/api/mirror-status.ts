@@ -11,13 +11,16 @@ const MAX_IMAGES = 1000
 /** Mounts how a site stands, for those who look after its mirrors; the mirror token is asked for by its siblings. */
 export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services): void {
   app.get('/mirror/v1/status', async (context) => {
+    // Every image and manifest has to be looked at for that.
+    const withImages = context.req.query('images') === '1'
     const status = {
       version: packageJson.version,
       head: await readHead(feed),
       upstream: edge && (await describeUpstream(edge)),
       // At the origin that is everything.
       resident: edge && describeResident(edge),
-      images: edge && (await residentImages({ feed, manifests, ...edge }, MAX_IMAGES)),
+      images:
+        edge && withImages ? await residentImages({ feed, manifests, ...edge }, MAX_IMAGES) : null,
     }
     return json(context, status, { headers: { 'Cache-Control': 'no-store' } })
   })

@@ -41,13 +41,13 @@ export type SiteStatus = z.output<typeof siteStatus>
 
 const readiness = z.looseObject({ ready: z.boolean(), reasons: z.array(z.string()) })
 
-export const readStatus = (site: RunningSite): Promise<SiteStatus> =>
-  site.read('/mirror/v1/status', siteStatus)
+export const readStatus = (site: RunningSite, query = ''): Promise<SiteStatus> =>
+  site.read(`/mirror/v1/status${query}`, siteStatus)
 
 /** `heliostat mirror status`. Exit code 1 when the site should get no requests. */
 export async function status(options: SiteOptions & { json?: true }): Promise<void> {
   const site = createRunningSite(options)
-  const found = await readStatus(site)
+  const found = await readStatus(site, '?images=1')
   // A site that is not ready says why with 503.
   const readyz = readiness.parse(await (await site.ask('/readyz')).json())
   const text = options.json
