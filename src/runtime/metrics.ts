@@ -48,9 +48,9 @@ export function createMetrics() {
       },
 
     timeFills<T extends Pick<Upstream, 'chunk'>>(upstream: T): T {
-      const chunk: Upstream['chunk'] = async (digest, size) => {
+      const chunk: Upstream['chunk'] = async (...args) => {
         const end = count.fills.startTimer()
-        const bytes = await upstream.chunk(digest, size)
+        const bytes = await upstream.chunk(...args)
         if (bytes) end()
         return bytes
       }

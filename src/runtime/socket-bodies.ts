@@ -12,9 +12,15 @@ export interface ChunkFiles {
   openChunk(digest: string): Promise<OpenChunk | null>
 }
 
+interface OpenedPiece {
+  piece: Piece
+  /** Null for zeros, and where the chunk is missing. */
+  chunk: OpenChunk | null
+}
+
 interface Job {
-  first: OpenChunk | null
-  pieces: Iterable<Piece>
+  first: IteratorResult<OpenedPiece, void>
+  rest: AsyncGenerator<OpenedPiece, void>
   settle(bytes: number): void
 }
 
@@ -26,12 +32,14 @@ export function createSocketBodies(store: ChunkFiles, walk: Walk = pieces) {
   const jobs = new WeakMap<Response, Job>()
 
   const open: OpenBody = async (manifest, range) => {
-    const [head] = pieces(manifest, range)
-    const digest = head?.digest ?? null
-    const first = digest === null ? null : await store.openChunk(digest)
-    if (digest !== null && first === null) return null
+    const rest = openPieces(store, walk(manifest, range))
+    const first = await rest.next()
+    if (!first.done && isMissing(first.value)) {
+      await rest.return()
+      return null
+    }
     const { promise: sent, resolve: settle } = promiseWithResolver<number>()
-    const job = { first, pieces: walk(manifest, range), settle }
+    const job = { first, rest, settle }
     return { stream: null, attach: (response) => void jobs.set(response, job), sent }
   }
 
@@ -43,16 +51,35 @@ export function createSocketBodies(store: ChunkFiles, walk: Walk = pieces) {
       const job = jobs.get(response)
       if (!job) return false
       outgoing.writeHead(response.status, Object.fromEntries(response.headers))
-      void transmit(store, job, outgoing)
+      void transmit(job, outgoing)
       return true
     },
   }
 }
 
-async function transmit(store: ChunkFiles, job: Job, outgoing: ServerResponse): Promise<void> {
+/** Each chunk is let go of when the next piece is asked for. */
+async function* openPieces(
+  store: ChunkFiles,
+  walked: Iterable<Piece>,
+): AsyncGenerator<OpenedPiece, void> {
+  for (const piece of walked) {
+    const chunk = piece.digest === null ? null : await store.openChunk(piece.digest)
+    try {
+      yield { piece, chunk }
+    } finally {
+      chunk?.release()
+    }
+  }
+}
+
+const isMissing = ({ piece, chunk }: OpenedPiece) => piece.digest !== null && chunk === null
+
+async function transmit({ first, rest, settle }: Job, outgoing: ServerResponse): Promise<void> {
   const socket = createWriter(outgoing)
   try {
-    for (const piece of job.pieces) await sendPiece(store, piece, socket)
+    for (let next = first; !next.done; next = await rest.next()) {
+      await sendPiece(next.value, socket)
+    }
     await socket.flush()
     outgoing.end()
   } catch (error) {
@@ -60,22 +87,18 @@ async function transmit(store: ChunkFiles, job: Job, outgoing: ServerResponse): 
     outgoing.destroy(error instanceof Error ? error : undefined)
   } finally {
     socket.free()
-    job.first?.release()
-    job.settle(socket.written())
+    await rest.return()
+    settle(socket.written())
   }
 }
 
 type Writer = ReturnType<typeof createWriter>
 
-async function sendPiece(store: ChunkFiles, piece: Piece, socket: Writer): Promise<void> {
-  if (piece.digest === null) return socket.writeZeros(piece.length)
-  const file = await store.openChunk(piece.digest)
-  if (!file) throw new Error(`Chunk ${piece.digest} is missing from the store`)
-  try {
-    await socket.writeFrom(file, piece.offset, piece.length)
-  } finally {
-    file.release()
-  }
+async function sendPiece({ piece, chunk }: OpenedPiece, socket: Writer): Promise<void> {
+  const { digest, offset, length } = piece
+  if (digest === null) return socket.writeZeros(length)
+  if (!chunk) throw new Error(`Chunk ${digest} is missing from the store`)
+  await socket.writeFrom(chunk, offset, length)
 }
 
 /** Fills one buffer while the other is on its way. A buffer is used again only after its write's callback. */

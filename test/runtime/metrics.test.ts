@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { loadConfig, type RawConfig } from '../../src/config.ts'
+import { createUpstream } from '../../src/mirror/upstream.ts'
+import { createMetrics } from '../../src/runtime/metrics.ts'
 import { type RunningServer, serveOnNode } from '../../src/runtime/node.ts'
 import { createImage, BARE_RAW, deleteImage } from '../support/images.ts'
 import { eventually } from '../support/server.ts'
@@ -140,6 +144,26 @@ describe('the metrics of an edge', () => {
   })
 })
 
+describe('the timing of fills', () => {
+  it('passes on that a chunk is wanted past the caches', async () => {
+    const asked: (string | undefined)[] = []
+    const server = createServer(({ headers }, outgoing) => {
+      asked.push(headers['cache-control'])
+      outgoing.end('chunk')
+    })
+    server.listen(0, '127.0.0.1').unref()
+    await once(server, 'listening')
+    const address = server.address()
+    const port = typeof address === 'object' ? address?.port : ''
+    const sites = { urls: [`http://127.0.0.1:${port}`], token: null }
+    const { chunk } = createMetrics().timeFills(createUpstream(sites))
+    await chunk('a'.repeat(64), new Uint8Array(8))
+    await chunk('a'.repeat(64), new Uint8Array(8), { fresh: true })
+    server.close()
+    assert.deepEqual(asked, [undefined, 'no-cache'])
+  })
+})
+
 describe('metrics that are switched off', () => {
   it('are not to be had (404)', async () => {
     const site = await createTestSite({ heliostat: { metrics: 'false' } })
@@ -155,7 +179,7 @@ describe('the status of a mirror', () => {
 
   it('tells at an edge what is resident, image by image [200]', async () => {
     const status = await eventually('the edge has caught up', 5_000, async () => {
-      const response = await fetch(`${edge.url}/mirror/v1/status`, mirror)
+      const response = await fetch(`${edge.url}/mirror/v1/status?images=1`, mirror)
       assert.equal(response.status, 200)
       const told = await response.json()
       return told.upstream.seq === told.upstream.upstream_seq ? told : null
@@ -165,6 +189,11 @@ describe('the status of a mirror', () => {
     assert.equal(head.sites.length, 2)
     assert.deepEqual([resident.chunks, resident.bytes, resident.misses], [2, 2 * MIB, 2])
     assert.deepEqual(images, [{ id, size: 3 * MIB, resident: 3 * MIB }])
+  })
+
+  it('leaves the images out unless they are asked for [200]', async () => {
+    const response = await fetch(`${edge.url}/mirror/v1/status`, mirror)
+    assert.equal((await response.json()).images, null)
   })
 
   it('tells at an origin where the feed stands [200]', async () => {
