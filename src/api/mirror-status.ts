@@ -13,6 +13,7 @@ export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services)
   app.get('/mirror/v1/status', async (context) => {
     // Every image and manifest has to be looked at for that.
     const withImages = context.req.query('images') === '1'
+    if (context.req.query('fresh') === '1') await edge?.look()
     const status = {
       version: packageJson.version,
       head: await readHead(feed),

@@ -5,8 +5,6 @@ import { createProgress } from './progress.ts'
 import { createRunningSite, type RunningSite, type SiteOptions } from './running-site.ts'
 
 const POLL_MS = 250
-/** A change that was just made at the origin takes this long to be heard of: a second where its registry is remote. */
-const SETTLED_LOOKS = 6
 
 export interface SyncOptions extends SiteOptions {
   timeout: number
@@ -26,16 +24,14 @@ export async function sync(options: SyncOptions): Promise<void> {
 async function untilCaughtUp(site: RunningSite, seconds: number): Promise<Upstream> {
   const progress = createProgress()
   const limit = performance.now() + seconds * 1000
-  let looks = 0
   let most = 1
   try {
     for (;;) {
-      const { upstream } = await readStatus(site)
+      const { upstream } = await readStatus(site, '?fresh=1')
       if (!upstream) {
         throw new HeliostatError('invalid', `${site.url} is no edge: it follows no other site`)
       }
-      looks = isCaughtUp(upstream) ? looks + 1 : 0
-      if (looks >= SETTLED_LOOKS) return upstream
+      if (isCaughtUp(upstream)) return upstream
       const left = changesLeft(upstream)
       most = Math.max(most, left)
       progress.show(most - left, most, stateOf(upstream))

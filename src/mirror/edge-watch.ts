@@ -21,7 +21,7 @@ export interface EdgeCondition {
 
 export interface EdgeWatchParts {
   replica: Pick<Replica, 'cursor'>
-  follower: Pick<Follower, 'status'>
+  follower: Pick<Follower, 'status' | 'look'>
   readThrough: Pick<ReadThrough, 'counters' | 'residency'>
 }
 
@@ -42,6 +42,7 @@ export function createEdgeWatch({ replica, follower, readThrough }: EdgeWatchPar
 
   return {
     lag,
+    look: follower.look,
     counters: readThrough.counters,
     residency: readThrough.residency,
 

@@ -59,6 +59,16 @@ export function createFollower({ upstream, replica, siteId }: FollowParts) {
   return {
     status: (): FollowStatus => ({ ...status }),
 
+    /** Asks where the upstream stands now, instead of waiting for it to tell. */
+    async look(): Promise<void> {
+      try {
+        const { seq } = await upstream.head(-1, 0, signal)
+        Object.assign(status, { upstreamSeq: seq, heardAt: Date.now() })
+      } catch (error) {
+        status.error = reasonOf(error)
+      }
+    },
+
     /** Follows until stopped. A failure is told and tried again after a pause that grows. */
     async run(): Promise<void> {
       let pause = FIRST_PAUSE_MS
@@ -68,7 +78,7 @@ export function createFollower({ upstream, replica, siteId }: FollowParts) {
           pause = FIRST_PAUSE_MS
         } catch (error) {
           if (signal.aborted) return
-          status.error = error instanceof Error ? error.message : String(error)
+          status.error = reasonOf(error)
           log.warn('Cannot follow the upstream: {reason}', { reason: status.error })
           await sleep(pause * (0.5 + Math.random() / 2), signal)
           pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
@@ -78,6 +88,10 @@ export function createFollower({ upstream, replica, siteId }: FollowParts) {
 
     stop: () => stop.abort(),
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 function refuseLoop(head: Head, siteId: string): void {

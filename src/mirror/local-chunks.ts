@@ -1,6 +1,6 @@
 import type { Release } from '../blobs/claims.ts'
 import type { Digester } from '../blobs/digest.ts'
-import type { ChunkStore } from '../blobs/store.ts'
+import type { ChunkStore, StoredChunk } from '../blobs/store.ts'
 import type { Residency } from './residency.ts'
 import { createVerified, type LocalChunk } from './verified.ts'
 import { createWholeChunks } from './whole-chunks.ts'
@@ -70,11 +70,12 @@ export function createLocalChunks({ store, sizeOfChunk, digester, residency }: L
       await store.delete(digest)
     },
 
-    /** Notes what is in the store at the start. */
+    /** Notes what is in the store at the start, as if each chunk had been used last when it was stored. */
     async load(): Promise<void> {
-      for await (const { digest } of store.list()) {
-        residency.add(digest, (await sizeOfChunk(digest)) ?? 0)
-      }
+      const stored: StoredChunk[] = []
+      for await (const chunk of store.list()) stored.push(chunk)
+      stored.sort((a, b) => a.storedAt - b.storedAt)
+      for (const { digest } of stored) residency.add(digest, (await sizeOfChunk(digest)) ?? 0)
     },
   }
 }

@@ -36,6 +36,8 @@ export async function openEdge({ config, registry, store, digester, metrics }: E
   const edgeCache = createEdgeCache({ config, registry, store, readThrough })
   await readThrough.load()
   await edgeCache.start()
+  // The limit may have been lowered since.
+  await readThrough.residency.prune()
   const replica = telling(createReplica(registry), edgeCache.pins.refreshSoon)
   const [siteId = ''] = await createFeed(registry).sites()
   const follower = createFollower({ upstream, replica, siteId })
