@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { HeliostatError } from '../errors.ts'
+import { answerWithin } from '../http/deadline.ts'
+import { reasonOf } from '../http/reason.ts'
 
 const ANSWER_MS = 15_000
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
@@ -32,8 +34,8 @@ export function createRunningSite({ url, token, mirrorToken }: SiteOptions) {
       Accept: 'application/json',
       ...(path.startsWith('/mirror/') ? forMirrors : forImages),
     }
-    const signal = AbortSignal.timeout(ANSWER_MS)
-    return fetch(root + path, { ...init, headers, signal }).catch((cause: unknown) => {
+    const send = (signal: AbortSignal) => fetch(root + path, { ...init, headers, signal })
+    return answerWithin({ total: ANSWER_MS }, send).catch((cause: unknown) => {
       throw new HeliostatError('unavailable', `No site answers at ${root}: ${reasonOf(cause)}`)
     })
   }
@@ -88,9 +90,4 @@ function hint(status: number, path: string): string {
   if (status === 404 && isMirror) return ' (has the site [mirror] tokens?)'
   if (status !== 401) return ''
   return isMirror ? ' (--mirror-token or HELIOSTAT_MIRROR_TOKEN)' : ' (--token or HELIOSTAT_TOKEN)'
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return error.cause instanceof Error ? error.cause.message : error.message
 }

@@ -1,3 +1,4 @@
+import { reasonOf } from '../http/reason.ts'
 import { createCircuitBreaker } from './circuit-breaker.ts'
 import {
   createSend,
@@ -6,7 +7,6 @@ import {
   type KeystoneAnswer,
   type KeystoneOptions,
   type KeystoneRequest,
-  reasonOf,
 } from './keystone-http.ts'
 import { createServiceToken } from './service-token.ts'
 

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
-import { hideCredentials } from '../config.ts'
 import { readLimited } from '../http/body.ts'
+import { answerWithin } from '../http/deadline.ts'
 
 const MAX_ANSWER = 1024 * 1024
 
@@ -32,14 +32,16 @@ export function createSend(options: KeystoneOptions, fetch: Fetch): Send {
 
   async function sendOnce(path: string, request: KeystoneRequest): Promise<KeystoneAnswer> {
     const { method = 'GET', headers, body } = request
-    const response = await fetch(`${root}${path}`, {
-      method,
-      headers: { Accept: 'application/json', 'Content-Type': 'application/json', ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      // A redirect would take the tokens elsewhere.
-      redirect: 'manual',
-      signal: AbortSignal.timeout(options.http_connect_timeout * 1000),
-    })
+    const ask = (signal: AbortSignal) =>
+      fetch(`${root}${path}`, {
+        method,
+        headers: { Accept: 'application/json', 'Content-Type': 'application/json', ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        // A redirect would take the tokens elsewhere.
+        redirect: 'manual',
+        signal,
+      })
+    const response = await answerWithin({ total: options.http_connect_timeout * 1000 }, ask)
     const bytes = await readLimited(response.body, MAX_ANSWER)
     if (saysNothing(response)) throw new Error(`status ${response.status}`)
     return {
@@ -62,12 +64,6 @@ export function createSend(options: KeystoneOptions, fetch: Fetch): Send {
 
 export function isTimeout(error: unknown): boolean {
   return error instanceof Error && error.name === 'TimeoutError'
-}
-
-/** A sentence for the log, without what the address of Keystone may hold. */
-export function reasonOf(error: unknown): string {
-  const { cause } = error instanceof Error ? error : {}
-  return hideCredentials(cause === undefined ? String(error) : `${String(error)}: ${String(cause)}`)
 }
 
 /** Neither about the token nor about the caller: redirects, an overloaded Keystone or a broken one. */

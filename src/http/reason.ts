@@ -1,0 +1,13 @@
+import { hideCredentials } from '../config.ts'
+
+/** Why a request failed, for the operator. `fetch` itself says only that it did. */
+export function reasonOf(error: unknown): string {
+  return hideCredentials(messageOf(error).trim())
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.cause instanceof Error) return messageOf(error.cause)
+  // Where several addresses were tried there is no message.
+  return error.message || String('code' in error ? error.code : error.name)
+}

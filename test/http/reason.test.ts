@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { reasonOf } from '../../src/http/reason.ts'
+
+const failureOf = (url: string) => fetch(url).then(() => null, reasonOf)
+
+describe('the reason for which a request failed', () => {
+  it('is what is wrong with the connection', async () => {
+    assert.equal(await failureOf('http://127.0.0.1:2'), 'connect ECONNREFUSED 127.0.0.1:2')
+  })
+
+  it('is a code where several addresses were tried', () => {
+    const tried = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' })
+    assert.equal(reasonOf(new TypeError('fetch failed', { cause: tried })), 'ECONNREFUSED')
+  })
+
+  it('names no credentials', async () => {
+    const reason = await failureOf('http://operator:hidden@127.0.0.1:2/')
+    assert.match(reason ?? '', /127\.0\.0\.1/)
+    assert.doesNotMatch(reason ?? '', /operator|hidden/)
+  })
+
+  it('is anything else that was thrown', () => {
+    assert.equal(reasonOf(new Error('status 500')), 'status 500')
+    assert.equal(reasonOf('gone'), 'gone')
+  })
+})
