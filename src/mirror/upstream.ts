@@ -13,34 +13,46 @@ import {
   type MetadefChanges,
   metadefChanges,
 } from './record.ts'
+import { createTurns } from './turns.ts'
 import { createUpstreamSites, type UpstreamOptions } from './upstream-sites.ts'
 
 const ANSWER_MS = 15_000
-const CHUNK_MS = 120_000
-const SNAPSHOT_MS = 600_000
+/** However long it takes, as long as it comes. */
+const STEADY = { head: 30_000, idle: 30_000 }
+/** An upstream that is an edge itself may have to fetch a chunk before it answers. */
+const FROM_EDGE = { head: 120_000, idle: 30_000 }
+/** More would share the link between ever thinner streams, none of which ends. */
+const CHUNKS_AT_ONCE = 8
 const MAX_DOCUMENT = 256 * 1024 * 1024
+const IS_IT_ONE = 'is it a Heliostat with mirror tokens?'
 
 /** What an edge asks of the sites that it follows. */
 export type Upstream = ReturnType<typeof createUpstream>
 
 export function createUpstream(options: UpstreamOptions) {
   const { ask } = createUpstreamSites(options)
+  const inTurn = createTurns(CHUNKS_AT_ONCE)
+  let isEdge = false
+
   return {
     /** Where the feed stands; waits up to `wait` seconds for it to leave `since`. */
-    head: async (since: number, wait: number, signal: AbortSignal): Promise<Head> =>
-      present(
-        await ask(`head?since=${since}&wait=${wait}`, (response) => document(response, head), {
-          timeout: wait * 1000 + ANSWER_MS,
-          signal,
-          evenIfDown: true,
-        }),
-      ),
+    async head(since: number, wait: number, signal: AbortSignal): Promise<Head> {
+      const use = (response: Response) => document(response, head)
+      const limit = { total: wait * 1000 + ANSWER_MS }
+      const path = `head?since=${since}&wait=${wait}`
+      const answer = present(await ask(path, use, { limit, signal, evenIfDown: true }))
+      isEdge = answer.sites.length > 1
+      return answer
+    },
 
     /** Null where the upstream no longer knows every change after that one. */
     async changes(after: number, signal: AbortSignal): Promise<Changes | null> {
-      const use = async (response: Response) =>
-        response.status === 410 ? 'compacted' : document(response, changes)
-      const options = { timeout: CHUNK_MS, signal }
+      const use = async (response: Response) => {
+        if (response.status !== 410) return document(response, changes)
+        await response.body?.cancel()
+        return 'compacted'
+      }
+      const options = { limit: STEADY, signal }
       const answer = present(await ask(`changes?after=${after}`, use, options))
       return answer === 'compacted' ? null : answer
     },
@@ -49,7 +61,7 @@ export function createUpstream(options: UpstreamOptions) {
     snapshot: async (signal: AbortSignal): Promise<AsyncIterable<string>> =>
       present(
         await ask('snapshot?with=metadefs', async (response) => lines(requireOk(response)), {
-          timeout: SNAPSHOT_MS,
+          limit: STEADY,
           signal,
         }),
       ),
@@ -63,7 +75,7 @@ export function createUpstream(options: UpstreamOptions) {
           requireDigest(bytes, digest)
           return parseManifest(new TextDecoder().decode(bytes))
         },
-        { timeout: CHUNK_MS, signal },
+        { limit: STEADY, signal },
       ),
 
     /** What was sent, in the memory given: whoever asks has to verify it. Null where no upstream has it. */
@@ -72,10 +84,13 @@ export function createUpstream(options: UpstreamOptions) {
       memory: Uint8Array,
       { fresh = false } = {},
     ): Promise<Uint8Array | null> =>
-      ask(`chunks/${digest}`, (response) => collect(requireOk(response), memory), {
-        timeout: CHUNK_MS,
-        fresh,
-      }),
+      inTurn(() =>
+        ask(`chunks/${digest}`, (response) => collect(requireOk(response), memory), {
+          limit: isEdge ? FROM_EDGE : STEADY,
+          fresh,
+          forClient: true,
+        }),
+      ),
   }
 }
 
@@ -97,13 +112,28 @@ export function parseSnapshotLine(line: string): ImageRecord | { metadefs: Metad
 
 async function document<T>(response: Response, type: z.ZodType<T>): Promise<T> {
   const bytes = await readLimited(requireOk(response).body, MAX_DOCUMENT)
-  return type.parse(JSON.parse(new TextDecoder().decode(bytes)))
+  const parsed = type.safeParse(parseJson(bytes))
+  if (parsed.success) return parsed.data
+  throw new Error(`answers with something unknown: ${IS_IT_ONE}`)
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes))
+  } catch {
+    return null
+  }
 }
 
 function requireOk(response: Response): Response {
   if (response.status === 200) return response
   void response.body?.cancel()
-  throw new Error(`status ${response.status}`)
+  throw new Error(refusal(response.status))
+}
+
+function refusal(status: number): string {
+  if (status === 401) return 'refuses the token (401): check upstream_token'
+  return status >= 500 ? `answers ${status}` : `answers ${status}: ${IS_IT_ONE}`
 }
 
 async function collect(response: Response, memory: Uint8Array): Promise<Uint8Array> {

@@ -5,6 +5,8 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { HeliostatError } from '../../src/errors.ts'
 import { type Manifest, manifestDigest, serializeManifest } from '../../src/blobs/manifest.ts'
 import { createUpstream } from '../../src/mirror/upstream.ts'
+import { createUpstreamSites } from '../../src/mirror/upstream-sites.ts'
+import { keepCollecting } from '../support/garbage.ts'
 import { eventually } from '../support/server.ts'
 
 type Answer = (incoming: IncomingMessage, outgoing: ServerResponse) => void
@@ -172,6 +174,104 @@ describe('the sites that an edge follows', () => {
     }
     await assert.rejects(reading, /ends in the middle of a record/)
     assert.deepEqual(read, ['{"epoch":"e","seq":1}'])
+  })
+})
+
+describe('what is wrong with the sites that an edge follows', () => {
+  let site: Site
+  let upstream: ReturnType<typeof createUpstream>
+
+  before(async () => {
+    site = await startSite()
+  })
+
+  beforeEach(() => {
+    upstream = createUpstream({ urls: [site.url, 'http://127.0.0.1:2'], token: 'secret' })
+  })
+
+  after(() => site.close())
+
+  async function tells(answer: Promise<unknown>, reason: string): Promise<void> {
+    const message = `No upstream answers: ${site.url}: ${reason}; http://127.0.0.1:2: connect ECONNREFUSED 127.0.0.1:2`
+    await assert.rejects(answer, (error) => isUnavailable(error) && error.message === message)
+  }
+
+  const head = () => upstream.head(0, 0, new AbortController().signal)
+
+  it('is told to the operator', async () => {
+    site.answer = send('', 401)
+    await tells(head(), 'refuses the token (401): check upstream_token')
+    site.answer = send('', 300)
+    await tells(head(), 'answers 300: is it a Heliostat with mirror tokens?')
+    site.answer = send('<html>')
+    await tells(head(), 'answers with something unknown: is it a Heliostat with mirror tokens?')
+    site.answer = send('', 502)
+    await tells(head(), 'answers 502')
+    site.answer = (_incoming, outgoing) => outgoing.writeHead(302, { Location: '/' }).end()
+    await tells(head(), 'unexpected redirect')
+    site.answer = hangUp
+    await tells(head(), 'other side closed')
+  })
+
+  it('is told also while they are left alone', async () => {
+    site.answer = send('', 401)
+    await assert.rejects(upstream.changes(5), isUnavailable)
+    await tells(upstream.snapshot(), 'refuses the token (401): check upstream_token')
+    assert.equal(site.asked.filter((path) => path.includes('snapshot')).length, 0)
+  })
+
+  it('is not told to clients [503]', async () => {
+    site.answer = send('', 401)
+    const message = 'What is asked for is not all here, and no upstream answers'
+    await assert.rejects(upstream.chunk(DIGEST, memory()), { message })
+  })
+})
+
+describe('a site that falls silent', () => {
+  let site: Site
+  let stopCollecting: () => void
+
+  before(async () => {
+    site = await startSite()
+    stopCollecting = keepCollecting()
+  })
+
+  after(() => {
+    stopCollecting()
+    site.close()
+  })
+
+  it('is given up, and not asked twice', async () => {
+    site.answer = (_incoming, outgoing) => void outgoing.write('x')
+    const { ask } = createUpstreamSites({ urls: [site.url], token: null })
+    const limit = { head: 10_000, idle: 200 }
+    const asking = ask('chunks/x', (response) => response.text(), { limit })
+    await assert.rejects(asking, /nothing came for 0\.2 s$/)
+    assert.equal(site.asked.length, 1)
+  })
+})
+
+describe('chunks that many want at once', () => {
+  it('are fetched eight at a time, in the order in which they were wanted', async () => {
+    const site = await startSite()
+    const open: ServerResponse[] = []
+    site.answer = (_incoming, outgoing) => void open.push(outgoing)
+    const upstream = createUpstream({ urls: [site.url], token: null })
+    const wanted = Array.from({ length: 20 }, (_, i) => `${i}`)
+    const fetching = wanted.map((digest) => upstream.chunk(digest, memory()))
+    for (let done = 0; done < wanted.length; done++) {
+      const expected = Math.min(done + 8, wanted.length)
+      await eventually('the next one is asked for', 2_000, async () =>
+        site.asked.length === expected ? true : null,
+      )
+      open[done]?.end('x')
+      await fetching[done]
+    }
+    assert.deepEqual(
+      site.asked.slice(8).map((path) => path.split(/[/ ]/)[4]),
+      wanted.slice(8),
+    )
+    site.close()
   })
 })
 
