@@ -95,7 +95,7 @@ describe('the readiness of an edge', () => {
 
   before(async () => {
     folders = [await temporaryFolder(), await temporaryFolder()]
-    edge = await startEdge('http://user:secret@127.0.0.1:1')
+    edge = await startEdge('http://127.0.0.1:1')
   })
   after(async () => {
     await edge.close()

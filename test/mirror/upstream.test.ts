@@ -215,8 +215,8 @@ describe('what is wrong with the sites that an edge follows', () => {
 
   it('is told also while they are left alone', async () => {
     site.answer = send('', 401)
-    await assert.rejects(upstream.changes(5), isUnavailable)
-    await tells(upstream.snapshot(), 'refuses the token (401): check upstream_token')
+    await assert.rejects(upstream.changes(5, never), isUnavailable)
+    await tells(upstream.snapshot(never), 'refuses the token (401): check upstream_token')
     assert.equal(site.asked.filter((path) => path.includes('snapshot')).length, 0)
   })
 
