@@ -1,5 +1,8 @@
 import { HeliostatError } from '../errors.ts'
 
+/** How long a client may send nothing: longer than any network stutters, and than the usual proxies wait. */
+const SILENCE_MS = 120_000
+
 /**
  * Cuts a body into chunks of exactly `chunkSize` bytes (the last is shorter). Two buffers take turns: the bytes
  * of a chunk stay valid until the next but one is asked for, so its consumer may work on it while the next fills.
@@ -9,11 +12,12 @@ export async function* cutChunks(
   body: ReadableStream<Uint8Array>,
   chunkSize: number,
   allocate: (size: number) => Uint8Array,
+  silence: number = SILENCE_MS,
 ): AsyncGenerator<Uint8Array> {
   const buffers: Uint8Array[] = []
   let turn = 0
   let filled = 0
-  for await (const bytes of received(body)) {
+  for await (const bytes of received(body, silence)) {
     let taken = 0
     while (taken < bytes.length) {
       const buffer = (buffers[turn] ??= allocate(chunkSize))
@@ -31,14 +35,47 @@ export async function* cutChunks(
   if (filled > 0 && last) yield last.subarray(0, filled)
 }
 
-/** The body as it comes in. Runtimes have many words for a client that hangs up; an operator gets one sentence. */
-async function* received(body: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
+/** The body as it comes in. One that breaks off stays locked, since a read of it may be under way for ever. */
+async function* received(
+  body: ReadableStream<Uint8Array>,
+  silence: number,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader()
+  let waiting = false
   try {
-    yield* body.values({ preventCancel: true })
-  } catch (cause) {
-    const message = 'The client closed the connection before the end of the body'
-    throw new HeliostatError('internal', message, { cause })
+    for (;;) {
+      waiting = true
+      const { done, value } = await readWithin(reader, silence)
+      waiting = false
+      if (done) return
+      yield value
+    }
+  } finally {
+    if (!waiting) reader.releaseLock()
   }
+}
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>
+
+/** Runtimes have many words for a client that hangs up; an operator gets one sentence. */
+function readWithin(reader: Reader, milliseconds: number): ReturnType<Reader['read']> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => {
+      const message = `The client sent nothing of the body for ${milliseconds / 1000} s`
+      reject(new HeliostatError('invalid', message))
+    }, milliseconds)
+    reader.read().then(
+      (part) => {
+        clearTimeout(timer)
+        resolve(part)
+      },
+      (cause: unknown) => {
+        clearTimeout(timer)
+        const message = 'The client closed the connection before the end of the body'
+        reject(new HeliostatError('internal', message, { cause }))
+      },
+    )
+  })
 }
 
 /** Whether a chunk is all zeros, so that it need not be stored. Looks at four bytes at a time: 3 GB/s. */

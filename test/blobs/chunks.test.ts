@@ -116,6 +116,32 @@ describe('cutChunks', () => {
       cause,
     })
   })
+
+  it('gives up a body of which nothing comes for the given time', async () => {
+    const silent = new ReadableStream<Uint8Array>()
+    await assert.rejects(cutChunks(silent, 8, allocate, 20).next(), {
+      code: 'invalid',
+      message: 'The client sent nothing of the body for 0.02 s',
+    })
+  })
+
+  it('counts the silence from the last bytes, and not while its consumer is busy', async () => {
+    const pause = (milliseconds: number) => new Promise((go) => setTimeout(go, milliseconds))
+    let parts = 0
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await pause(30)
+        if (parts++ < 4) controller.enqueue(counting(4))
+        else controller.close()
+      },
+    })
+    let size = 0
+    for await (const chunk of cutChunks(body, 8, allocate, 100)) {
+      size += chunk.length
+      await pause(150)
+    }
+    assert.equal(size, 16)
+  })
 })
 
 describe('isZero', () => {
