@@ -57,7 +57,7 @@ export function mountImageData(app: App, services: Services): void {
         const { projectId } = caller
         await limits.refuseMore('image_size_total', projectId, 0)
         const image = await access.findFor('upload_image', context.req.param('image_id'), caller)
-        await uploader.upload(image, source, { expectedSize, projectId })
+        await uploader.upload(image, () => source, { expectedSize, projectId })
       } catch (error) {
         // Also a refused body is taken in, so that the client hears why instead of losing its connection.
         await discard(source, config.DEFAULT.image_size_cap)

@@ -50,7 +50,15 @@ export function createUploadRepo(registry: Registry, quota = 0) {
       keep(registry, upload, { position, digest }),
     finish: (upload: Upload, manifest: Manifest, virtualSize: number | null) =>
       finish(registry, upload, { manifest, virtualSize, quota }),
-    abort: (upload: Upload, at: number) => abort(registry, upload, at),
+    abort: (upload: Upload, at: number) => abort(registry, upload, { at }),
+    /** As `abort`, unless the upload has been heard of again by now [false]. */
+    abortDead: (upload: Upload, at: number) => abort(registry, upload, { at, only: isDead() }),
+
+    /** Whether the image is still there that the bytes are for. */
+    async hasImage({ imageId }: Upload): Promise<boolean> {
+      const there = and(eq(images.id, imageId), isNull(images.deleted_at))
+      return (await registry.$count(images, there)) === 1
+    },
 
     async heartbeat({ id }: Upload): Promise<void> {
       await registry.update(uploads).set({ heartbeat_at: Date.now() }).where(eq(uploads.id, id))
@@ -61,7 +69,7 @@ export function createUploadRepo(registry: Registry, quota = 0) {
       registry
         .select({ id: uploads.id, imageId: uploads.image_id })
         .from(uploads)
-        .where(lt(uploads.heartbeat_at, Date.now() - UPLOAD_LEASE_MS))
+        .where(isDead())
         .all(),
   }
 }
@@ -192,16 +200,26 @@ function isActivated({ id, imageId }: Upload): SQL {
     WHERE ${images.id} = ${imageId} AND ${images.status} = 'active' AND ${uploads.id} = ${id})`
 }
 
-/** Takes the image back to queued, without any trace of data. */
-async function abort(registry: Registry, upload: Upload, at: number): Promise<void> {
-  await registry.batch([
+/** Takes the image back to queued, without any trace of data. False when there is no such upload. */
+async function abort(
+  registry: Registry,
+  upload: Upload,
+  { at, only }: { at: number; only?: SQL },
+): Promise<boolean> {
+  const which = and(eq(uploads.id, upload.id), only)
+  const [, ended] = await registry.batch([
     registry
       .update(images)
       .set({ ...NO_DATA, updated_at: at })
-      .where(isSaving(upload)),
-    registry.delete(uploads).where(eq(uploads.id, upload.id)),
+      .where(and(isSaving(upload), sql`EXISTS (SELECT 1 FROM ${uploads} WHERE ${which})`)),
+    registry.delete(uploads).where(which),
     announceImage(registry, upload.imageId, at),
   ])
+  return affectedRows(ended) === 1
+}
+
+function isDead(): SQL {
+  return lt(uploads.heartbeat_at, Date.now() - UPLOAD_LEASE_MS)
 }
 
 function exists(uploadId: string): SQL {

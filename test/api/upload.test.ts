@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
-import { after, before, describe, it } from 'node:test'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
+import { uploads } from '../../schema/tables.ts'
+import { inlineDigester } from '../../src/blobs/digest.ts'
+import { createSweeper } from '../../src/blobs/sweep.ts'
+import { HeliostatError } from '../../src/errors.ts'
+import { createUploader } from '../../src/images/upload.ts'
+import { createUploadRepo, UPLOAD_LEASE_MS } from '../../src/images/uploads.ts'
 import { qcow2Header, vmdkDescriptor, vmdkHeader } from '../blobs/inspect/headers.ts'
 import {
   actOn,
@@ -16,6 +22,7 @@ import {
   UNKNOWN_ID,
   uploadData,
 } from '../support/images.ts'
+import { collectLogs } from '../support/logs.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 const MIB = 1024 * 1024
@@ -465,6 +472,75 @@ describe('an image while its data comes in', () => {
   })
 })
 
+/** The uploader of another process that shares the registry and the store. */
+function uploaderBeside({ registry, store, services }: TestSite) {
+  return createUploader({
+    uploads: createUploadRepo(registry),
+    store,
+    digester: inlineDigester,
+    sweeper: createSweeper(registry, store),
+    limits: services.limits,
+    options: { ...services.config.heliostat, ...services.config.DEFAULT },
+  })
+}
+
+/** As if nobody had been heard of for longer than a lease lasts. */
+function endLeases({ registry }: TestSite) {
+  return registry.update(uploads).set({ heartbeat_at: Date.now() - UPLOAD_LEASE_MS - 1 })
+}
+
+describe('an upload whose process was suspended', () => {
+  let alone: TestSite
+  let id: string
+  let body: ReturnType<typeof slowBody>
+  let uploading: Promise<Response>
+
+  beforeEach(async () => {
+    alone = await createTestSite({ heliostat: { chunk_size: '1MB' } })
+    id = (await createImage(alone, BARE_RAW)).id
+    body = slowBody()
+    uploading = uploadData(alone, id, body.stream)
+    body.send(chunk(1))
+    await firstChunk(alone)
+    await endLeases(alone)
+  })
+  afterEach(async () => {
+    body.fail()
+    await uploading
+    await alone.close()
+  })
+
+  it('is not ended by that process itself (204)', async () => {
+    await alone.services.uploader.recover()
+    assert.equal((await showImage(alone, id)).status, 'saving')
+    body.send(chunk(2))
+    body.end()
+    assert.equal((await uploading).status, 204)
+  })
+
+  it('may have been ended by another process, and says so (503)', async () => {
+    await uploaderBeside(alone).recover()
+    assert.deepEqual(await dataFacts(alone, id), NO_DATA)
+    body.send(chunk(2))
+    body.end()
+    assert.match(
+      await refusal(await uploading),
+      /^503 The upload of image \S+ was ended because nothing was heard of it for 15 s: send it again$/,
+    )
+    assert.deepEqual(await dataFacts(alone, id), NO_DATA)
+  })
+
+  it('goes on when its process is heard of before another one ends it (204)', async () => {
+    const repo = createUploadRepo(alone.registry)
+    const [dead] = await repo.dead()
+    assert.ok(dead)
+    await repo.heartbeat(dead)
+    assert.equal(await repo.abortDead(dead, Date.now()), false)
+    body.end()
+    assert.equal((await uploading).status, 204)
+  })
+})
+
 describe('a store that fails', () => {
   it('leaves the image queued, and says nothing of why (500)', async () => {
     const broken = await createTestSite()
@@ -472,6 +548,22 @@ describe('a store that fails', () => {
     const { id } = await createImage(broken, BARE_RAW)
     const text = await refusal(await uploadData(broken, id, bytesOf('x')))
     assert.match(text, /^500 The server has either erred or is incapable/)
+    assert.deepEqual(await dataFacts(broken, id), NO_DATA)
+    await broken.close()
+  })
+
+  it('is named to the client also when it does not let the rest be cleared away (503)', async () => {
+    const broken = await createTestSite()
+    const refuse = (message: string) => new HeliostatError('unavailable', message)
+    broken.store.put = () => Promise.reject(refuse('The image store refuses to be written'))
+    broken.store.delete = () => Promise.reject(new Error('EROFS'))
+    const { id } = await createImage(broken, BARE_RAW)
+    const { lines, stop } = collectLogs()
+    const text = await refusal(await uploadData(broken, id, bytesOf('x')))
+    stop()
+    assert.equal(text, '503 The image store refuses to be written')
+    const line = `error: Cannot clear away the failed upload of image ${id}: Error: EROFS`
+    assert.ok(lines.includes(line), lines.join('\n'))
     assert.deepEqual(await dataFacts(broken, id), NO_DATA)
     await broken.close()
   })

@@ -67,7 +67,7 @@ async function put(chunk = randomChunk(8)): Promise<Chunk> {
 async function imageOf(text: string): Promise<string> {
   const image = queuedImage()
   await images.create(image)
-  await uploader.upload(image, new Blob([text]).stream(), unannounced)
+  await uploader.upload(image, () => new Blob([text]).stream(), unannounced)
   return image.id
 }
 
@@ -336,7 +336,7 @@ describe('failed upload', () => {
     await imageOf('abcd')
     const image = queuedImage()
     await images.create(image)
-    const body = new Blob(['abcdefghijkl']).stream()
+    const body = () => new Blob(['abcdefghijkl']).stream()
     await assert.rejects(
       uploader.upload(image, body, { expectedSize: 13, projectId: null }),
       /Size mismatch/,
