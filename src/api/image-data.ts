@@ -1,5 +1,6 @@
+import { getLogger } from '@logtape/logtape'
 import { HeliostatError } from '../errors.ts'
-import { discard } from '../http/body.ts'
+import { bodyOf } from '../http/body.ts'
 import { reprDigest } from '../http/repr-digest.ts'
 import { mediaType } from '../http/media-type.ts'
 import { evaluatePreconditions, ifRangeAllows } from '../http/preconditions.ts'
@@ -10,9 +11,11 @@ import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
 
+const log = getLogger(['heliostat', 'download'])
+
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
-  const { config, access, uploader, limits, manifests, openBody, cache } = services
+  const { access, uploader, limits, manifests, openBody, cache } = services
 
   resource(app, '/v2/images/:image_id/file', {
     async GET(context) {
@@ -35,7 +38,10 @@ export function mountImageData(app: App, services: Services): void {
       const range = ifRangeAllows(headers, etag) ? requestedRange(headers, manifest.size) : null
       const span = range ?? { offset: 0, length: manifest.size }
       const body = await openBody(manifest, span)
-      if (!body) return context.body(null, 204)
+      if (!body) {
+        log.error('The data of image {image} is missing from the store', { image: image.id })
+        return context.body(null, 204)
+      }
       context.get('logWhenSent')(body.sent)
       cache?.noteRead(image.id)
       const response = context.newResponse(body.stream, range ? 206 : 200, {
@@ -48,8 +54,8 @@ export function mountImageData(app: App, services: Services): void {
     },
 
     async PUT(context) {
-      const { headers, body } = context.req.raw
-      const source = body ?? new Blob().stream()
+      const { headers } = context.req.raw
+      const body = bodyOf(context.req.raw)
       try {
         requireOctetStream(headers)
         const expectedSize = announcedSize(headers)
@@ -57,10 +63,10 @@ export function mountImageData(app: App, services: Services): void {
         const { projectId } = caller
         await limits.refuseMore('image_size_total', projectId, 0)
         const image = await access.findFor('upload_image', context.req.param('image_id'), caller)
-        await uploader.upload(image, () => source, { expectedSize, projectId })
+        await uploader.upload(image, body.take, { expectedSize, projectId })
       } catch (error) {
         // Also a refused body is taken in, so that the client hears why instead of losing its connection.
-        await discard(source, config.DEFAULT.image_size_cap)
+        await body.refuse()
         throw error
       }
       return context.body(null, 204)

@@ -1,7 +1,8 @@
 import { HeliostatError } from '../errors.ts'
 
-/** What is read of a JSON body that is too large, before its sender is cut off. */
+/** What is read of a refused body before its sender is answered, at most. */
 const MAX_DISCARDED = 64 * 1024 * 1024
+const DISCARDING_MS = 60_000
 
 /** Collects a small body, such as a JSON document. Never for image data, which is streamed. */
 export async function readLimited(
@@ -17,24 +18,66 @@ export async function readLimited(
     chunks.push(chunk)
   }
   if (length <= limit) return concatenate(chunks, length)
-  if (body) await discard(body, MAX_DISCARDED)
+  if (body && !(await discard(body))) await body.cancel().catch(() => undefined)
   throw tooLarge(limit)
 }
 
 /**
  * Reads what is left of a body that was refused: most clients look for an answer only once they have sent
- * everything. Past the limit (bytes) the body is cancelled.
+ * everything. False when its end did not come within 64 MiB and the given time; the rest stays unread.
  */
-export async function discard(body: ReadableStream<Uint8Array>, limit: number): Promise<void> {
-  let left = limit
+export async function discard(
+  body: ReadableStream<Uint8Array>,
+  milliseconds: number = DISCARDING_MS,
+): Promise<boolean> {
+  // Somebody has given it up while he waited for it.
+  if (body.locked) return false
+  const until = Date.now() + milliseconds
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, false)
+  })
+  // A sender that has gone is not to be answered.
+  const ended = readToEnd(body, until).catch(() => false)
+  const isWhole = await Promise.race([ended, late])
+  clearTimeout(timer)
+  return isWhole
+}
+
+async function readToEnd(body: ReadableStream<Uint8Array>, until: number): Promise<boolean> {
+  const reader = body.getReader()
   try {
-    for await (const chunk of body) {
-      left -= chunk.byteLength
-      if (left < 0) return
+    let left = MAX_DISCARDED
+    while (left >= 0 && Date.now() < until) {
+      const { done, value } = await reader.read()
+      if (done) return true
+      left -= value.byteLength
     }
-  } catch {
-    // The sender has gone: there is nobody left to answer.
+    return false
+  } finally {
+    reader.releaseLock()
   }
+}
+
+/**
+ * The body of a request, taken when it is needed: a client that sends `Expect: 100-continue` waits for that.
+ * https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
+ */
+export function bodyOf(request: { headers: Headers; body: ReadableStream<Uint8Array> | null }) {
+  let taken: ReadableStream<Uint8Array> | null = null
+  const take = () => (taken ??= request.body ?? new Blob().stream())
+  return {
+    take,
+    /** Takes in what the client sends without having been asked for it, or until it hears that it was refused. */
+    async refuse(): Promise<void> {
+      if (taken === null && expectsContinue(request.headers)) return
+      await discard(take())
+    },
+  }
+}
+
+function expectsContinue(headers: Headers): boolean {
+  return headers.get('Expect')?.toLowerCase() === '100-continue'
 }
 
 /** Whether a message with these headers has a body that is not known to be empty. */

@@ -15,6 +15,7 @@ import {
   UNKNOWN_ID,
   uploadData,
 } from '../support/images.ts'
+import { collectLogs } from '../support/logs.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 const TEXT = '0123456789'
@@ -112,12 +113,17 @@ describe('a download without data', () => {
     assert.equal(response.status, 204)
   })
 
-  it('is empty when the data has vanished from the store (204)', async () => {
+  it('is empty when the data has vanished from the store, which is logged (204)', async () => {
     const alone = await createTestSite()
     const image = await createActiveImage(alone, TEXT)
-    const [digest = ''] = await storedChunks(alone)
-    await alone.store.delete(digest)
+    for (const digest of await storedChunks(alone)) await alone.store.delete(digest)
+    const queued = await createImage(alone)
+    const { lines, stop } = collectLogs()
     assert.equal((await downloadData(alone, image.id)).status, 204)
+    assert.equal((await downloadData(alone, queued.id)).status, 204)
+    stop()
+    const errors = lines.filter((line) => line.startsWith('error: '))
+    assert.deepEqual(errors, [`error: The data of image ${image.id} is missing from the store`])
     await alone.close()
   })
 })

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { announcesBody, readLimited } from '../../src/http/body.ts'
+import { announcesBody, bodyOf, discard, readLimited } from '../../src/http/body.ts'
 
 interface Source {
   stream: ReadableStream<Uint8Array>
@@ -95,6 +95,72 @@ describe('readLimited', () => {
       },
     })
     await assert.rejects(readLimited(stream, 10), lost)
+  })
+})
+
+describe('discard', () => {
+  it('reads a body to its end', async () => {
+    const stream = streamOf('abc', 'def')
+    assert.equal(await discard(stream), true)
+    assert.deepEqual(await stream.getReader().read(), { done: true, value: undefined })
+  })
+
+  it('leaves what comes after 64 MiB', async () => {
+    const source = endlessSource()
+    assert.equal(await discard(source.stream), false)
+    assert.equal(source.pulled, 9)
+    assert.equal(source.cancelled, false)
+    assert.equal(source.stream.locked, false)
+  })
+
+  it('leaves what has not come in time', async () => {
+    assert.equal(await discard(new ReadableStream(), 20), false)
+  })
+
+  it('leaves a body that somebody else is still waiting for', async () => {
+    const stream = new ReadableStream<Uint8Array>()
+    void stream.getReader().read()
+    assert.equal(await discard(stream), false)
+  })
+
+  it('takes a broken body for one without an end', async () => {
+    const broken = new ReadableStream<Uint8Array>({
+      pull: (controller) => controller.error(new Error('connection lost')),
+    })
+    assert.equal(await discard(broken), false)
+  })
+})
+
+describe('bodyOf', () => {
+  const requestOf = (body: ReadableStream<Uint8Array>, headers = {}) => ({
+    headers: new Headers(headers),
+    body,
+  })
+  const expecting = { Expect: '100-Continue' }
+
+  it('is read when it is refused, since its client sends it anyway', async () => {
+    const source = endlessSource()
+    await bodyOf(requestOf(source.stream)).refuse()
+    assert.equal(source.pulled, 9)
+  })
+
+  it('is not asked for when it is refused and its client waits', async () => {
+    const source = endlessSource()
+    await bodyOf(requestOf(source.stream, expecting)).refuse()
+    assert.equal(source.pulled, 0)
+  })
+
+  it('is read on when it is refused after it was asked for', async () => {
+    const source = endlessSource()
+    const body = bodyOf(requestOf(source.stream, expecting))
+    body.take()
+    await body.refuse()
+    assert.equal(source.pulled, 9)
+  })
+
+  it('is empty for a request without one', async () => {
+    const { take } = bodyOf({ headers: new Headers(), body: null })
+    assert.deepEqual(await take().getReader().read(), { done: true, value: undefined })
   })
 })
 
