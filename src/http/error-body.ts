@@ -27,6 +27,7 @@ const STATUS_TEXTS: Readonly<Record<number, StatusText>> = {
   403: { reason: 'Forbidden', sentence: 'Access was denied to this resource.' },
   404: { reason: 'Not Found', sentence: 'The resource could not be found.' },
   405: { reason: 'Method Not Allowed' },
+  408: { reason: 'Request Timeout' },
   409: {
     reason: 'Conflict',
     sentence: 'There was a conflict when trying to complete your request.',

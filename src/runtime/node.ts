@@ -6,13 +6,20 @@ import type { Config } from '../config.ts'
 import { type Connections, trackConnections } from './connections.ts'
 import { openLocalSite } from './local.ts'
 import { createSocketBodies } from './socket-bodies.ts'
+import { continueWhenRead, endUnreadBody } from './unread-bodies.ts'
+import { answerUnreadable } from './unreadable.ts'
 
 /** Service catalogues in identity headers are long. */
 const MAX_HEADER_BYTES = 64 * 1024
 /** Longer than the idle time of the usual proxies and client pools, so that they close first. */
 const KEEP_ALIVE_MS = 75_000
-/** How long the rest of a refused body is taken in before the connection is cut. */
-const REFUSED_BODY_MS = 60_000
+/** How long a connection may be silent before its peer is asked whether it is still there. */
+const PROBE_AFTER_MS = 30_000
+const SERVER_OPTIONS = {
+  maxHeaderSize: MAX_HEADER_BYTES,
+  keepAlive: true,
+  keepAliveInitialDelay: PROBE_AFTER_MS,
+}
 
 export interface RunningServer {
   url: string
@@ -36,18 +43,21 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
     async (request, bindings) => {
       // Node's HTTP/1 server is the only one that this listener is given to.
       const { incoming, outgoing } = bindings as NodeBindings
-      limitRefusedBody(incoming, outgoing)
       const peerAddress = incoming.socket.remoteAddress ?? null
       const response = await track(running, app.fetch(request, { peerAddress }))
+      endUnreadBody(incoming, outgoing)
       return bodies?.send(response, outgoing) ? RESPONSE_ALREADY_SENT : response
     },
-    { autoCleanupIncoming: false },
+    // Health checks by HTTP/1.0 name no host.
+    { autoCleanupIncoming: false, hostname: 'localhost' },
   )
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, listener)
+  const server = createServer(SERVER_OPTIONS, listener)
+  server.on('checkContinue', continueWhenRead)
   // Uploads may take hours; headers still have to arrive within a minute.
   server.requestTimeout = 0
   server.keepAliveTimeout = KEEP_ALIVE_MS
   const connections = trackConnections(server)
+  answerUnreadable(server)
 
   const { bind_host, bind_port } = config.DEFAULT
   await listen(server, bind_host, bind_port)
@@ -71,13 +81,6 @@ async function track<T>(running: Set<Promise<unknown>>, answer: T | Promise<T>):
   } finally {
     running.delete(promise)
   }
-}
-
-function limitRefusedBody(incoming: IncomingMessage, outgoing: ServerResponse): void {
-  outgoing.on('finish', () => {
-    if (incoming.complete) return
-    setTimeout(() => incoming.complete || incoming.destroy(), REFUSED_BODY_MS).unref()
-  })
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {
