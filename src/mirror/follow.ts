@@ -62,7 +62,7 @@ export function createFollower({ upstream, replica, siteId }: FollowParts) {
     /** Asks where the upstream stands now, instead of waiting for it to tell. */
     async look(): Promise<void> {
       try {
-        const { seq } = await upstream.head(-1, 0, signal)
+        const { seq } = await upstream.head(0, 0, signal)
         Object.assign(status, { upstreamSeq: seq, heardAt: Date.now() })
       } catch (error) {
         status.error = reasonOf(error)
