@@ -3,6 +3,7 @@ import type { Config } from '../config.ts'
 import { HeliostatError } from '../errors.ts'
 import { createImageRepo } from '../images/repo.ts'
 import type { Registry } from '../registry/database.ts'
+import { print } from './print.ts'
 
 export async function scrubImages(registry: Registry, config: Config): Promise<void> {
   refuseAtEdge(config)
@@ -26,8 +27,4 @@ export function refuseAtEdge({ mirror }: Config): void {
     'forbidden',
     `This site is a read-only mirror, so this is done at its origin: ${origin}`,
   )
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`)
 }

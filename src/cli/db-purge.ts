@@ -2,6 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { type PurgeOptions, type Purged, purgeDeleted, purgeImages } from '../registry/purge.ts'
 import type { Registry } from '../registry/database.ts'
 import { type ConfigOptions, withConfigOptions } from './options.ts'
+import { print } from './print.ts'
 import { withRegistry } from './with-registry.ts'
 
 const DAY_MS = 24 * 60 * 60_000
@@ -59,8 +60,4 @@ function rows(text: string): number {
   const limit = /^(-1|\d{1,10})$/.test(text) ? Number(text) : NaN
   if (limit <= MAX_INTEGER) return limit
   throw new InvalidArgumentError(`Wanted a whole number of rows up to ${MAX_INTEGER}, or -1.`)
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`)
 }

@@ -1,4 +1,4 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import { createSweeper } from '../blobs/sweep.ts'
 import { type Config, hideCredentials } from '../config.ts'
 import { createFeed } from '../mirror/feed.ts'
@@ -11,8 +11,9 @@ import { openLocalStore } from '../runtime/local.ts'
 import { restoreImage, scrubImages } from './db-pending.ts'
 import { addPurgeCommands } from './db-purge.ts'
 import { addMetadefCommands } from './metadefs.ts'
-import { type ConfigOptions, withConfigOptions } from './options.ts'
-import { withRegistry } from './with-registry.ts'
+import { type ConfigOptions, seconds, withConfigOptions } from './options.ts'
+import { print } from './print.ts'
+import { withDatabase, withNewDatabase, withRegistry } from './with-registry.ts'
 
 /** `heliostat db …`. */
 export function addDbCommands(program: Command): void {
@@ -20,15 +21,15 @@ export function addDbCommands(program: Command): void {
 
   withConfigOptions(db.command('sync'))
     .description('Bring the schema up to date')
-    .action((options: ConfigOptions) => withRegistry(options, sync))
+    .action((options: ConfigOptions) => withNewDatabase(options, sync))
 
   withConfigOptions(db.command('version'))
     .description("Print the schema's revision")
-    .action((options: ConfigOptions) => withRegistry(options, version))
+    .action((options: ConfigOptions) => withDatabase(options, version))
 
   withConfigOptions(db.command('check'))
     .description('Print address, revision and rows of each table; exit 1 when not up to date')
-    .action((options: ConfigOptions) => withRegistry(options, check))
+    .action((options: ConfigOptions) => withDatabase(options, check))
 
   withConfigOptions(db.command('new-epoch'))
     .description('After a restore from a backup: tell mirrors that history was rewritten')
@@ -109,13 +110,4 @@ async function sweep(
   const sweeper = createSweeper(registry, openLocalStore(config))
   const { blobs, chunks } = await sweeper.sweep(grace * 1000)
   print(`Removed ${blobs} blobs and ${chunks} chunks`)
-}
-
-function seconds(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('Wanted a whole number of seconds.')
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`)
 }

@@ -1,15 +1,14 @@
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
-import type { Config } from '../config.ts'
 import { ConfigError, HeliostatError } from '../errors.ts'
 import { type LoadMode, loadNamespace, unloadAll } from '../metadefs/catalog.ts'
 import { fileNameOf, parseDefinitionFile, toDefinitionFile } from '../metadefs/definition-file.ts'
 import { createMetadefRepo } from '../metadefs/repo.ts'
 import type { Registry } from '../registry/database.ts'
-import { CURRENT_REVISION, databaseRevision } from '../registry/migrate.ts'
 import { refuseAtEdge } from './db-pending.ts'
 import { type ConfigOptions, withConfigOptions } from './options.ts'
+import { print } from './print.ts'
 import { createProgress } from './progress.ts'
 import { withRegistry } from './with-registry.ts'
 
@@ -55,14 +54,8 @@ function withDefinitions(
   options: ConfigOptions,
   action: (registry: Registry) => Promise<void>,
 ): Promise<void> {
-  return withRegistry(options, async (registry, config: Config) => {
+  return withRegistry(options, async (registry, config) => {
     refuseAtEdge(config)
-    const revision = await databaseRevision(registry)
-    if (revision !== CURRENT_REVISION) {
-      throw new ConfigError(
-        `The database is at revision "${revision ?? ''}", wanted "${CURRENT_REVISION}": run heliostat db sync`,
-      )
-    }
     await action(registry)
   })
 }
@@ -146,8 +139,4 @@ function unusedName(wanted: string, used: Set<string>): string {
 
 function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`)
 }

@@ -1,17 +1,13 @@
 import { createHash } from 'node:crypto'
-import { access } from 'node:fs/promises'
 import { eq, isNotNull, sql } from 'drizzle-orm'
 import { blobChunks, blobs, imageLocations } from '../../schema/tables.ts'
 import type { ChunkStore } from '../blobs/store.ts'
-import type { Config } from '../config.ts'
-import { ConfigError } from '../errors.ts'
 import { createReplica } from '../mirror/apply.ts'
 import type { Registry } from '../registry/database.ts'
-import { CURRENT_REVISION, databaseRevision } from '../registry/migrate.ts'
-import { connectionOf } from '../runtime/connection.ts'
-import { openLocalRegistry, openLocalStore } from '../runtime/local.ts'
-import { type ConfigOptions, readConfig } from './options.ts'
+import { openLocalStore } from '../runtime/local.ts'
+import type { ConfigOptions } from './options.ts'
 import { createProgress, formatBytes, transferText } from './progress.ts'
+import { withRegistry } from './with-registry.ts'
 
 interface NeededChunk {
   digest: string
@@ -34,38 +30,17 @@ interface Verified {
 }
 
 /** `heliostat mirror verify`: reads what is stored here. Exit code 1 when bytes are lost. */
-export async function verify(options: ConfigOptions & { json?: true }): Promise<void> {
-  const { config } = await readConfig(options)
-  await requireDatabase(config)
-  const registry = await openLocalRegistry(config)
-  const store = openLocalStore(config)
-  try {
-    const found = await readEveryChunk(registry, store)
+export function verify(options: ConfigOptions & { json?: true }): Promise<void> {
+  return withRegistry(options, async (registry, config) => {
+    const store = openLocalStore(config)
+    const found = await readEveryChunk(registry, store).finally(() => store.close())
     process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : report(found))
     // What an edge lacks it fetches when it is asked for; what an origin lacks is nowhere else.
     if (found.damaged.length > 0 || (!found.edge && found.missing.length > 0)) process.exitCode = 1
-  } finally {
-    store.close()
-    registry.$client.close()
-  }
-}
-
-/** A mistyped folder must not become an empty site in which all is well. */
-async function requireDatabase(config: Config): Promise<void> {
-  const connection = connectionOf(config)
-  if (connection.kind === 'remote') return
-  await access(connection.path).catch(() => {
-    throw new ConfigError(`There is no registry at "${connection.path}": give --data-dir`)
   })
 }
 
 async function readEveryChunk(registry: Registry, store: ChunkStore): Promise<Verified> {
-  const revision = await databaseRevision(registry)
-  if (revision !== CURRENT_REVISION) {
-    throw new ConfigError(
-      `The database is at revision "${revision ?? ''}", wanted "${CURRENT_REVISION}": run heliostat db sync`,
-    )
-  }
   const stored = new Set<string>()
   for await (const { digest } of store.list()) stored.add(digest)
   const needed = await neededChunks(registry)

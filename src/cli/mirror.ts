@@ -1,9 +1,9 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { type PinOptions, pin, unpin } from './mirror-pin.ts'
 import { status } from './mirror-status.ts'
 import { type SyncOptions, sync } from './mirror-sync.ts'
 import { verify } from './mirror-verify.ts'
-import { type ConfigOptions, withConfigOptions } from './options.ts'
+import { type ConfigOptions, seconds, withConfigOptions } from './options.ts'
 import type { SiteOptions } from './running-site.ts'
 
 const SYNC_SECONDS = 60
@@ -54,9 +54,4 @@ function withToken(command: Command): Command {
 function withMirrorToken(command: Command): Command {
   const option = new Option('--mirror-token <token>', "one of the site's [mirror] tokens")
   return command.addOption(option.env('HELIOSTAT_MIRROR_TOKEN'))
-}
-
-function seconds(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('Wanted a whole number of seconds.')
 }

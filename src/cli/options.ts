@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { type Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { parse } from 'js-ini'
 import { fromEnvironment, type LoadedConfig, loadConfig, type RawConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
@@ -18,6 +18,12 @@ export function withConfigOptions(command: Command): Command {
   return command
     .option('--config-file <file>', 'a file in the format of glance-api.conf')
     .option('--data-dir <dir>', 'where the database file and the chunks are (default: ./data)')
+}
+
+/** Parses an option of a whole number of seconds. */
+export function seconds(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('Wanted a whole number of seconds.')
 }
 
 /** Reads the configuration: the file, over it the environment, over that the command line. */
@@ -57,11 +63,11 @@ export function parseConfigFile(text: string): RawConfig {
   const joined = joinContinuations(text).replace(/^([^[=:\s]+)[ \t]*:/gm, '$1 =')
   const parsed = parse(joined, { autoTyping: false, comment: ['#', ';'] })
   const raw: RawConfig = { DEFAULT: {} }
-  for (const [section, options] of Object.entries(parsed)) {
+  for (const [name, value] of Object.entries(parsed)) {
     // What stands before the first section belongs to [DEFAULT].
-    if (typeof options !== 'object')
-      raw['DEFAULT'] = { ...raw['DEFAULT'], [section]: String(options) }
-    else raw[section] = { ...raw[section], ...stringsOf(options) }
+    const [section, options] =
+      typeof value === 'object' ? [name, value] : ['DEFAULT', { [name]: value }]
+    raw[section] = { ...raw[section], ...stringsOf(options) }
   }
   return raw
 }

@@ -1,14 +1,46 @@
+import { access } from 'node:fs/promises'
 import type { Config } from '../config.ts'
+import { ConfigError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
-import { openLocalRegistry } from '../runtime/local.ts'
+import { connectionOf } from '../runtime/connection.ts'
+import { openLocalRegistry, requireRevision } from '../runtime/local.ts'
 import { type ConfigOptions, readConfig } from './options.ts'
 
-/** Does something with the registry that the configuration names, and closes it. */
-export async function withRegistry(
-  options: ConfigOptions,
-  action: (registry: Registry, config: Config) => Promise<void>,
-): Promise<void> {
+type Action = (registry: Registry, config: Config) => Promise<void>
+
+/** Does something with the registry that the configuration names, which has to be there and up to date. */
+export function withRegistry(options: ConfigOptions, action: Action): Promise<void> {
+  return withDatabase(options, async (registry, config) => {
+    await requireRevision(registry)
+    await action(registry, config)
+  })
+}
+
+/** The same whatever its schema is, if any. */
+export async function withDatabase(options: ConfigOptions, action: Action): Promise<void> {
   const { config } = await readConfig(options)
+  await requireDatabase(config)
+  await useDatabase(config, action)
+}
+
+/** The same, and makes the database where there is none. */
+export async function withNewDatabase(options: ConfigOptions, action: Action): Promise<void> {
+  const { config } = await readConfig(options)
+  await useDatabase(config, action)
+}
+
+/** A mistyped folder must not become an empty site in which all is well. */
+async function requireDatabase(config: Config): Promise<void> {
+  const connection = connectionOf(config)
+  if (connection.kind === 'remote') return
+  await access(connection.path).catch(() => {
+    throw new ConfigError(
+      `There is no registry at "${connection.path}": give --data-dir or [database] connection`,
+    )
+  })
+}
+
+async function useDatabase(config: Config, action: Action): Promise<void> {
   const registry = await openLocalRegistry(config)
   try {
     await action(registry, config)

@@ -118,6 +118,11 @@ async function bringUpToDate(config: Config, registry: Registry): Promise<void> 
     await migrate(registry)
     return
   }
+  await requireRevision(registry)
+}
+
+/** Refuses a database whose schema is not the one of this build. */
+export async function requireRevision(registry: Registry): Promise<void> {
   const revision = await databaseRevision(registry)
   if (revision === CURRENT_REVISION) return
   throw new ConfigError(

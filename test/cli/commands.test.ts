@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { describeConfig, loadConfig } from '../../src/config.ts'
@@ -115,15 +116,6 @@ async function migrated(name: string, statement = 'SELECT 1'): Promise<string> {
 describe('heliostat db', { concurrency: 2 }, () => {
   it('brings the schema up to date once, and checks that it is so', async () => {
     const args = ['--data-dir', join(folder.path, 'fresh', 'deeper')]
-    assert.deepEqual(await heliostat(['db', 'version', ...args]), {
-      code: 0,
-      stdout: 'none\n',
-      stderr: '',
-    })
-    const unready = await heliostat(['db', 'check', ...args])
-    assert.equal(unready.code, 1)
-    assert.match(unready.stdout, /^database {2}.*registry\.db\nrevision {2}none\nNot up to date, /)
-
     const first = await heliostat(['db', 'sync', ...args])
     assert.equal(first.code, 0)
     assert.match(first.stdout, /^Applied \S+.*; the schema is at revision \S+\n$/)
@@ -134,6 +126,34 @@ describe('heliostat db', { concurrency: 2 }, () => {
     assert.equal(ready.code, 0)
     assert.match(ready.stdout, new RegExp(`^revision {2}${CURRENT_REVISION}$`, 'm'))
     assert.match(ready.stdout, /^ +0 {2}images$/m)
+  })
+
+  it('tells that a database has no schema', async () => {
+    const file = asConnection(await write('empty.db'))
+    assert.deepEqual(await heliostat(['db', 'version'], file), {
+      code: 0,
+      stdout: 'none\n',
+      stderr: '',
+    })
+    const unready = await heliostat(['db', 'check'], file)
+    assert.equal(unready.code, 1)
+    assert.match(unready.stdout, /^database {2}.*empty\.db\nrevision {2}none\nNot up to date, /)
+    const purge = await heliostat(['db', 'purge'], file)
+    assert.equal(purge.code, 1)
+    assert.match(
+      purge.stderr,
+      /^heliostat: The database is at revision "", .* heliostat db sync\n$/,
+    )
+  })
+
+  it('makes no registry of a mistyped folder', async () => {
+    const typo = join(folder.path, 'typo')
+    for (const command of ['version', 'check', 'purge', 'sweep', 'unload-metadefs']) {
+      const { code, stderr } = await heliostat(['db', command, '--data-dir', typo])
+      assert.equal(code, 1)
+      assert.match(stderr, /^heliostat: There is no registry at ".*typo\/registry\.db": give .*\n$/)
+    }
+    assert.equal(existsSync(typo), false)
   })
 
   it('tells that a file is no database', async () => {

@@ -59,6 +59,7 @@ describe('a configuration file', () => {
   })
 
   it('takes one pair of quotes off a value', () => {
+    assert.deepEqual(lines('x = "one"', '[a]')['DEFAULT'], { x: 'one' })
     const quoted = lines('[a]', `x = " one "`, `y = 'two'`, `z = "'three'"`, `w = "four'`)
     assert.deepEqual(quoted['a'], { x: ' one ', y: 'two', z: "'three'", w: `"four'` })
   })
