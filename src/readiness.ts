@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import type { StoreOwner } from './blobs/store-owner.ts'
 import type { EdgeCondition } from './mirror/edge-watch.ts'
 import type { Registry } from './registry/database.ts'
 import { CURRENT_REVISION, databaseRevision } from './registry/migrate.ts'
@@ -15,6 +16,7 @@ const STOPS = {
   'database-unreachable': 'everyone',
   'database-outdated': 'everyone',
   'never-synced': 'everyone',
+  'foreign-store': 'origin',
   'store-not-writable': 'origin',
   'disk-full': 'nobody',
   'damaged-chunks': 'nobody',
@@ -35,6 +37,7 @@ export interface Readiness {
 
 export interface ReadinessParts {
   registry: Registry
+  owner: Pick<StoreOwner, 'isOurs'>
   /** Null where chunks do not lie on a disk. */
   disk: (() => Promise<{ writable: boolean; full: boolean }>) | null
   damaged(): Promise<number>
@@ -43,16 +46,19 @@ export interface ReadinessParts {
 }
 
 /** Finds out whether a site can serve, and what is wrong with it. */
-export function createReadiness({ registry, disk, damaged, edge }: ReadinessParts) {
+export function createReadiness({ registry, owner, disk, damaged, edge }: ReadinessParts) {
   return async (): Promise<Readiness> => {
     const database = await databaseReason(registry)
-    const [space, lost, condition] = await Promise.all([
+    const [space, ours, lost, condition] = await Promise.all([
       disk?.(),
+      // A store that does not answer is told as one that cannot be written.
+      database === null ? owner.isOurs().catch(() => true) : true,
       database === null ? damaged() : 0,
       database === null && edge ? edge() : null,
     ])
     const wrong: [Reason, boolean][] = [
       ['never-synced', condition !== null && condition.seq === null],
+      ['foreign-store', !ours],
       ['store-not-writable', space?.writable === false],
       ['disk-full', space?.full === true],
       ['damaged-chunks', lost > 0],

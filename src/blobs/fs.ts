@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, rename, stat, unlink, utimes } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { mkdir, readdir, readFile, rename, stat, unlink, utimes } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
 import { HeliostatError } from '../errors.ts'
 import { claimFile, type Release } from './claims.ts'
 import { chunkStream } from './chunk-stream.ts'
 import { createDisk, type DiskCondition } from './disk.ts'
+import { makeFolder, UNFINISHED, writeWhole } from './fs-durable.ts'
 import { createOpenFiles, isAbsent, type OpenFile } from './open-files.ts'
 import { type ChunkStore, isDigest, requireDigest } from './store.ts'
 
 const OPEN_FILES = 256
-const UNFINISHED = '.tmp'
 const DAMAGED = '.damaged'
 const CLAIM = '.claim'
+const OWNER = 'owner'
 const FOLDER = /^[0-9a-f]{2}$/
 
 export interface FileStore extends ChunkStore {
@@ -26,14 +27,11 @@ export interface FileStore extends ChunkStore {
   close(): void
 }
 
-/**
- * Chunks as files `ab/abcdef…` below a folder. A chunk is written under a temporary name beside its place, synced,
- * renamed, and its folder synced, so that a crash leaves a whole chunk or none.
- */
+/** Chunks as files `ab/abcdef…` below a folder. A crash leaves a whole chunk or none. */
 export function createFileStore(root: string): FileStore {
   const files = createOpenFiles(OPEN_FILES)
   const disk = createDisk(root)
-  let writing = 0
+  const write = createWriter(root, disk)
   const folder = (digest: string) => join(root, digest.slice(0, 2))
   const path = (digest: string) => join(folder(digest), requireDigest(digest))
 
@@ -64,23 +62,7 @@ export function createFileStore(root: string): FileStore {
     },
 
     async put(digest, bytes) {
-      if (await exists(path(digest))) return
-      const temporary = `${path(digest)}.${randomUUID()}${UNFINISHED}`
-      writing += bytes.length
-      try {
-        const made = await mkdir(folder(digest), { recursive: true })
-        if (made !== undefined) await Promise.all([dirname(made), root].map(syncFolder))
-        await disk.requireSpace(folder(digest), writing)
-        await writeDurably(temporary, bytes)
-        await rename(temporary, path(digest))
-        await syncFolder(folder(digest))
-        disk.accepted()
-      } catch (error) {
-        await unlink(temporary).catch(() => undefined)
-        throw isOutOfSpace(error) ? disk.refused(error) : translate(error, digest)
-      } finally {
-        writing -= bytes.length
-      }
+      if (!(await exists(path(digest)))) await write(path(digest), bytes)
     },
 
     async delete(digest) {
@@ -98,6 +80,31 @@ export function createFileStore(root: string): FileStore {
     },
 
     removeUnfinished: (before) => removeLeftovers(root, before),
+
+    owner: () => readIfPresent(join(root, OWNER)),
+
+    async setOwner(id) {
+      await makeFolder(root, root)
+      await writeWhole(join(root, OWNER), new TextEncoder().encode(id))
+    },
+  }
+}
+
+/** Writes chunks for as long as the disk has room for all that are being written. */
+function createWriter(root: string, disk: ReturnType<typeof createDisk>) {
+  let writing = 0
+  return async (file: string, bytes: Uint8Array): Promise<void> => {
+    writing += bytes.length
+    try {
+      await makeFolder(dirname(file), root)
+      await disk.requireSpace(dirname(file), writing)
+      await writeWhole(file, bytes)
+      disk.accepted()
+    } catch (error) {
+      throw isOutOfSpace(error) ? disk.refused(error) : translate(error, basename(file))
+    } finally {
+      writing -= bytes.length
+    }
   }
 }
 
@@ -135,28 +142,6 @@ async function sortedNames(folder: string): Promise<string[]> {
   }
 }
 
-async function writeDurably(file: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(file, 'wx', 0o640)
-  try {
-    let written = 0
-    while (written < bytes.length) {
-      written += (await handle.write(bytes, written, bytes.length - written)).bytesWritten
-    }
-    await handle.datasync()
-  } finally {
-    await handle.close()
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
 async function exists(file: string): Promise<boolean> {
   return (await statIfPresent(file)) !== null
 }
@@ -164,6 +149,15 @@ async function exists(file: string): Promise<boolean> {
 async function statIfPresent(file: string): Promise<{ mtimeMs: number } | null> {
   try {
     return await stat(file)
+  } catch (error) {
+    if (isAbsent(error)) return null
+    throw error
+  }
+}
+
+async function readIfPresent(file: string): Promise<string | null> {
+  try {
+    return (await readFile(file, 'utf8')).trim()
   } catch (error) {
     if (isAbsent(error)) return null
     throw error

@@ -3,6 +3,7 @@ import { type ChunkStore, requireDigest } from './store.ts'
 /** Chunks in memory, for tests and for trying things out. */
 export function createMemoryStore(): ChunkStore {
   const chunks = new Map<string, { bytes: Uint8Array; storedAt: number }>()
+  let owner: string | null = null
   return {
     async get(digest, span) {
       const chunk = chunks.get(requireDigest(digest))
@@ -25,5 +26,9 @@ export function createMemoryStore(): ChunkStore {
     },
     // A write in memory is never half done.
     removeUnfinished: async () => undefined,
+    owner: async () => owner,
+    async setOwner(id) {
+      owner = id
+    },
   }
 }

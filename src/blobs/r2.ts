@@ -16,6 +16,7 @@ export interface ChunkBucket {
 }
 
 const PREFIX = 'chunks/'
+const OWNER = 'owner'
 
 /** Chunks as objects of an R2 bucket. R2 checks the SHA-256 of each by itself and never shows a half-written object. */
 export function createR2Store(bucket: ChunkBucket): ChunkStore {
@@ -48,5 +49,12 @@ export function createR2Store(bucket: ChunkBucket): ChunkStore {
       }
     },
     removeUnfinished: async () => undefined,
+    async owner() {
+      const object = await bucket.get(OWNER)
+      return object && (await new Response(object.body).text()).trim()
+    },
+    async setOwner(id) {
+      await bucket.put(OWNER, new TextEncoder().encode(id))
+    },
   }
 }

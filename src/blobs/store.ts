@@ -25,6 +25,9 @@ export interface ChunkStore {
   list(after?: string): AsyncIterable<StoredChunk>
   /** Clears away writes that began before the given time (milliseconds) and never ended. */
   removeUnfinished(before: number): Promise<void>
+  /** The id of the registry that the chunks belong to; null where none has claimed them. */
+  owner(): Promise<string | null>
+  setOwner(id: string): Promise<void>
 }
 
 const DIGEST = /^[0-9a-f]{64}$/

@@ -8,12 +8,16 @@ import {
 } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
 import type { ChunkStore } from './store.ts'
+import type { StoreOwner } from './store-owner.ts'
 
 /** How long a condemned chunk stays out of reach of uploads. A sweeper that died cannot block them for longer. */
 export const CONDEMNED_MS = 60_000
 
 /** A sweeper stops deleting well before uploads may claim what it has condemned. */
 const DELETING_MS = CONDEMNED_MS / 2
+
+/** Longer than any write or fetch takes, so that what is under way stays, however short the grace. */
+const UNFINISHED_MS = 10 * 60_000
 
 const BATCH = 64
 
@@ -25,13 +29,14 @@ export interface Swept {
 export type Sweeper = ReturnType<typeof createSweeper>
 
 /** Removes what nothing refers to any more. Safe beside uploads and other sweepers on the same registry and store. */
-export function createSweeper(registry: Registry, store: ChunkStore) {
+export function createSweeper(registry: Registry, store: ChunkStore, owner: StoreOwner) {
   return {
     /**
      * Removes blobs that no image has had for `grace` milliseconds, so that running downloads end in peace, and
-     * chunks of that age that neither a blob nor an upload needs.
+     * chunks of that age that neither a blob nor an upload needs. Throws [conflict] where the store is another registry's.
      */
     async sweep(grace: number): Promise<Swept> {
+      await owner.claim()
       const before = Date.now() - grace
       const swept: Swept = { blobs: await removeBlobs(registry, before), chunks: 0 }
       await forgetStaleCondemnations(registry)
@@ -43,12 +48,13 @@ export function createSweeper(registry: Registry, store: ChunkStore) {
         batch = []
       }
       swept.chunks += await removeChunks(registry, store, batch)
-      await store.removeUnfinished(before)
+      await store.removeUnfinished(Date.now() - Math.max(grace, UNFINISHED_MS))
       return swept
     },
 
     /** Removes those of the chunks that nothing needs, without waiting: what a failed upload leaves behind. */
     async discard(digests: string[]): Promise<void> {
+      if (!(await owner.isOurs())) return
       for (let i = 0; i < digests.length; i += BATCH) {
         await removeChunks(registry, store, digests.slice(i, i + BATCH))
       }

@@ -8,12 +8,18 @@ import type { Registry } from '../registry/database.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { connectionOf } from '../runtime/connection.ts'
 import { openLocalStore } from '../runtime/local.ts'
+import { openStoreOwner } from '../runtime/services.ts'
 import { restoreImage, scrubImages } from './db-pending.ts'
 import { addPurgeCommands } from './db-purge.ts'
 import { addMetadefCommands } from './metadefs.ts'
 import { type ConfigOptions, seconds, withConfigOptions } from './options.ts'
 import { print } from './print.ts'
 import { withDatabase, withNewDatabase, withRegistry } from './with-registry.ts'
+
+interface SweepOptions extends ConfigOptions {
+  grace?: number
+  adopt?: true
+}
 
 /** `heliostat db …`. */
 export function addDbCommands(program: Command): void {
@@ -42,8 +48,9 @@ export function addDbCommands(program: Command): void {
   withConfigOptions(db.command('sweep'))
     .description('Remove the chunks that no image needs')
     .option('--grace <seconds>', 'keep what has been unneeded for less than this', seconds)
-    .action((options: ConfigOptions & { grace?: number }) =>
-      withRegistry(options, (registry, config) => sweep(registry, config, options.grace)),
+    .option('--adopt', 'take over chunks that belong to another registry')
+    .action((options: SweepOptions) =>
+      withRegistry(options, (registry, config) => sweep(registry, config, options)),
     )
 
   withConfigOptions(db.command('scrub'))
@@ -105,9 +112,11 @@ async function promote(registry: Registry): Promise<void> {
 async function sweep(
   registry: Registry,
   config: Config,
-  grace = config.heliostat.sweep_grace,
+  { grace = config.heliostat.sweep_grace, adopt }: SweepOptions,
 ): Promise<void> {
-  const sweeper = createSweeper(registry, openLocalStore(config))
-  const { blobs, chunks } = await sweeper.sweep(grace * 1000)
+  const store = openLocalStore(config)
+  const owner = openStoreOwner({ config, registry, store })
+  if (adopt) print(`The chunks now belong to the registry "${await owner.adopt()}"`)
+  const { blobs, chunks } = await createSweeper(registry, store, owner).sweep(grace * 1000)
   print(`Removed ${blobs} blobs and ${chunks} chunks`)
 }

@@ -1,6 +1,7 @@
 import type { Digester } from '../blobs/digest.ts'
 import type { FileStore } from '../blobs/fs.ts'
 import type { Manifests } from '../blobs/manifests.ts'
+import type { StoreOwner } from '../blobs/store-owner.ts'
 import type { Config } from '../config.ts'
 import { createReplica } from '../mirror/apply.ts'
 import { createEdgeWatch, type EdgeWatch } from '../mirror/edge-watch.ts'
@@ -15,6 +16,7 @@ export interface CareParts {
   config: Config
   registry: Registry
   store: FileStore
+  owner: StoreOwner
   manifests: Pick<Manifests, 'sizeOfChunk'>
   digester: Digester
   edge: Edge | null
@@ -23,7 +25,7 @@ export interface CareParts {
 
 /** Looks after a site on this machine: scrubs its store, and tells how it is. */
 export async function startCare(parts: CareParts) {
-  const { config, registry, store, edge, metrics } = parts
+  const { config, registry, store, owner, edge, metrics } = parts
   const watch = edge && createEdgeWatch({ replica: createReplica(registry), ...edge })
   const scrubber = await openStoreScrubber(parts)
   const scrubbing = scrubber.run()
@@ -34,6 +36,7 @@ export async function startCare(parts: CareParts) {
     services: {
       readiness: createReadiness({
         registry,
+        owner,
         disk: store.disk,
         damaged: scrubber.lost,
         edge: watch && watch.condition,

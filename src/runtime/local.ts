@@ -60,12 +60,11 @@ export async function openLocalSite(
   const store = openLocalStore(config)
   const digester = createThreadedDigester()
   const metrics = createMetrics()
-  const edge = isEdge ? await openEdge({ config, registry, store, digester, metrics }) : null
-  const { sweeper, rememberedTokens, ...created } = createServices({
-    config,
-    registry,
+  const parts = { config, registry, store, digester, metrics }
+  const edge = isEdge ? await openEdge(parts) : null
+  const { owner, sweeper, rememberedTokens, ...created } = createServices({
+    ...parts,
     store: edge ? { ...store, delete: edge.readThrough.remove } : store,
-    digester,
     openBody: openCountedBodies({ store, edge, metrics, bodies }),
     cache: edge?.cache ?? null,
     tokens: await readTokens(config.heliostat.token_file),
@@ -73,7 +72,7 @@ export async function openLocalSite(
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
   })
   const { manifests, uploader } = created
-  const care = await startCare({ config, registry, store, manifests, digester, edge, metrics })
+  const care = await startCare({ ...parts, owner, manifests, edge })
   const services = { ...created, uploader: metrics.countUploads(uploader), ...care.services }
   const endUpkeep = scheduleUpkeep({
     sweeper: metrics.countSweeps(sweeper),

@@ -3,6 +3,7 @@ import type { OpenBody } from '../blobs/body.ts'
 import type { Digester } from '../blobs/digest.ts'
 import { createManifests } from '../blobs/manifests.ts'
 import type { ChunkStore } from '../blobs/store.ts'
+import { claimedByPut, createStoreOwner, type StoreOwner } from '../blobs/store-owner.ts'
 import { createSweeper, type Sweeper } from '../blobs/sweep.ts'
 import type { Config } from '../config.ts'
 import { type Identify, identifyEveryone } from '../identity/caller.ts'
@@ -52,6 +53,7 @@ const DEFAULT_RULES: Rules = { policy: DEFAULT_POLICY, protection: NO_PROTECTION
 
 /** What a runtime does by itself now and then. */
 interface Chores {
+  owner: StoreOwner
   sweeper: Sweeper
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
 }
@@ -60,7 +62,8 @@ interface Chores {
 export function createServices(parts: Parts): Services & Chores {
   const { config, registry, store, digester, openBody, isDisabled } = parts
   const { policy, protection } = parts.rules ?? DEFAULT_RULES
-  const sweeper = createSweeper(registry, store)
+  const owner = openStoreOwner(parts)
+  const sweeper = createSweeper(registry, store, owner)
   const rememberedTokens = createRememberedTokens(registry)
   const images = createImageRepo(registry)
   const metadefs = createMetadefRepo(registry)
@@ -78,7 +81,7 @@ export function createServices(parts: Parts): Services & Chores {
     protection,
     uploader: createUploader({
       uploads: createUploadRepo(registry, storageQuota(config)),
-      store,
+      store: claimedByPut(store, owner),
       digester,
       sweeper,
       limits,
@@ -93,13 +96,32 @@ export function createServices(parts: Parts): Services & Chores {
     challenge: challengeOf(config),
     isDisabled,
     // A runtime that knows more of its site says more.
-    readiness: createReadiness({ registry, disk: null, damaged: async () => 0, edge: null }),
+    readiness: createReadiness({ registry, owner, disk: null, damaged: async () => 0, edge: null }),
     metrics: null,
     edge: null,
     origin: config.mirror.upstream[0] ?? null,
+    owner,
     sweeper,
     rememberedTokens,
   }
+}
+
+/** Whose the chunks of the configured store are. */
+export function openStoreOwner({
+  config,
+  registry,
+  store,
+}: Pick<Parts, 'config' | 'registry' | 'store'>): StoreOwner {
+  const feed = createFeed(registry)
+  return createStoreOwner({
+    registry,
+    store,
+    async id() {
+      const [own = ''] = await feed.sites()
+      return own
+    },
+    isEdge: config.mirror.upstream.length > 0,
+  })
 }
 
 function createIdentify({ config, tokens }: Parts, store: RememberedTokens): Identify {

@@ -24,7 +24,8 @@ describe('the readiness of an origin', () => {
 
   function ask(parts: Partial<ReadinessParts> = {}) {
     const { registry, services } = site
-    const origin = { registry, disk: null, damaged: async () => 0, edge: null }
+    const { owner } = services
+    const origin = { registry, owner, disk: null, damaged: async () => 0, edge: null }
     const readiness = createReadiness({ ...origin, ...parts })
     return createApp({ ...services, readiness }).request('/readyz')
   }
@@ -55,6 +56,17 @@ describe('the readiness of an origin', () => {
       reasons: ['damaged-chunks'],
       damaged_chunks: 2,
     })
+  })
+
+  it('ends where the chunks are those of another registry (503)', async () => {
+    const other = await createTestSite()
+    await other.store.setOwner('another')
+    const response = await other.request('/readyz')
+    assert.equal(response.status, 503)
+    assert.deepEqual(await response.json(), { ready: false, reasons: ['foreign-store'] })
+    await other.services.owner.adopt()
+    assert.equal((await other.request('/readyz')).status, 200)
+    await other.close()
   })
 
   it('ends where chunks cannot be written (503)', async (test) => {

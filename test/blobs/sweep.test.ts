@@ -4,16 +4,20 @@ import { blobChunks, blobs, condemnedChunks } from '../../schema/tables.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createMemoryStore } from '../../src/blobs/memory.ts'
 import type { ChunkStore } from '../../src/blobs/store.ts'
+import { createStoreOwner } from '../../src/blobs/store-owner.ts'
 import { CONDEMNED_MS, createSweeper, type Sweeper } from '../../src/blobs/sweep.ts'
 import { createProjectLimits } from '../../src/images/project-limits.ts'
 import { createImageRepo, type ImageRepo } from '../../src/images/repo.ts'
 import { createUploader, type Uploader } from '../../src/images/upload.ts'
 import { createUploadRepo, type Upload, type UploadRepo } from '../../src/images/uploads.ts'
 import { type Chunk, chunkOf, gather, randomChunk } from '../support/chunks.ts'
+import { BARE_RAW, createImage, uploadData } from '../support/images.ts'
 import { openTestRegistry, queuedImage, type TestRegistry } from '../support/registry.ts'
+import { createTestSite } from '../support/site.ts'
 
 const GRACE = 60 * 60_000
 const CHUNK_SIZE = 4
+const ID = 'this-registry'
 
 let site: TestRegistry
 let store: ChunkStore
@@ -26,7 +30,8 @@ async function open() {
   mock.timers.enable({ apis: ['Date'], now: 1_700_000_000_000 })
   site = await openTestRegistry()
   store = createMemoryStore()
-  sweeper = createSweeper(site.registry, store)
+  await store.setOwner(ID)
+  sweeper = sweeperOf(store)
   images = createImageRepo(site.registry)
   uploads = createUploadRepo(site.registry)
   uploader = createUploader({
@@ -42,6 +47,12 @@ async function open() {
       require_image_format_match: false,
     },
   })
+}
+
+function sweeperOf(swept: ChunkStore, isEdge = false): Sweeper {
+  const { registry } = site
+  const owner = createStoreOwner({ registry, store: swept, id: async () => ID, isEdge })
+  return createSweeper(registry, swept, owner)
 }
 
 async function close() {
@@ -105,7 +116,7 @@ describe('unreferenced chunk', () => {
   it('is gone after two sweepers at once', async () => {
     await Promise.all(Array.from({ length: 150 }, () => put()))
     pass(GRACE)
-    await Promise.all([sweeper.sweep(GRACE), createSweeper(site.registry, store).sweep(GRACE)])
+    await Promise.all([sweeper.sweep(GRACE), sweeperOf(store).sweep(GRACE)])
     assert.deepEqual(await stored(), [])
     assert.deepEqual(await site.registry.select().from(condemnedChunks), [])
   })
@@ -224,7 +235,7 @@ describe('condemned chunk', () => {
       },
     }
     pass(GRACE)
-    assert.equal((await createSweeper(site.registry, watched).sweep(GRACE)).chunks, 1)
+    assert.equal((await sweeperOf(watched).sweep(GRACE)).chunks, 1)
     assert.deepEqual(heard, ['busy'])
     assert.equal(await uploads.keep(upload, 0, chunk.digest), 'kept')
   })
@@ -242,7 +253,7 @@ describe('condemned chunk', () => {
         await store.delete(digest)
       },
     }
-    await createSweeper(site.registry, slow).sweep(GRACE)
+    await sweeperOf(slow).sweep(GRACE)
     assert.equal(uploading.length, 1)
     await Promise.all(uploading)
     assert.deepEqual(await stored(), [abcd.digest])
@@ -279,7 +290,7 @@ describe('condemned chunk', () => {
         pass(CONDEMNED_MS / 2 + 1)
       },
     }
-    assert.deepEqual(await createSweeper(site.registry, slow).sweep(GRACE), { blobs: 0, chunks: 1 })
+    assert.deepEqual(await sweeperOf(slow).sweep(GRACE), { blobs: 0, chunks: 1 })
     assert.equal((await stored()).length, 2)
     assert.deepEqual(await site.registry.select().from(condemnedChunks), [])
   })
@@ -292,7 +303,7 @@ describe('condemned chunk', () => {
       ...store,
       delete: () => Promise.reject(new Error('Input/output error')),
     }
-    await assert.rejects(createSweeper(site.registry, broken).sweep(GRACE), /Input\/output error/)
+    await assert.rejects(sweeperOf(broken).sweep(GRACE), /Input\/output error/)
     assert.equal(await uploads.keep(upload, 0, digest), 'busy')
     pass(CONDEMNED_MS + 1)
     assert.deepEqual(await sweeper.sweep(GRACE), { blobs: 0, chunks: 1 })
@@ -349,13 +360,84 @@ describe('unfinished writes', () => {
   beforeEach(open)
   afterEach(close)
 
-  it('are cleared away when they began before the grace period', async () => {
+  it('are cleared away when they began before the grace period, and ten minutes ago', async () => {
     const given: number[] = []
     const watched: ChunkStore = {
       ...store,
-      removeUnfinished: async (before) => void given.push(before),
+      removeUnfinished: async (before) => void given.push(Date.now() - before),
     }
-    await createSweeper(site.registry, watched).sweep(GRACE)
-    assert.deepEqual(given, [Date.now() - GRACE])
+    await sweeperOf(watched).sweep(GRACE)
+    await sweeperOf(watched).sweep(0)
+    assert.deepEqual(given, [GRACE, 10 * 60_000])
+  })
+})
+
+describe('store that bears no name', () => {
+  beforeEach(async () => {
+    await open()
+    store = createMemoryStore()
+    sweeper = sweeperOf(store)
+  })
+  afterEach(close)
+
+  it('is claimed while it is empty', async () => {
+    await sweeper.sweep(GRACE)
+    assert.equal(await store.owner(), ID)
+  })
+
+  it('is claimed by a registry that has bytes of images', async () => {
+    await imageOf('abcd')
+    await put()
+    assert.deepEqual(await sweeper.sweep(0), { blobs: 0, chunks: 1 })
+    assert.equal(await store.owner(), ID)
+  })
+
+  it('is claimed by the first chunk of an upload, even of one that fails', async () => {
+    const fresh = await createTestSite({
+      DEFAULT: { image_size_cap: '1500000' },
+      heliostat: { chunk_size: '1MB' },
+    })
+    const { id } = await createImage(fresh, BARE_RAW)
+    const body = new Blob([new Uint8Array(2 << 20).fill(1)]).stream()
+    assert.equal((await uploadData(fresh, id, body)).status, 413)
+    assert.deepEqual(await gather(fresh.store.list()), [])
+    assert.equal(await fresh.store.owner(), (await fresh.services.feed.sites())[0])
+    await fresh.close()
+  })
+
+  it('is left alone by a registry that has none', async () => {
+    const { digest } = await put()
+    await assert.rejects(sweeper.sweep(0), /belong to no known registry, not to .*"this-registry"/)
+    await sweeper.discard([digest])
+    assert.deepEqual(await stored(), [digest])
+    assert.equal(await store.owner(), null)
+  })
+
+  it('is swept by an edge, which leaves no name', async () => {
+    await put()
+    assert.deepEqual(await sweeperOf(store, true).sweep(0), { blobs: 0, chunks: 1 })
+    assert.equal(await store.owner(), null)
+  })
+})
+
+describe('store of another registry', () => {
+  beforeEach(async () => {
+    await open()
+    await imageOf('abcd')
+    await store.setOwner('another')
+  })
+  afterEach(close)
+
+  it('is left alone, by an edge too', async () => {
+    await put()
+    const before = await stored()
+    const refused = {
+      code: 'conflict',
+      message: /belong to the registry "another", not to .*"this-registry".*db sweep --adopt$/,
+    }
+    await assert.rejects(sweeper.sweep(0), refused)
+    await assert.rejects(sweeperOf(store, true).sweep(0), refused)
+    await sweeper.discard(before)
+    assert.deepEqual(await stored(), before)
   })
 })

@@ -33,6 +33,7 @@ export function chunkStoreContract(name: string, open: () => Promise<OpenedStore
     describe('delete', () => testDelete(subject))
     describe('list', () => testList(subject))
     describe('bad digest', () => testBadDigests(subject))
+    describe('owner', () => testOwner(subject))
 
     describe('removeUnfinished', () => {
       it('leaves whole chunks alone', async () => {
@@ -222,6 +223,27 @@ function testList(subject: Subject): void {
     const latest = Date.now() + CLOCK_MS
     const found = (await gather(subject().list())).find((chunk) => chunk.digest === digest)
     assert.ok(found && found.storedAt > earliest && found.storedAt < latest)
+  })
+}
+
+function testOwner(subject: Subject): void {
+  it('is nobody before there is one', async () => {
+    await stored(subject(), 10)
+    assert.equal(await subject().owner(), null)
+  })
+
+  it('is the one that was set last', async () => {
+    await subject().setOwner('first')
+    await subject().setOwner('second')
+    assert.equal(await subject().owner(), 'second')
+  })
+
+  it('is no chunk, and nothing unfinished', async () => {
+    const before = await gather(subject().list())
+    await subject().setOwner('owner')
+    assert.deepEqual(await gather(subject().list()), before)
+    await subject().removeUnfinished(Date.now() + CLOCK_MS)
+    assert.equal(await subject().owner(), 'owner')
   })
 }
 

@@ -83,6 +83,15 @@ describe('folder of the file store', () => {
   })
 })
 
+describe('owner of the file store', () => {
+  it('is a file that an operator may write too', async () => {
+    await store.setOwner('one')
+    assert.deepEqual(await filesBelow(root), [join(root, 'owner')])
+    await writeFile(join(root, 'owner'), 'another\n')
+    assert.equal(await store.owner(), 'another')
+  })
+})
+
 describe('put of the file store', () => {
   it('leaves nothing behind when it fails', async () => {
     const chunk = randomChunk(10)

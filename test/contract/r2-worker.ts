@@ -32,6 +32,11 @@ async function answer(store: ChunkStore, request: Request): Promise<Response> {
     case '/removeUnfinished':
       await store.removeUnfinished(Number(searchParams.get('before')))
       return new Response()
+    case '/owner':
+      return Response.json(await store.owner())
+    case '/setOwner':
+      await store.setOwner(searchParams.get('id') ?? '')
+      return new Response()
     default:
       throw new Error(`No such call: "${pathname}"`)
   }

@@ -54,6 +54,12 @@ function openOverHttp(url: URL, close: () => Promise<void>): OpenedStore {
     async removeUnfinished(before) {
       await call('removeUnfinished', { before: `${before}` })
     },
+    async owner() {
+      return JSON.parse(await (await call('owner', {})).text())
+    },
+    async setOwner(id) {
+      await call('setOwner', { id })
+    },
   }
   return { store, close }
 }

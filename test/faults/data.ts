@@ -35,12 +35,12 @@ export async function readBack(url: string, id: string) {
   return { status: response.status, size, md5: md5.digest('hex') }
 }
 
-/** Every file below the folder of the chunks, by name. */
+/** Every file in the folders of chunks, by name. */
 export async function chunkFiles(dataDir: string): Promise<string[]> {
   const folder = join(dataDir, 'chunks')
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => [])
   return entries
-    .filter((entry) => entry.isFile())
+    .filter((entry) => entry.isFile() && entry.parentPath !== folder)
     .map((entry) => entry.name)
     .toSorted()
 }

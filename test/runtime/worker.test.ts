@@ -162,7 +162,7 @@ describe('Worker, on its schedule', () => {
 
   async function countChunks(): Promise<number> {
     const bucket = await worker.miniflare.getR2Bucket('BLOBS')
-    return (await bucket.list()).objects.length
+    return (await bucket.list({ prefix: 'chunks/' })).objects.length
   }
 
   it('removes the chunks of deleted images only', async () => {
