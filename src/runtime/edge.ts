@@ -2,6 +2,7 @@ import type { Digester } from '../blobs/digest.ts'
 import { createManifests } from '../blobs/manifests.ts'
 import type { FileStore } from '../blobs/fs.ts'
 import type { Config } from '../config.ts'
+import { ConfigError } from '../errors.ts'
 import { createReplica, type Replica } from '../mirror/apply.ts'
 import { createFeed } from '../mirror/feed.ts'
 import { createFollower } from '../mirror/follow.ts'
@@ -23,6 +24,8 @@ export type Edge = Awaited<ReturnType<typeof openEdge>>
 
 /** What makes a site an edge: it follows another one, and fetches chunks from it when they are asked for. */
 export async function openEdge({ config, registry, store, digester, metrics }: EdgeParts) {
+  const [siteId = ''] = await createFeed(registry).sites()
+  await refuseForeign(store, siteId)
   const { upstream: urls, upstream_token: token } = config.mirror
   const upstream = metrics.timeFills(createUpstream({ urls, token }))
   const readThrough = createReadThrough({
@@ -39,7 +42,6 @@ export async function openEdge({ config, registry, store, digester, metrics }: E
   // The limit may have been lowered since.
   await readThrough.residency.prune()
   const replica = telling(createReplica(registry), edgeCache.pins.refreshSoon)
-  const [siteId = ''] = await createFeed(registry).sites()
   const follower = createFollower({ upstream, replica, siteId })
   const following = follower.run()
   return {
@@ -52,6 +54,15 @@ export async function openEdge({ config, registry, store, digester, metrics }: E
       await edgeCache.close()
     },
   }
+}
+
+/** What an edge makes room of may be the only copy that an origin has. */
+async function refuseForeign(store: FileStore, siteId: string): Promise<void> {
+  const owner = await store.owner()
+  if (owner === null || owner === siteId) return
+  throw new ConfigError(
+    `[heliostat] data_dir: its chunks belong to the origin "${owner}", wanted a folder that no origin has`,
+  )
 }
 
 /** Calls back when the feed has changed something, which may change what is pinned. */

@@ -478,7 +478,7 @@ function uploaderBeside({ registry, store, services }: TestSite) {
     uploads: createUploadRepo(registry),
     store,
     digester: inlineDigester,
-    sweeper: createSweeper(registry, store),
+    sweeper: createSweeper(registry, store, services.owner),
     limits: services.limits,
     options: { ...services.config.heliostat, ...services.config.DEFAULT },
   })

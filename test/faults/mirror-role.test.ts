@@ -30,6 +30,13 @@ describe('a data directory', () => {
     assert.equal((await compareDownload(pair.origin.url, bytes, { path })).right, bytes.length)
   })
 
+  it('of a mirror does not start on the chunks of an origin, of which it would make room', async () => {
+    const start = startEdge(pair.atEdge, 'http://127.0.0.1:1', {
+      HELIOSTAT_GLANCE_STORE__FILESYSTEM_STORE_DATADIR: pair.atOrigin,
+    })
+    await assert.rejects(start, /its chunks belong to the origin/)
+  })
+
   it('of a mirror goes on as an origin on demand, with all that it has', async () => {
     const { stdout } = await heliostat(['db', 'become-origin', '--data-dir', pair.atEdge])
     assert.match(stdout, /^Follows no other site any more/)
