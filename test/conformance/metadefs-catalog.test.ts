@@ -62,6 +62,7 @@ describe('the catalog of OpenStack', () => {
         properties: withTextDefaults(file.properties),
         resource_type_associations: file.resource_type_associations,
         objects: (file.objects ?? []).map((object: { properties: Definitions }) => ({
+          required: [],
           ...object,
           properties: withTextDefaults(object.properties),
         })),
