@@ -19,7 +19,7 @@ export interface LocalStore extends ChunkStore {
 export interface LocalChunksParts {
   store: LocalStore
   sizeOfChunk(digest: string): Promise<number | null>
-  digester: Pick<Digester, 'sha256'>
+  digester: Pick<Digester, 'sha256' | 'allocate'>
   residency: Residency
 }
 

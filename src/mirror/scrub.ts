@@ -1,9 +1,9 @@
 import { getLogger } from '@logtape/logtape'
 import type { Digester } from '../blobs/digest.ts'
-import type { ChunkStore } from '../blobs/store.ts'
 import type { ScrubNotes } from './scrub-notes.ts'
+import type { LocalStore } from './local-chunks.ts'
 import { sleep } from './sleep.ts'
-import { isUnreadable } from './verified.ts'
+import { isUnreadable, readFully } from './verified.ts'
 
 /** A start has better things to do than to read the whole store. */
 const FIRST_PAUSE_MS = 60_000
@@ -14,14 +14,14 @@ const SAVE_MS = 30_000
 const log = getLogger(['heliostat', 'scrub'])
 
 export interface ScrubParts {
-  store: Pick<ChunkStore, 'get' | 'list'>
+  store: Pick<LocalStore, 'openChunk' | 'list'>
   /** Takes a damaged chunk out of the way. */
   quarantine(digest: string): Promise<void>
   /** Has a chunk here again; null at the origin, where nobody else has it. */
   refetch: ((digest: string) => Promise<void>) | null
   /** Null for chunks that nothing needs: they are the sweeper's. */
   sizeOfChunk(digest: string): Promise<number | null>
-  digester: Pick<Digester, 'sha256'>
+  digester: Pick<Digester, 'sha256' | 'allocate'>
   notes: ScrubNotes
   /** Mbit/s that it reads at most; 0 for not at all. */
   rate: number
@@ -40,13 +40,14 @@ export type Scrubber = Awaited<ReturnType<typeof openScrubber>>
 
 export async function openScrubber(parts: ScrubParts) {
   const { store, sizeOfChunk, notes, rate } = parts
+  const reader = createReader(parts)
   const stop = new AbortController()
   const counters: ScrubCounters = { chunks: 0, bytes: 0, damaged: 0, refetched: 0 }
   const lost = new Set((await notes.load()).lost)
 
   async function check(digest: string): Promise<void> {
     const size = await sizeOfChunk(digest)
-    const whole = size === null ? null : await isWhole(parts, digest, size)
+    const whole = size === null ? null : await reader.isWhole(digest, size)
     if (size === null || whole === null) return
     counters.chunks++
     counters.bytes += size
@@ -127,34 +128,46 @@ async function withoutHealed(
   { store, sizeOfChunk }: Pick<ScrubParts, 'store' | 'sizeOfChunk'>,
 ): Promise<Set<string>> {
   for (const digest of lost) {
-    const found = await store.get(digest)
-    await found?.cancel()
+    const found = await store.openChunk(digest)
+    found?.release()
     if (found || (await sizeOfChunk(digest)) === null) lost.delete(digest)
   }
   return lost
 }
 
-/** Null for a chunk that has gone meanwhile. */
-async function isWhole(
-  { store, digester }: Pick<ScrubParts, 'store' | 'digester'>,
-  digest: string,
-  size: number,
-): Promise<boolean | null> {
-  const bytes = new Uint8Array(size)
-  let length = 0
-  try {
-    const body = await store.get(digest)
-    if (!body) return null
-    for await (const part of body) {
-      if (length + part.length > size) return false
-      bytes.set(part, length)
-      length += part.length
-    }
-  } catch (error) {
-    if (isUnreadable(error)) return false
-    throw error
+/** Reads chunks one after the other, all into the same memory. */
+function createReader({ store, digester }: Pick<ScrubParts, 'store' | 'digester'>) {
+  let memory = digester.allocate(0)
+
+  return {
+    /** Whether a chunk is what its name says; null for one that has gone meanwhile. */
+    async isWhole(digest: string, size: number): Promise<boolean | null> {
+      // With room for a byte too many, which would show that the file is longer.
+      if (memory.length <= size) memory = digester.allocate(size + 1)
+      try {
+        const length = await readChunk(store, digest, memory.subarray(0, size + 1))
+        if (length === null) return null
+        return length === size && (await digester.sha256(memory.subarray(0, size))) === digest
+      } catch (error) {
+        if (isUnreadable(error)) return false
+        throw error
+      }
+    },
   }
-  return length === size && (await digester.sha256(bytes)) === digest
+}
+
+async function readChunk(
+  store: ScrubParts['store'],
+  digest: string,
+  bytes: Uint8Array,
+): Promise<number | null> {
+  const chunk = await store.openChunk(digest)
+  if (!chunk) return null
+  try {
+    return await readFully(chunk, bytes)
+  } finally {
+    chunk.release()
+  }
 }
 
 function aborted(signal: AbortSignal): Promise<false> {

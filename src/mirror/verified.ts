@@ -10,14 +10,14 @@ export type LocalChunk = OpenChunk & {
 export type Verified = ReturnType<typeof createVerified>
 
 export function createVerified(
-  digester: Pick<Digester, 'sha256'>,
+  digester: Pick<Digester, 'sha256' | 'allocate'>,
   sizeOfChunk: (digest: string) => Promise<number | null>,
 ) {
   const known = new Map<string, number>()
   const checking = new Map<string, Promise<boolean>>()
 
   async function check(digest: string, chunk: LocalChunk, changedAt: number): Promise<boolean> {
-    const bytes = new Uint8Array((await sizeOfChunk(digest)) ?? 0)
+    const bytes = digester.allocate((await sizeOfChunk(digest)) ?? 0)
     const length = await readFully(chunk, bytes)
     const isWhole = length === bytes.length && (await digester.sha256(bytes)) === digest
     if (isWhole) known.set(digest, changedAt)
