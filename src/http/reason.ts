@@ -1,6 +1,6 @@
 import { hideCredentials } from '../config.ts'
 
-/** Why a request failed, for the operator. `fetch` itself says only that it did. */
+/** Why something failed, for the operator: what `fetch` and the database throw says that only in its cause. */
 export function reasonOf(error: unknown): string {
   return hideCredentials(messageOf(error).trim())
 }

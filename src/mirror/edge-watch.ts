@@ -1,4 +1,3 @@
-import { hideCredentials } from '../config.ts'
 import type { Replica } from './apply.ts'
 import type { Follower } from './follow.ts'
 import type { ReadThrough } from './read-through.ts'
@@ -56,7 +55,7 @@ export function createEdgeWatch({ replica, follower, readThrough }: EdgeWatchPar
         upstreamSeq: heardAt === null ? null : Math.max(upstreamSeq, seq ?? 0),
         lag: seconds,
         stale: error !== null || seconds > SILENT_SECONDS ? seconds : null,
-        error: error === null ? null : hideCredentials(error),
+        error,
       }
     },
   }

@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../http/reason.ts'
 import type { Replica } from './apply.ts'
 import { takeChanges, takeSnapshot } from './catch-up.ts'
 import type { Head } from './record.ts'
@@ -88,10 +89,6 @@ export function createFollower({ upstream, replica, siteId }: FollowParts) {
 
     stop: () => stop.abort(),
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function refuseLoop(head: Head, siteId: string): void {
