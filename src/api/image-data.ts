@@ -1,4 +1,3 @@
-import { getLogger } from '@logtape/logtape'
 import { HeliostatError } from '../errors.ts'
 import { bodyOf } from '../http/body.ts'
 import { reprDigest } from '../http/repr-digest.ts'
@@ -11,8 +10,6 @@ import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
 
-const log = getLogger(['heliostat', 'download'])
-
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
   const { access, uploader, limits, manifests, openBody, cache } = services
@@ -24,8 +21,9 @@ export function mountImageData(app: App, services: Services): void {
       const image = await access.find(context.req.param('image_id'), caller)
       refuseDeactivated(image, caller.isAdmin)
       access.requireOnImage('download_image', caller, image)
+      if (hasNoData(image)) return context.body(null, 204)
       const manifest = image.blob === null ? null : await manifests.find(image.blob)
-      if (!manifest) return context.body(null, 204)
+      if (!manifest) throw dataLost(image)
 
       const { headers } = context.req.raw
       const etag = `"${manifest.hashValue}"`
@@ -38,10 +36,7 @@ export function mountImageData(app: App, services: Services): void {
       const range = ifRangeAllows(headers, etag) ? requestedRange(headers, manifest.size) : null
       const span = range ?? { offset: 0, length: manifest.size }
       const body = await openBody(manifest, span)
-      if (!body) {
-        log.error('The data of image {image} is missing from the store', { image: image.id })
-        return context.body(null, 204)
-      }
+      if (!body) throw dataLost(image)
       context.get('logWhenSent')(body.sent)
       cache?.noteRead(image.id)
       const response = context.newResponse(body.stream, range ? 206 : 200, {
@@ -83,6 +78,19 @@ function describeBody({ checksum, hashAlgorithm, hashValue }: Manifest, etag: st
     ETag: etag,
     ...reprDigest(hashAlgorithm, hashValue),
   }
+}
+
+/** Nothing has been uploaded yet, or it is still coming in. */
+function hasNoData({ status, blob }: FoundImage): boolean {
+  return blob === null && status !== 'active' && status !== 'deactivated'
+}
+
+/** What the image is made of is damaged or gone, and can be had nowhere [503]. */
+function dataLost(image: FoundImage): HeliostatError {
+  return new HeliostatError(
+    'unavailable',
+    `The data of image ${image.id} is damaged or missing: it can be downloaded again once it has been restored`,
+  )
 }
 
 /** Checked before any policy, so that also those who may download hear the reason. */

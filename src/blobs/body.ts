@@ -11,7 +11,7 @@ export interface OpenedBody {
   sent: Promise<number>
 }
 
-/** Opens bodies of blobs. Null when the first chunk that is asked for is missing. */
+/** Opens bodies of blobs. Null when a chunk that is asked for is known to be missing. */
 export type OpenBody = (content: Content, range: Span) => Promise<OpenedBody | null>
 
 /** The pieces of a range, each asked for when the one before has been sent. */

@@ -18,9 +18,19 @@ export interface DigestStream {
   abort(): void
 }
 
-/** Computes digests for uploads, on the event loop or beside it. */
+/** A running SHA-256. `update` must be awaited before the bytes may be overwritten. */
+export interface RunningSha256 {
+  update(bytes: Uint8Array): Promise<void>
+  /** Hex. */
+  finish(): Promise<string>
+  /** Frees what a hash that nobody wants any more has held. */
+  abort(): void
+}
+
+/** Computes digests, on the event loop or beside it. */
 export interface Digester {
   start(algorithm: HashAlgorithm): DigestStream
+  startSha256(): RunningSha256
   sha256(bytes: Uint8Array): Promise<string>
   /** A buffer that this digester reads without copying. */
   allocate(size: number): Uint8Array<ArrayBufferLike>
@@ -37,6 +47,14 @@ export const inlineDigester: Digester = {
         strong.update(bytes)
       },
       finish: async () => ({ checksum: md5.digest('hex'), hashValue: strong.digest('hex') }),
+      abort: () => undefined,
+    }
+  },
+  startSha256() {
+    const hash = createHash('sha256')
+    return {
+      update: async (bytes) => void hash.update(bytes),
+      finish: async () => hash.digest('hex'),
       abort: () => undefined,
     }
   },

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, readdir, readFile, rename, stat, unlink, utimes } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
+import { link, mkdir, readdir, readFile, rename, stat, unlink, utimes } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { HeliostatError } from '../errors.ts'
-import { claimFile, type Release } from './claims.ts'
+import { claimFile } from './claims.ts'
+import { holds } from './chunk-comparison.ts'
 import { chunkStream } from './chunk-stream.ts'
 import { createDisk, type DiskCondition } from './disk.ts'
 import { makeFolder, UNFINISHED, writeWhole } from './fs-durable.ts'
-import { createOpenFiles, isAbsent, type OpenFile } from './open-files.ts'
-import { type ChunkStore, isDigest, requireDigest } from './store.ts'
+import type { LocalStore } from './local-store.ts'
+import { createOpenFiles, isAbsent, type OpenFile, stateOf } from './open-files.ts'
+import { isDigest, requireDigest } from './store.ts'
 
 const OPEN_FILES = 256
 const DAMAGED = '.damaged'
@@ -15,13 +18,8 @@ const CLAIM = '.claim'
 const OWNER = 'owner'
 const FOLDER = /^[0-9a-f]{2}$/
 
-export interface FileStore extends ChunkStore {
-  /** The chunk's file, for a runtime that can send it faster than through a stream. */
+export interface FileStore extends LocalStore {
   openChunk(digest: string): Promise<OpenFile | null>
-  /** Takes a damaged chunk out of the way; it is kept for the time of a sweep, for whoever wants to know why. */
-  quarantine(digest: string): Promise<void>
-  /** Claims the fetching of a chunk among the processes that share the folder; null while another one has it. */
-  claim(digest: string): Promise<Release | null>
   /** How the disk is that the chunks are written to. */
   disk(): Promise<DiskCondition>
   close(): void
@@ -40,9 +38,15 @@ export function createFileStore(root: string): FileStore {
       return files.acquire(path(digest))
     },
 
-    async quarantine(digest) {
-      await setAside(path(digest))
+    async quarantine(digest, stamp) {
+      const isAside = await setAside(path(digest), stamp)
       files.evict(path(digest))
+      return isAside
+    },
+
+    async look(digest) {
+      const found = await statIfPresent(path(digest))
+      return found && stateOf(found)
     },
 
     disk: disk.condition,
@@ -57,12 +61,14 @@ export function createFileStore(root: string): FileStore {
     async get(digest, span) {
       const file = await files.acquire(path(digest))
       if (!file) return null
-      const { size } = span ? { size: 0 } : await file.handle.stat()
-      return chunkStream(file, span ?? { offset: 0, length: size })
+      return chunkStream(file, span ?? { offset: 0, length: file.state.size })
     },
 
     async put(digest, bytes) {
-      if (!(await exists(path(digest)))) await write(path(digest), bytes)
+      if (await holds(path(digest), bytes)) return
+      await write(path(digest), bytes)
+      // A damaged one that was in its place may still be open.
+      files.evict(path(digest))
     },
 
     async delete(digest) {
@@ -108,11 +114,22 @@ function createWriter(root: string, disk: ReturnType<typeof createDisk>) {
   }
 }
 
-async function setAside(file: string): Promise<void> {
+/** False where the file is gone, or is not the damaged one any more. */
+async function setAside(file: string, stamp: string | null): Promise<boolean> {
+  const found = await statIfPresent(file)
+  if (!found || (stamp !== null && stateOf(found).stamp !== stamp)) return false
+  const aside = `${file}.${randomUUID()}${DAMAGED}`
+  await rename(file, aside)
+  if ((await stat(aside)).ino !== found.ino) {
+    // A whole one has taken its place in this very moment.
+    await link(aside, file).catch(() => undefined)
+    await unlink(aside)
+    return false
+  }
   const now = new Date()
   // Its age counts from here, or the next sweep would take it.
-  await utimes(file, now, now).catch(ignoreAbsent)
-  await rename(file, `${file}.${randomUUID()}${DAMAGED}`).catch(ignoreAbsent)
+  await utimes(aside, now, now)
+  return true
 }
 
 async function removeLeftovers(root: string, before: number): Promise<void> {
@@ -142,11 +159,7 @@ async function sortedNames(folder: string): Promise<string[]> {
   }
 }
 
-async function exists(file: string): Promise<boolean> {
-  return (await statIfPresent(file)) !== null
-}
-
-async function statIfPresent(file: string): Promise<{ mtimeMs: number } | null> {
+async function statIfPresent(file: string): Promise<Stats | null> {
   try {
     return await stat(file)
   } catch (error) {

@@ -1,4 +1,4 @@
-import { read } from 'node:fs'
+import { read, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
 /** A chunk that can be read until it is released. */
@@ -9,10 +9,22 @@ export interface OpenChunk {
   release(): void
 }
 
-export interface OpenFile extends OpenChunk {
+/** What there is to know of a chunk without reading it. */
+export interface ChunkState {
+  /** Another one whenever the file or its content has changed. */
+  stamp: string
+  /** Bytes. */
+  size: number
+}
+
+/** A chunk on this machine. */
+export interface LocalChunk extends OpenChunk {
+  /** As it was when it was opened. */
+  state: ChunkState
+}
+
+export interface OpenFile extends LocalChunk {
   handle: FileHandle
-  /** When the file was last changed: milliseconds since 1970 UTC, with fractions. */
-  changedAt(): Promise<number>
 }
 
 interface Entry {
@@ -26,62 +38,102 @@ interface Entry {
  * that never change. A file that is in use outlives its eviction.
  */
 export function createOpenFiles(limit: number) {
-  const entries = new Map<string, Entry>()
+  const entries = createEntries(limit)
   const opener = createOpener()
 
-  function use(entry: Entry): OpenFile {
-    let released = false
-    entry.users++
-    return {
-      handle: entry.handle,
-      changedAt: async () => (await entry.handle.stat()).ctimeMs,
-      read: (buffer, position) => readInto(buffer, entry.handle.fd, position),
-      release() {
-        if (released) return
-        released = true
-        entry.users--
-        closeIfUnused(entry)
-      },
-    }
-  }
-
-  function closeIfUnused(entry: Entry): void {
-    if (entry.evicted && entry.users === 0) void entry.handle.close()
-  }
-
-  function evict(path: string): void {
-    const entry = entries.get(path)
-    if (!entry) return
-    entries.delete(path)
-    entry.evicted = true
-    closeIfUnused(entry)
+  /** The file as it was opened before, unless it is gone from its folder. */
+  async function reuse(path: string): Promise<OpenFile | null> {
+    const known = entries.get(path)
+    if (!known) return null
+    const letGo = use(known)
+    const stats = await known.handle.stat().catch((error: unknown) => {
+      letGo()
+      throw error
+    })
+    if (stats.nlink > 0) return openFile(known, stateOf(stats), letGo)
+    letGo()
+    entries.evict(path, known)
+    return null
   }
 
   return {
     /** The file, or null where there is none. */
     async acquire(path: string): Promise<OpenFile | null> {
-      const known = entries.get(path)
-      if (known) {
-        entries.delete(path)
-        entries.set(path, known)
-        return use(known)
-      }
-      const handle = await opener.open(path)
-      if (!handle) return null
-      // Another reader may have opened it meanwhile: the newer one replaces it.
-      evict(path)
-      const entry = { handle, users: 0, evicted: false }
-      entries.set(path, entry)
-      const oldest = entries.keys().next().value
-      const opened = use(entry)
-      if (entries.size > limit && oldest !== undefined) evict(oldest)
+      const known = await reuse(path)
+      if (known) return known
+      const found = await opener.open(path)
+      if (!found) return null
+      const entry = { handle: found.handle, users: 0, evicted: false }
+      const opened = openFile(entry, found.state, use(entry))
+      entries.add(path, entry)
       return opened
     },
     evict(path: string): void {
       opener.evicted()
-      evict(path)
+      entries.evict(path)
     },
-    close(): void {
+    close: entries.clear,
+  }
+}
+
+function openFile({ handle }: Entry, state: ChunkState, release: () => void): OpenFile {
+  return {
+    handle,
+    state,
+    read: (buffer, position) => readInto(buffer, handle.fd, position),
+    release,
+  }
+}
+
+/** Keeps a file open until the function returned is called. */
+function use(entry: Entry): () => void {
+  let released = false
+  entry.users++
+  return () => {
+    if (released) return
+    released = true
+    entry.users--
+    closeIfUnused(entry)
+  }
+}
+
+function closeIfUnused(entry: Entry): void {
+  if (entry.evicted && entry.users === 0) void entry.handle.close()
+}
+
+/** So many files, by their paths; the first is the least recently used. */
+function createEntries(limit: number) {
+  const entries = new Map<string, Entry>()
+
+  function evict(path: string, only = entries.get(path)): void {
+    if (!only || entries.get(path) !== only) return
+    entries.delete(path)
+    only.evicted = true
+    closeIfUnused(only)
+  }
+
+  return {
+    get(path: string): Entry | undefined {
+      const entry = entries.get(path)
+      if (entry) {
+        entries.delete(path)
+        entries.set(path, entry)
+      }
+      return entry
+    },
+
+    add(path: string, entry: Entry): void {
+      // Another reader may have opened it meanwhile: the newer one replaces it.
+      evict(path)
+      entries.set(path, entry)
+      const [oldest] = entries.keys()
+      if (entries.size > limit && oldest !== undefined) evict(oldest)
+    },
+
+    /** Forgets a file, or only that very one. */
+    evict,
+
+    clear(): void {
       for (const path of [...entries.keys()]) evict(path)
     },
   }
@@ -93,15 +145,24 @@ function createOpener() {
   return {
     evicted: () => void evictions++,
 
-    async open(path: string): Promise<FileHandle | null> {
+    async open(path: string): Promise<Opened | null> {
       for (;;) {
         const before = evictions
-        const handle = await openForReading(path)
-        if (before === evictions || !handle) return handle
-        await handle.close()
+        const opened = await openForReading(path)
+        if (before === evictions || !opened) return opened
+        await opened.handle.close()
       }
     },
   }
+}
+
+/** The state of a chunk, from what the system tells of its file. */
+export function stateOf({
+  ino,
+  ctimeMs,
+  size,
+}: Pick<Stats, 'ino' | 'ctimeMs' | 'size'>): ChunkState {
+  return { stamp: `${ino} ${ctimeMs} ${size}`, size }
 }
 
 /** By callback: the promise of a FileHandle costs as much as the read of a small range. */
@@ -114,10 +175,18 @@ function readInto(buffer: Uint8Array, fd: number, position: number): Promise<num
   })
 }
 
-async function openForReading(path: string): Promise<FileHandle | null> {
+interface Opened {
+  handle: FileHandle
+  state: ChunkState
+}
+
+async function openForReading(path: string): Promise<Opened | null> {
+  let handle: FileHandle | null = null
   try {
-    return await open(path, 'r')
+    handle = await open(path, 'r')
+    return { handle, state: stateOf(await handle.stat()) }
   } catch (error) {
+    await handle?.close()
     if (isAbsent(error)) return null
     throw error
   }
@@ -126,4 +195,9 @@ async function openForReading(path: string): Promise<FileHandle | null> {
 /** Whether a file system error says that there is no such file. */
 export function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+}
+
+/** Whether an error says that the disk cannot read, which is damage as any other. */
+export function isUnreadable(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EIO'
 }

@@ -6,7 +6,7 @@ export interface ChunkBucket {
     key: string,
     options?: { range?: { offset: number; length: number } },
   ): Promise<{ body: ReadableStream<Uint8Array> } | null>
-  head(key: string): Promise<object | null>
+  head(key: string): Promise<{ size: number; checksums: { sha256?: ArrayBuffer } } | null>
   put(key: string, value: Uint8Array, options?: { sha256?: string }): Promise<unknown>
   delete(key: string): Promise<void>
   list(options: { prefix: string; startAfter?: string; limit?: number }): Promise<{
@@ -29,7 +29,8 @@ export function createR2Store(bucket: ChunkBucket): ChunkStore {
       return object?.body ?? null
     },
     async put(digest, bytes) {
-      if (await bucket.head(key(digest))) return
+      const found = await bucket.head(key(digest))
+      if (found && found.size === bytes.length && hex(found.checksums.sha256) === digest) return
       await bucket.put(key(digest), bytes, { sha256: digest })
     },
     async delete(digest) {
@@ -57,4 +58,11 @@ export function createR2Store(bucket: ChunkBucket): ChunkStore {
       await bucket.put(OWNER, new TextEncoder().encode(id))
     },
   }
+}
+
+/** R2 knows the digest of what was stored with one. */
+function hex(bytes: ArrayBuffer | undefined): string {
+  return Array.from(new Uint8Array(bytes ?? new ArrayBuffer()), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('')
 }

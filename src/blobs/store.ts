@@ -17,7 +17,7 @@ export interface StoredChunk {
 export interface ChunkStore {
   /** The chunk or the span of it, which must lie within the chunk. Cancelling the stream frees what it holds. */
   get(digest: string, span?: Span): Promise<ReadableStream<Uint8Array> | null>
-  /** Durable when it resolves; a chunk that is already there is left alone. */
+  /** Durable when it resolves; a chunk that is already there is left alone, and replaced where it is not whole. */
   put(digest: string, bytes: Uint8Array): Promise<void>
   /** Deleting an absent chunk is no error. */
   delete(digest: string): Promise<void>

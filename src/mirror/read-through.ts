@@ -1,11 +1,13 @@
 import type { OpenBody } from '../blobs/body.ts'
+import type { IsWhole } from '../blobs/chunk-check.ts'
 import { chunkStream } from '../blobs/chunk-stream.ts'
 import type { Digester } from '../blobs/digest.ts'
 import { type Piece, pieces } from '../blobs/manifest.ts'
+import type { LocalStore } from '../blobs/local-store.ts'
 import type { OpenChunk } from '../blobs/open-files.ts'
 import type { Span } from '../blobs/store.ts'
 import { createFilling } from './filling.ts'
-import { createLocalChunks, type LocalStore } from './local-chunks.ts'
+import { createLocalChunks } from './local-chunks.ts'
 import { createReadAhead } from './read-ahead.ts'
 import { createResidency } from './residency.ts'
 import type { Upstream } from './upstream.ts'
@@ -15,6 +17,7 @@ export interface ReadThroughParts {
   upstream: Pick<Upstream, 'chunk'>
   manifests: { sizeOfChunk(digest: string): Promise<number | null> }
   digester: Pick<Digester, 'sha256' | 'allocate'>
+  check: IsWhole
   /** Bytes that chunks may take on this machine. */
   limit: number
   isPinned(digest: string): boolean
@@ -24,14 +27,14 @@ export interface ReadThroughParts {
 export type ReadThrough = ReturnType<typeof createReadThrough>
 
 export function createReadThrough(parts: ReadThroughParts) {
-  const { upstream, digester, manifests } = parts
+  const { upstream, digester, manifests, check } = parts
   const { sizeOfChunk } = manifests
   const residency = createResidency({
     limit: parts.limit,
     isPinned: parts.isPinned,
     remove: (digest) => local.remove(digest),
   })
-  const local = createLocalChunks({ store: parts.local, sizeOfChunk, digester, residency })
+  const local = createLocalChunks({ store: parts.local, sizeOfChunk, check, residency })
   const filling = createFilling({ upstream, local, residency, sizeOfChunk, digester })
   const readAhead = createReadAhead(residency.has, filling.fill)
   let hits = 0

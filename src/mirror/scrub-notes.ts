@@ -5,29 +5,30 @@ import type { Registry } from '../registry/database.ts'
 
 const KEY = 'scrub'
 
-const notes = z.object({
+const document = z.object({ position: z.string(), lost: z.array(z.string()) })
+
+/** What a scrubber must still know after a restart; `save` writes it down. */
+export interface ScrubNotes {
   /** The last chunk that was looked at in a round that has not ended; empty between rounds. */
-  position: z.string(),
+  position: string
   /** Chunks that were found damaged and cannot be had again. */
-  lost: z.array(z.string()),
-})
-type Notes = z.output<typeof notes>
+  readonly lost: Set<string>
+  save(): Promise<void>
+}
 
-/** What a scrubber must still know after a restart. */
-export type ScrubNotes = ReturnType<typeof createScrubNotes>
-
-export function createScrubNotes(registry: Registry) {
-  return {
-    async load(): Promise<Notes> {
-      const found = await registry.select().from(site).where(eq(site.key, KEY)).get()
-      return found ? notes.parse(JSON.parse(found.value)) : { position: '', lost: [] }
-    },
-
-    async save(current: Notes): Promise<void> {
+export async function openScrubNotes(registry: Registry): Promise<ScrubNotes> {
+  const found = await registry.select().from(site).where(eq(site.key, KEY)).get()
+  const saved = found ? document.parse(JSON.parse(found.value)) : { position: '', lost: [] }
+  const notes: ScrubNotes = {
+    position: saved.position,
+    lost: new Set(saved.lost),
+    async save() {
+      const value = JSON.stringify({ position: notes.position, lost: [...notes.lost] })
       await registry
         .insert(site)
-        .values({ key: KEY, value: JSON.stringify(current) })
+        .values({ key: KEY, value })
         .onConflictDoUpdate({ target: site.key, set: { value: sql`excluded.value` } })
     },
   }
+  return notes
 }

@@ -1,9 +1,10 @@
 import { getLogger } from '@logtape/logtape'
-import type { Digester } from '../blobs/digest.ts'
+import type { IsWhole } from '../blobs/chunk-check.ts'
+import type { LocalStore } from '../blobs/local-store.ts'
+import type { LostChunks } from '../blobs/lost-chunks.ts'
+import { isUnreadable } from '../blobs/open-files.ts'
 import type { ScrubNotes } from './scrub-notes.ts'
-import type { LocalStore } from './local-chunks.ts'
 import { sleep } from './sleep.ts'
-import { isUnreadable, readFully } from './verified.ts'
 
 /** A start has better things to do than to read the whole store. */
 const FIRST_PAUSE_MS = 60_000
@@ -15,13 +16,14 @@ const log = getLogger(['heliostat', 'scrub'])
 
 export interface ScrubParts {
   store: Pick<LocalStore, 'openChunk' | 'list'>
-  /** Takes a damaged chunk out of the way. */
-  quarantine(digest: string): Promise<void>
+  /** Takes a damaged chunk out of the way; false where it has gone by itself. */
+  quarantine: LocalStore['quarantine']
   /** Has a chunk here again; null at the origin, where nobody else has it. */
   refetch: ((digest: string) => Promise<void>) | null
   /** Null for chunks that nothing needs: they are the sweeper's. */
   sizeOfChunk(digest: string): Promise<number | null>
-  digester: Pick<Digester, 'sha256' | 'allocate'>
+  check: IsWhole
+  lost: Pick<LostChunks, 'add'>
   notes: ScrubNotes
   /** Mbit/s that it reads at most; 0 for not at all. */
   rate: number
@@ -36,33 +38,27 @@ export interface ScrubCounters {
 }
 
 /** Reads the store slowly, chunk by chunk, so that damage is found before somebody needs what is damaged. */
-export type Scrubber = Awaited<ReturnType<typeof openScrubber>>
+export type Scrubber = ReturnType<typeof createScrubber>
 
-export async function openScrubber(parts: ScrubParts) {
+export function createScrubber(parts: ScrubParts) {
   const { store, sizeOfChunk, notes, rate } = parts
-  const reader = createReader(parts)
   const stop = new AbortController()
   const counters: ScrubCounters = { chunks: 0, bytes: 0, damaged: 0, refetched: 0 }
-  const lost = new Set((await notes.load()).lost)
 
   async function check(digest: string): Promise<void> {
     const size = await sizeOfChunk(digest)
-    const whole = size === null ? null : await reader.isWhole(digest, size)
-    if (size === null || whole === null) return
+    const found = size === null ? null : await look(parts, digest, size)
+    if (size === null || found === null) return
     counters.chunks++
     counters.bytes += size
-    if (!whole) await mend(digest)
+    if (!found.isWhole) await mend(digest, found.stamp)
     await sleep((size * 8) / (rate * 1000), stop.signal)
   }
 
-  async function mend(digest: string): Promise<void> {
+  async function mend(digest: string, stamp: string | null): Promise<void> {
+    if (!(await parts.quarantine(digest, stamp))) return
     counters.damaged++
-    await parts.quarantine(digest)
-    if (!parts.refetch) {
-      lost.add(digest)
-      log.error('Chunk {digest} is damaged and lost: upload an image that has it again', { digest })
-      return
-    }
+    if (!parts.refetch) return parts.lost.add(digest)
     log.error('Chunk {digest} is damaged on this machine: fetched again', { digest })
     const refetching = isRefetched(parts.refetch, digest)
     if (await Promise.race([refetching, aborted(stop.signal)])) counters.refetched++
@@ -70,27 +66,22 @@ export async function openScrubber(parts: ScrubParts) {
 
   /** One round, from where the last one was left to the end of the store. */
   async function round(): Promise<void> {
-    let { position } = await notes.load()
-    let savedAt = Date.now()
-    const save = async () => notes.save({ position, lost: [...lost] })
-    for await (const { digest } of store.list(position)) {
-      if (stop.signal.aborted) return save()
-      const { damaged } = counters
+    let savedAt = performance.now()
+    for await (const { digest } of store.list(notes.position)) {
+      if (stop.signal.aborted) return notes.save()
       await check(digest)
-      position = digest
-      if (damaged === counters.damaged && Date.now() - savedAt < SAVE_MS) continue
-      await save()
-      savedAt = Date.now()
+      notes.position = digest
+      if (performance.now() - savedAt < SAVE_MS) continue
+      await notes.save()
+      savedAt = performance.now()
     }
-    position = ''
-    await save()
+    notes.position = ''
+    await notes.save()
   }
 
   return {
     counters: (): ScrubCounters => ({ ...counters }),
     round,
-    /** How many chunks are damaged and cannot be had again. */
-    lost: async () => (await withoutHealed(lost, parts)).size,
 
     /** Scrubs round by round until stopped. A failure is told, and the round goes on later. */
     async run(): Promise<void> {
@@ -122,51 +113,23 @@ async function isRefetched(
   }
 }
 
-/** A chunk is no longer lost when it has been uploaded again, or when no image needs it any more. */
-async function withoutHealed(
-  lost: Set<string>,
-  { store, sizeOfChunk }: Pick<ScrubParts, 'store' | 'sizeOfChunk'>,
-): Promise<Set<string>> {
-  for (const digest of lost) {
-    const found = await store.openChunk(digest)
-    found?.release()
-    if (found || (await sizeOfChunk(digest)) === null) lost.delete(digest)
-  }
-  return lost
-}
-
-/** Reads chunks one after the other, all into the same memory. */
-function createReader({ store, digester }: Pick<ScrubParts, 'store' | 'digester'>) {
-  let memory = digester.allocate(0)
-
-  return {
-    /** Whether a chunk is what its name says; null for one that has gone meanwhile. */
-    async isWhole(digest: string, size: number): Promise<boolean | null> {
-      // With room for a byte too many, which would show that the file is longer.
-      if (memory.length <= size) memory = digester.allocate(size + 1)
-      try {
-        const length = await readChunk(store, digest, memory.subarray(0, size + 1))
-        if (length === null) return null
-        return length === size && (await digester.sha256(memory.subarray(0, size))) === digest
-      } catch (error) {
-        if (isUnreadable(error)) return false
-        throw error
-      }
-    },
-  }
-}
-
-async function readChunk(
-  store: ScrubParts['store'],
+/** What a chunk is found to be when all of it is read; null for one that has gone meanwhile. */
+async function look(
+  { store, check }: Pick<ScrubParts, 'store' | 'check'>,
   digest: string,
-  bytes: Uint8Array,
-): Promise<number | null> {
-  const chunk = await store.openChunk(digest)
-  if (!chunk) return null
+  size: number,
+): Promise<{ isWhole: boolean; stamp: string | null } | null> {
   try {
-    return await readFully(chunk, bytes)
-  } finally {
-    chunk.release()
+    const chunk = await store.openChunk(digest)
+    if (!chunk) return null
+    try {
+      return { isWhole: await check(digest, chunk, size), stamp: chunk.state.stamp }
+    } finally {
+      chunk.release()
+    }
+  } catch (error) {
+    if (isUnreadable(error)) return { isWhole: false, stamp: null }
+    throw error
   }
 }
 

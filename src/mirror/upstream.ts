@@ -13,7 +13,7 @@ import {
   type MetadefChanges,
   metadefChanges,
 } from './record.ts'
-import { createTurns } from './turns.ts'
+import { createTurns } from '../blobs/turns.ts'
 import { createUpstreamSites, type UpstreamOptions } from './upstream-sites.ts'
 
 const ANSWER_MS = 15_000

@@ -1,12 +1,13 @@
-import type { Digester } from '../blobs/digest.ts'
+import type { IsWhole } from '../blobs/chunk-check.ts'
 import type { FileStore } from '../blobs/fs.ts'
+import type { LostChunks } from '../blobs/lost-chunks.ts'
 import type { Manifests } from '../blobs/manifests.ts'
 import type { StoreOwner } from '../blobs/store-owner.ts'
 import type { Config } from '../config.ts'
 import { createReplica } from '../mirror/apply.ts'
 import { createEdgeWatch, type EdgeWatch } from '../mirror/edge-watch.ts'
-import { openScrubber, type Scrubber } from '../mirror/scrub.ts'
-import { createScrubNotes } from '../mirror/scrub-notes.ts'
+import { createScrubber, type Scrubber } from '../mirror/scrub.ts'
+import type { ScrubNotes } from '../mirror/scrub-notes.ts'
 import { createReadiness } from '../readiness.ts'
 import type { Registry } from '../registry/database.ts'
 import type { Edge } from './edge.ts'
@@ -18,19 +19,24 @@ export interface CareParts {
   store: FileStore
   owner: StoreOwner
   manifests: Pick<Manifests, 'sizeOfChunk'>
-  digester: Digester
+  check: IsWhole
+  lost: LostChunks
+  notes: ScrubNotes
   edge: Edge | null
+  /** How many chunks were found damaged by reading. */
+  damaged(): number
   metrics: SiteMetrics
 }
 
 /** Looks after a site on this machine: scrubs its store, and tells how it is. */
-export async function startCare(parts: CareParts) {
-  const { config, registry, store, owner, edge, metrics } = parts
+export function startCare(parts: CareParts) {
+  const { config, registry, store, owner, lost, edge, metrics } = parts
   const watch = edge && createEdgeWatch({ replica: createReplica(registry), ...edge })
-  const scrubber = await openStoreScrubber(parts)
+  const scrubber = createStoreScrubber(parts)
   const scrubbing = scrubber.run()
   metrics.show(diskReadings(store))
-  metrics.show(scrubReadings(scrubber, watch))
+  metrics.show(scrubReadings(scrubber))
+  metrics.show(damageReadings(scrubber, parts))
   if (watch) metrics.show(edgeReadings(watch))
   return {
     services: {
@@ -38,7 +44,7 @@ export async function startCare(parts: CareParts) {
         registry,
         owner,
         disk: store.disk,
-        damaged: scrubber.lost,
+        damaged: lost.count,
         edge: watch && watch.condition,
       }),
       metrics: config.heliostat.metrics ? metrics.metrics : null,
@@ -52,17 +58,15 @@ export async function startCare(parts: CareParts) {
   }
 }
 
-function openStoreScrubber(parts: CareParts): Promise<Scrubber> {
-  const { config, registry, store, manifests, digester, edge } = parts
-  return openScrubber({
-    store,
+function createStoreScrubber(parts: CareParts): Scrubber {
+  const { config, store, manifests, edge } = parts
+  return createScrubber({
+    ...parts,
     sizeOfChunk: manifests.sizeOfChunk,
-    digester,
-    notes: createScrubNotes(registry),
     rate: config.mirror.scrub_mbits,
-    async quarantine(digest) {
+    quarantine(digest, stamp) {
       edge?.readThrough.residency.forget(digest)
-      await store.quarantine(digest)
+      return store.quarantine(digest, stamp)
     },
     refetch: edge && edge.readThrough.ensure,
   })
@@ -91,21 +95,25 @@ function diskReadings(store: FileStore): Reading[] {
   ]
 }
 
-function scrubReadings(scrubber: Scrubber, edge: EdgeWatch | null): Reading[] {
-  const { counters } = scrubber
+function damageReadings({ counters }: Scrubber, { damaged, lost }: CareParts): Reading[] {
   return [
     [
       'counter',
       'corrupt_chunks_total',
       'Chunks found damaged, here by reading or scrubbing, or as they came from upstream',
-      () => counters().damaged + (edge?.counters().corrupt ?? 0),
+      () => counters().damaged + damaged(),
     ],
     [
       'gauge',
       'lost_chunks',
-      'Chunks that are damaged at the origin and can be had nowhere',
-      scrubber.lost,
+      'Chunks that are damaged or gone at the origin and can be had nowhere',
+      lost.count,
     ],
+  ]
+}
+
+function scrubReadings({ counters }: Scrubber): Reading[] {
+  return [
     ['counter', 'scrubbed_chunks_total', 'Chunks that were scrubbed', () => counters().chunks],
     ['counter', 'scrubbed_bytes_total', 'Bytes that were scrubbed', () => counters().bytes],
     [

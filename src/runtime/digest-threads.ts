@@ -35,9 +35,9 @@ export function createThreadedDigester(): Digester & { close(): Promise<void> } 
     const order = async (rest: Omit<Order, 'stream' | 'algorithm'>) =>
       (await thread?.order({ stream, algorithm, ...rest })) ?? ''
     return {
-      update: (bytes: Uint8Array) => order({ bytes }),
+      update: async (bytes: Uint8Array) => void (await order({ bytes })),
       finish: () => order({ finish: true }),
-      drop: () => void order({ drop: true }).catch(() => undefined),
+      abort: () => void order({ drop: true }).catch(() => undefined),
       digest: (bytes: Uint8Array) => order({ bytes, finish: true }),
     }
   }
@@ -55,9 +55,10 @@ export function createThreadedDigester(): Digester & { close(): Promise<void> } 
           )
           return { checksum, hashValue }
         },
-        abort: () => hashes.forEach((hash) => hash.drop()),
+        abort: () => hashes.forEach((hash) => hash.abort()),
       }
     },
+    startSha256: () => startHash('sha256'),
     sha256: (bytes) => startHash('sha256').digest(bytes),
     allocate: (size) => new Uint8Array(new SharedArrayBuffer(size)),
     async close() {

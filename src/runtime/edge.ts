@@ -1,4 +1,5 @@
 import type { Digester } from '../blobs/digest.ts'
+import type { IsWhole } from '../blobs/chunk-check.ts'
 import { createManifests } from '../blobs/manifests.ts'
 import type { FileStore } from '../blobs/fs.ts'
 import type { Config } from '../config.ts'
@@ -17,13 +18,15 @@ export interface EdgeParts {
   registry: Registry
   store: FileStore
   digester: Digester
+  check: IsWhole
   metrics: Pick<SiteMetrics, 'timeFills'>
 }
 
 export type Edge = Awaited<ReturnType<typeof openEdge>>
 
 /** What makes a site an edge: it follows another one, and fetches chunks from it when they are asked for. */
-export async function openEdge({ config, registry, store, digester, metrics }: EdgeParts) {
+export async function openEdge(parts: EdgeParts) {
+  const { config, registry, store, digester, check, metrics } = parts
   const [siteId = ''] = await createFeed(registry).sites()
   await refuseForeign(store, siteId)
   const { upstream: urls, upstream_token: token } = config.mirror
@@ -33,6 +36,7 @@ export async function openEdge({ config, registry, store, digester, metrics }: E
     upstream,
     manifests: createManifests(registry),
     digester,
+    check,
     limit: config.DEFAULT.image_cache_max_size,
     isPinned: (digest) => edgeCache.pins.isPinned(digest),
   })

@@ -2,10 +2,15 @@
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createBodyOpener, type OpenBody, type Walk } from '../blobs/body.ts'
+import { createChunkCheck } from '../blobs/chunk-check.ts'
 import { createFileStore, type FileStore } from '../blobs/fs.ts'
+import { createLostChunks } from '../blobs/lost-chunks.ts'
+import { createManifests } from '../blobs/manifests.ts'
+import type { ChunkStore } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { requireRole } from '../mirror/role.ts'
+import { openScrubNotes } from '../mirror/scrub-notes.ts'
 import { openRegistry, type Registry } from '../registry/database.ts'
 import { openEmbedded } from '../registry/embedded.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
@@ -14,10 +19,11 @@ import type { Services } from '../services.ts'
 import { startCare } from './care.ts'
 import { connectionOf } from './connection.ts'
 import { createThreadedDigester } from './digest-threads.ts'
-import { type Edge, openEdge } from './edge.ts'
-import { createMetrics, type SiteMetrics } from './metrics.ts'
+import { openEdge } from './edge.ts'
+import { createMetrics } from './metrics.ts'
 import { openRules } from './rule-files.ts'
 import { createServices } from './services.ts'
+import { chunksOfEdge, chunksOfOrigin } from './site-chunks.ts'
 import type { ChunkFiles } from './socket-bodies.ts'
 import { scheduleUpkeep } from './upkeep.ts'
 
@@ -45,7 +51,7 @@ export function openLocalStore({ glance_store, heliostat }: Config): FileStore {
 }
 
 /** How downloads are read from chunks that lie on this machine. */
-export type Bodies = (chunks: Pick<FileStore, 'get'> & ChunkFiles, walk?: Walk) => OpenBody
+export type Bodies = (chunks: Pick<ChunkStore, 'get'> & ChunkFiles, walk?: Walk) => OpenBody
 
 /** Sets a site up on this machine: the origin, or an edge where the configuration names an upstream. */
 export async function openLocalSite(
@@ -60,19 +66,24 @@ export async function openLocalSite(
   const store = openLocalStore(config)
   const digester = createThreadedDigester()
   const metrics = createMetrics()
-  const parts = { config, registry, store, digester, metrics }
+  const check = createChunkCheck(digester)
+  const manifests = createManifests(registry)
+  const notes = await openScrubNotes(registry)
+  const lost = createLostChunks({ store, sizeOfChunk: manifests.sizeOfChunk, notes })
+  const parts = { config, registry, store, digester, check, manifests, lost, notes, metrics }
   const edge = isEdge ? await openEdge(parts) : null
+  const chunks = edge ? chunksOfEdge(edge, store, bodies) : chunksOfOrigin(parts, bodies)
   const { owner, sweeper, rememberedTokens, ...created } = createServices({
     ...parts,
-    store: edge ? { ...store, delete: edge.readThrough.remove } : store,
-    openBody: openCountedBodies({ store, edge, metrics, bodies }),
+    store: chunks.store,
+    openBody: metrics.countBytes(chunks.openBody, chunks.isResident),
     cache: edge?.cache ?? null,
     tokens: await readTokens(config.heliostat.token_file),
     rules,
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
   })
-  const { manifests, uploader } = created
-  const care = await startCare({ ...parts, owner, manifests, edge })
+  const { uploader } = created
+  const care = startCare({ ...parts, owner, edge, damaged: chunks.damaged })
   const services = { ...created, uploader: metrics.countUploads(uploader), ...care.services }
   const endUpkeep = scheduleUpkeep({
     sweeper: metrics.countSweeps(sweeper),
@@ -95,20 +106,6 @@ export async function openLocalSite(
       registry.$client.close()
     },
   }
-}
-
-interface BodyParts {
-  store: FileStore
-  edge: Edge | null
-  metrics: Pick<SiteMetrics, 'countBytes'>
-  bodies: Bodies
-}
-
-function openCountedBodies({ store, edge, metrics, bodies }: BodyParts): OpenBody {
-  if (!edge) return metrics.countBytes(bodies(store), () => true)
-  const { readThrough } = edge
-  const open = readThrough.guard(bodies(readThrough, readThrough.walk))
-  return metrics.countBytes(open, readThrough.residency.has)
 }
 
 /** The embedded file is ours alone, so it is migrated at the start; a server's schema is its operator's to change. */

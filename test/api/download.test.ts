@@ -15,6 +15,7 @@ import {
   UNKNOWN_ID,
   uploadData,
 } from '../support/images.ts'
+import { imageLocations } from '../../schema/tables.ts'
 import { collectLogs } from '../support/logs.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
@@ -113,17 +114,25 @@ describe('a download without data', () => {
     assert.equal(response.status, 204)
   })
 
-  it('is empty when the data has vanished from the store, which is logged (204)', async () => {
+  it('is refused when the data has vanished from the store, which is logged (503)', async () => {
     const alone = await createTestSite()
     const image = await createActiveImage(alone, TEXT)
     for (const digest of await storedChunks(alone)) await alone.store.delete(digest)
-    const queued = await createImage(alone)
     const { lines, stop } = collectLogs()
-    assert.equal((await downloadData(alone, image.id)).status, 204)
-    assert.equal((await downloadData(alone, queued.id)).status, 204)
+    const response = await downloadData(alone, image.id)
     stop()
-    const errors = lines.filter((line) => line.startsWith('error: '))
-    assert.deepEqual(errors, [`error: The data of image ${image.id} is missing from the store`])
+    assert.equal(response.status, 503)
+    assert.match(await errorMessage(response), /data of image \S+ is damaged or missing/)
+    const [error = ''] = lines.filter((line) => line.startsWith('error: '))
+    assert.match(error, new RegExp(`GET /v2/images/${image.id}/file failed`))
+    await alone.close()
+  })
+
+  it('is refused when the registry has lost what the image is made of (503)', async () => {
+    const alone = await createTestSite()
+    const image = await createActiveImage(alone, TEXT)
+    await alone.registry.delete(imageLocations)
+    assert.equal((await downloadData(alone, image.id)).status, 503)
     await alone.close()
   })
 })

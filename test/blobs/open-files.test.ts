@@ -52,6 +52,17 @@ describe('acquire', () => {
     await touch('absent')
   })
 
+  it('opens a file anew that was removed, or replaced by another', async () => {
+    const first = await touch('a')
+    unlinkSync(pathOf('a'))
+    assert.equal(await files.acquire(pathOf('a')), null)
+    assert.equal(isOpen(first), false)
+    writeFileSync(pathOf('a'), 'anew')
+    const second = await touch('a')
+    assert.equal(second.state.size, 4)
+    assert.notEqual(second.state.stamp, first.state.stamp)
+  })
+
   it('throws when the file system does', async () => {
     await assert.rejects(files.acquire(join(pathOf('a'), 'below a file')), { code: 'ENOTDIR' })
   })

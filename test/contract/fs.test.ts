@@ -102,6 +102,64 @@ describe('put of the file store', () => {
   })
 })
 
+describe('put of the file store over what is damaged', () => {
+  it('replaces a file that differs in one byte, in length, or has nothing in it', async () => {
+    const chunk = randomChunk(3 << 20)
+    const last = new Uint8Array(chunk.bytes)
+    last[last.length - 1] = 255 - (last.at(-1) ?? 0)
+    for (const damaged of [
+      last,
+      chunk.bytes.subarray(1),
+      new Uint8Array(),
+      new Uint8Array(5 << 20),
+    ]) {
+      await mkdir(dirname(fileOf(chunk)), { recursive: true })
+      await writeFile(fileOf(chunk), damaged)
+      await store.put(chunk.digest, chunk.bytes)
+      assert.deepEqual(await read(await store.get(chunk.digest)), chunk.bytes)
+      assert.deepEqual(await filesBelow(root), [fileOf(chunk)])
+    }
+  })
+
+  it('lets nobody read on in the damaged file', async () => {
+    const chunk = await stored(1000)
+    await writeFile(fileOf(chunk), randomChunk(1000).bytes)
+    const opened = await store.openChunk(chunk.digest)
+    opened?.release()
+    await store.put(chunk.digest, chunk.bytes)
+    assert.deepEqual(await read(await store.get(chunk.digest)), chunk.bytes)
+  })
+})
+
+describe('quarantine of the file store', () => {
+  async function stampOf(digest: string): Promise<string> {
+    const opened = await store.openChunk(digest)
+    assert.ok(opened)
+    opened.release()
+    return opened.state.stamp
+  }
+
+  it('takes the damaged file away, once', async () => {
+    const { digest } = await stored(10)
+    const stamp = await stampOf(digest)
+    assert.equal(await store.quarantine(digest, stamp), true)
+    assert.equal(await store.get(digest), null)
+    assert.equal(await store.quarantine(digest, stamp), false)
+    assert.equal(await store.quarantine(digest, null), false)
+  })
+
+  it('leaves the whole file alone that has taken the place of the damaged one', async () => {
+    const chunk = randomChunk(1000)
+    await mkdir(dirname(fileOf(chunk)), { recursive: true })
+    await writeFile(fileOf(chunk), randomChunk(1000).bytes)
+    const stamp = await stampOf(chunk.digest)
+    await store.put(chunk.digest, chunk.bytes)
+    assert.equal(await store.quarantine(chunk.digest, stamp), false)
+    assert.deepEqual(await read(await store.get(chunk.digest)), chunk.bytes)
+    assert.deepEqual(await filesBelow(root), [fileOf(chunk)])
+  })
+})
+
 describe('removeUnfinished of the file store', () => {
   it('removes what a process has left behind, but not what is being written', async () => {
     const chunk = await stored(10)

@@ -1,17 +1,39 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
 import type { ChunkStore, StoredChunk } from '../../src/blobs/store.ts'
+import { randomChunk, read } from '../support/chunks.ts'
 import { chunkStoreContract, type OpenedStore } from './chunk-store.ts'
 
 chunkStoreContract('R2', async () => {
-  const miniflare = new Miniflare({
+  const miniflare = await startR2()
+  return openOverHttp(await miniflare.ready, () => miniflare.dispose())
+})
+
+async function startR2(): Promise<Miniflare> {
+  return new Miniflare({
     modules: true,
     script: await bundle(),
     compatibilityDate: '2026-04-01',
     r2Buckets: ['BUCKET'],
   })
-  return openOverHttp(await miniflare.ready, () => miniflare.dispose())
+}
+
+describe('put of the R2 store', () => {
+  it('replaces an object that is not the chunk', async () => {
+    const miniflare = await startR2()
+    const bucket = await miniflare.getR2Bucket('BUCKET')
+    const { store, close } = openOverHttp(await miniflare.ready, () => miniflare.dispose())
+    const chunk = randomChunk(1000)
+    for (const damaged of [randomChunk(1000).bytes, new Uint8Array()]) {
+      await bucket.put(`chunks/${chunk.digest}`, damaged)
+      await store.put(chunk.digest, chunk.bytes)
+      assert.deepEqual(await read(await store.get(chunk.digest)), chunk.bytes)
+    }
+    await close()
+  })
 })
 
 async function bundle(): Promise<string> {

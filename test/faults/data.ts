@@ -1,6 +1,6 @@
 /** What a server under test holds: asked of the server, and read beside it from its disk. */
 import { createHash } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
+import { open, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'libsql'
 import { BARE_RAW, createImage, downloadData, showImage, uploadData } from '../support/images.ts'
@@ -58,4 +58,12 @@ export function openDatabase(dataDir: string) {
         .map((row: unknown) => (Array.isArray(row) ? row[0] : null)),
     close: () => database.close(),
   }
+}
+
+/** Damages one byte of a file, which keeps its length. */
+export async function flipByte(path: string, position = 4711): Promise<void> {
+  const file = await open(path, 'r+')
+  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, position)
+  await file.write(Buffer.from([255 - (buffer[0] ?? 0)]), 0, 1, position)
+  await file.close()
 }

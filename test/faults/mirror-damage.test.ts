@@ -4,7 +4,7 @@ import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB, sha256 } from '../support/mirrors.ts'
-import { chunkFiles } from './data.ts'
+import { chunkFiles, flipByte } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
 
 const SIZE = 8 * MIB
@@ -109,13 +109,6 @@ function digestAt(bytes: Buffer, position: number): string {
 
 function fileOf(digest: string): string {
   return join(pair.atEdge, 'chunks', digest.slice(0, 2), digest)
-}
-
-async function flipByte(path: string): Promise<void> {
-  const file = await open(path, 'r+')
-  const { buffer } = await file.read(Buffer.alloc(1), 0, 1, 4711)
-  await file.write(Buffer.from([255 - (buffer[0] ?? 0)]), 0, 1, 4711)
-  await file.close()
 }
 
 /** The damaged file lies beside its place, which a whole one has taken. */

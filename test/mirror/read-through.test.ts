@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { createChunkCheck } from '../../src/blobs/chunk-check.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createFileStore, type FileStore } from '../../src/blobs/fs.ts'
 import type { OpenChunk, OpenFile } from '../../src/blobs/open-files.ts'
@@ -46,6 +47,7 @@ function readThrough(disk: Partial<FileStore> = {}, chunks = [chunk]) {
     },
     manifests: { sizeOfChunk: async () => SIZE },
     digester: inlineDigester,
+    check: createChunkCheck(inlineDigester),
     limit: SIZE,
     isPinned: () => false,
   })
@@ -84,9 +86,9 @@ describe('a chunk that the disk cannot read', () => {
     let isBad = true
     return {
       openChunk: async (digest) => counted(await store.openChunk(digest), isBad ? changes : {}),
-      quarantine: async (digest) => {
+      quarantine: async (digest, stamp) => {
         isBad = false
-        await store.quarantine(digest)
+        return store.quarantine(digest, stamp)
       },
     }
   }
@@ -99,19 +101,13 @@ describe('a chunk that the disk cannot read', () => {
     assert.deepEqual([fetched, edge.counters().corrupt, open], [1, 1, 0])
   })
 
-  it('also when not even its state can be read', async () => {
-    const edge = readThrough(badDisk({ changedAt: unreadable }))
-    assert.deepEqual(await bytesOf(await edge.openChunk(chunk.digest)), chunk.bytes)
-    assert.deepEqual([fetched, await quarantined(chunk.digest), open], [1, 1, 0])
-  })
-
   it('also when it cannot even be opened', async () => {
     let isBad = true
     const edge = readThrough({
       openChunk: (digest) => (isBad ? unreadable() : store.openChunk(digest)),
-      quarantine: async (digest) => {
+      quarantine: async (digest, stamp) => {
         isBad = false
-        await store.quarantine(digest)
+        return store.quarantine(digest, stamp)
       },
     })
     assert.deepEqual(await bytesOf(await edge.openChunk(chunk.digest)), chunk.bytes)
@@ -128,9 +124,9 @@ describe('a chunk that the disk cannot read', () => {
         const file = await store.openChunk(digest)
         return file && counted(file, { read: read(file) })
       },
-      quarantine: async (digest) => {
+      quarantine: async (digest, stamp) => {
         isBad = false
-        await store.quarantine(digest)
+        return store.quarantine(digest, stamp)
       },
     })
     const opened = await edge.openChunk(chunk.digest)
@@ -141,8 +137,12 @@ describe('a chunk that the disk cannot read', () => {
     assert.deepEqual([fetched, await quarantined(chunk.digest), open], [1, 1, 0])
   })
 
-  it('is passed on, and not stored over, where it cannot be quarantined', async () => {
-    const edge = readThrough({ ...badDisk({ read: unreadable }), quarantine: readOnly })
+  it('is passed on each time where it can be neither quarantined nor stored over', async () => {
+    const edge = readThrough({
+      ...badDisk({ read: unreadable }),
+      quarantine: readOnly,
+      put: readOnly,
+    })
     for (const times of [1, 2]) {
       assert.deepEqual(await bytesOf(await edge.openChunk(chunk.digest)), chunk.bytes)
       assert.deepEqual([fetched, edge.counters().streamedThrough, open], [times, times, 0])
@@ -151,7 +151,7 @@ describe('a chunk that the disk cannot read', () => {
 
   it('is let go of when something else fails', async () => {
     const failing = () => Promise.reject(new Error('too many open files'))
-    const edge = readThrough(badDisk({ changedAt: failing }))
+    const edge = readThrough(badDisk({ read: failing }))
     await assert.rejects(edge.openChunk(chunk.digest), /too many open files/)
     assert.deepEqual([open, await quarantined(chunk.digest)], [0, 0])
     await edge.load()
@@ -181,7 +181,10 @@ describe('a chunk that was evicted', () => {
     const edge = readThrough(
       {
         openChunk: async (digest) =>
-          counted(await store.openChunk(digest), { changedAt: async () => 1 }),
+          counted(await store.openChunk(digest), {
+            state: { stamp: 'as before', size: SIZE },
+          }),
+        quarantine: (digest) => store.quarantine(digest, null),
       },
       [chunk, other],
     )

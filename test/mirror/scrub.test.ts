@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { createChunkCheck } from '../../src/blobs/chunk-check.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createFileStore, type FileStore } from '../../src/blobs/fs.ts'
-import { openScrubber, type ScrubParts } from '../../src/mirror/scrub.ts'
-import { createScrubNotes } from '../../src/mirror/scrub-notes.ts'
+import { createLostChunks } from '../../src/blobs/lost-chunks.ts'
+import { createScrubber, type ScrubParts } from '../../src/mirror/scrub.ts'
+import { openScrubNotes } from '../../src/mirror/scrub-notes.ts'
 import { type Chunk, gather, randomChunk, read } from '../support/chunks.ts'
 import { openTestRegistry, type TestRegistry } from '../support/registry.ts'
 import { temporaryFolder } from '../support/site.ts'
@@ -37,17 +39,23 @@ afterEach(async () => {
   await folder.remove()
 })
 
-function scrubber(options: Partial<ScrubParts> = {}) {
-  return openScrubber({
+/** A scrubber as after a start, with what it knows to be lost. */
+async function scrubber(options: Partial<ScrubParts> = {}) {
+  const sizeOfChunk = options.sizeOfChunk ?? (async () => SIZE)
+  const notes = await openScrubNotes(database.registry)
+  const lost = createLostChunks({ store, sizeOfChunk, notes })
+  const scrub = createScrubber({
     store,
     quarantine: store.quarantine,
     refetch: null,
-    sizeOfChunk: async () => SIZE,
-    digester: inlineDigester,
-    notes: createScrubNotes(database.registry),
+    sizeOfChunk,
+    check: createChunkCheck(inlineDigester),
+    lost,
+    notes,
     rate: FAST,
     ...options,
   })
+  return { ...scrub, lost: lost.count }
 }
 
 function chunk(position: number): Chunk {

@@ -1,47 +1,55 @@
 import { getLogger } from '@logtape/logtape'
-import type { OpenChunk } from '../blobs/open-files.ts'
-import type { Residency } from './residency.ts'
-import { isUnreadable, type LocalChunk, readFully, type Verified } from './verified.ts'
+import { type IsWhole, readFully } from './chunk-check.ts'
+import type { LocalStore } from './local-store.ts'
+import { isUnreadable, type LocalChunk, type OpenChunk } from './open-files.ts'
+import { createVerified, type Verified } from './verified.ts'
 
 const log = getLogger(['heliostat', 'local-chunks'])
 
-export interface WholeChunksParts {
-  store: {
-    openChunk(digest: string): Promise<LocalChunk | null>
-    quarantine(digest: string): Promise<void>
-  }
-  sizeOfChunk(digest: string): Promise<number | null>
-  verified: Verified
-  residency: Pick<Residency, 'use' | 'has' | 'add' | 'forget'>
+/** Who keeps account of what is in a store. */
+export interface ChunkAccount {
+  /** Keeps a chunk until the function returned is called. */
+  use(digest: string): () => void
+  has(digest: string): boolean
+  add(digest: string, size: number): void
+  forget(digest: string): void
 }
 
-/** Gives out chunks that are whole. One that is damaged, or that the disk cannot read, is taken out of the way. */
+export interface WholeChunksParts {
+  store: Pick<LocalStore, 'openChunk' | 'put' | 'delete' | 'quarantine'>
+  sizeOfChunk(digest: string): Promise<number | null>
+  check: IsWhole
+  account: ChunkAccount
+}
+
+/** Chunks on this machine, given out whole or not at all: one that is damaged is taken out of the way. */
 export function createWholeChunks(parts: WholeChunksParts) {
-  const { store, sizeOfChunk, verified, residency } = parts
-  const quarantine = createQuarantine(parts)
+  const { store, sizeOfChunk, account } = parts
+  const verified = createVerified(parts.check, sizeOfChunk)
+  const quarantine = createQuarantine(parts, verified)
 
   async function openWhole(digest: string): Promise<LocalChunk | null> {
     const chunk = await store.openChunk(digest)
     if (!chunk) {
-      quarantine.isGone(digest)
+      verified.forget(digest)
       return null
     }
     try {
       if (await verified.isWhole(digest, chunk)) {
-        if (!residency.has(digest)) residency.add(digest, (await sizeOfChunk(digest)) ?? 0)
+        if (!account.has(digest)) account.add(digest, (await sizeOfChunk(digest)) ?? 0)
         return chunk
       }
+      chunk.release()
+      await quarantine.put(digest, chunk.state.stamp)
+      return null
     } catch (error) {
       chunk.release()
       throw error
     }
-    chunk.release()
-    await quarantine.put(digest)
-    return null
   }
 
   async function open(digest: string): Promise<OpenChunk | null> {
-    const letGo = residency.use(digest)
+    const letGo = account.use(digest)
     let chunk: LocalChunk | null = null
     try {
       chunk = await quarantine.ifUnreadable(digest, openWhole(digest))
@@ -54,9 +62,6 @@ export function createWholeChunks(parts: WholeChunksParts) {
   return {
     /** How many chunks were found damaged since the start. */
     damaged: quarantine.count,
-
-    /** Whether a damaged chunk lies in its place still, since it could not be taken away. */
-    isStuck: quarantine.isStuck,
 
     /** The chunk, which stays until it is released; null when it is not here, or was damaged. */
     open,
@@ -73,32 +78,40 @@ export function createWholeChunks(parts: WholeChunksParts) {
         chunk.release()
       }
     },
+
+    /** Stores a chunk whose bytes have been verified. */
+    async put(digest: string, bytes: Uint8Array): Promise<void> {
+      await store.put(digest, bytes)
+      const chunk = await store.openChunk(digest)
+      if (chunk) verified.note(digest, chunk)
+      chunk?.release()
+    },
+
+    async remove(digest: string): Promise<void> {
+      verified.forget(digest)
+      await store.delete(digest)
+    },
   }
 }
 
-function createQuarantine({ store, verified, residency }: WholeChunksParts) {
-  const stuck = new Set<string>()
+function createQuarantine({ store, account }: WholeChunksParts, verified: Verified) {
   let count = 0
 
-  async function put(digest: string): Promise<void> {
-    count++
-    log.error('Chunk {digest} is damaged on this machine: quarantined', { digest })
-    verified.forget(digest)
-    residency.forget(digest)
+  async function put(digest: string, stamp: string | null): Promise<void> {
     try {
-      await store.quarantine(digest)
-      stuck.delete(digest)
+      if (!(await store.quarantine(digest, stamp))) return
+      log.error('Chunk {digest} is damaged on this machine: quarantined', { digest })
     } catch (error) {
-      stuck.add(digest)
       const reason = String(error)
-      log.error('Chunk {digest} cannot be quarantined: {reason}', { digest, reason })
+      log.error('Chunk {digest} is damaged and cannot be quarantined: {reason}', { digest, reason })
     }
+    count++
+    verified.forget(digest)
+    account.forget(digest)
   }
 
   return {
     count: () => count,
-    isStuck: (digest: string) => stuck.has(digest),
-    isGone: (digest: string) => void stuck.delete(digest),
     put,
 
     /** What comes of work on a chunk; null where the disk could not read it. */
@@ -107,7 +120,7 @@ function createQuarantine({ store, verified, residency }: WholeChunksParts) {
         return await work
       } catch (error) {
         if (!isUnreadable(error)) throw error
-        await put(digest)
+        await put(digest, null)
         return null
       }
     },

@@ -1,0 +1,81 @@
+import type { Digester, RunningSha256 } from './digest.ts'
+import { isUnreadable, type LocalChunk, type OpenChunk } from './open-files.ts'
+import { createTurns } from './turns.ts'
+
+/** More at once would only wait for the disk. */
+const AT_ONCE = 4
+const PIECE = 1 << 20
+
+/** Whether a chunk of so many bytes is what its name says. One that the disk cannot read is not. */
+export type IsWhole = (digest: string, chunk: LocalChunk, size: number) => Promise<boolean>
+
+/**
+ * Checks chunks by reading them: a few at a time, piece by piece through the same memory, however large they are and
+ * however many wait.
+ */
+export function createChunkCheck(digester: Pick<Digester, 'startSha256' | 'allocate'>): IsWhole {
+  const inTurn = createTurns(AT_ONCE)
+  const idle: Uint8Array[] = []
+
+  async function digestOf(chunk: OpenChunk, size: number): Promise<string | null> {
+    const memory = idle.pop() ?? digester.allocate(2 * PIECE)
+    const hash = digester.startSha256()
+    try {
+      const isRead = await hashPieces({ chunk, size, memory, hash })
+      return isRead ? await hash.finish() : null
+    } finally {
+      hash.abort()
+      idle.push(memory)
+    }
+  }
+
+  return (digest, chunk, size) =>
+    inTurn(async () => {
+      try {
+        return chunk.state.size === size && (await digestOf(chunk, size)) === digest
+      } catch (error) {
+        if (isUnreadable(error)) return false
+        throw error
+      }
+    })
+}
+
+interface Hashing {
+  chunk: OpenChunk
+  size: number
+  /** Two pieces: one is read while the other is hashed. */
+  memory: Uint8Array
+  hash: RunningSha256
+}
+
+/** False where the chunk ends before so many bytes. */
+async function hashPieces({ chunk, size, memory, hash }: Hashing): Promise<boolean> {
+  let hashing: Promise<void> = Promise.resolve()
+  try {
+    for (let position = 0, half = 0; position < size; position += PIECE, half = PIECE - half) {
+      const piece = memory.subarray(half, half + Math.min(PIECE, size - position))
+      if ((await readFully(chunk, piece, position)) < piece.length) return false
+      await hashing
+      hashing = hash.update(piece)
+    }
+    return true
+  } finally {
+    // The memory is not free before.
+    await hashing
+  }
+}
+
+/** Reads from a position until the buffer is full or the chunk ends, and tells how many bytes there were. */
+export async function readFully(
+  chunk: OpenChunk,
+  bytes: Uint8Array,
+  position = 0,
+): Promise<number> {
+  let done = 0
+  while (done < bytes.length) {
+    const read = await chunk.read(bytes.subarray(done), position + done)
+    if (read === 0) break
+    done += read
+  }
+  return done
+}
