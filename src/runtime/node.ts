@@ -3,8 +3,10 @@ import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
+import { createAnswers } from './answers.ts'
 import { type Connections, trackConnections } from './connections.ts'
 import { openLocalSite } from './local.ts'
+import { answerInTurn } from './pipelines.ts'
 import { createSocketBodies } from './socket-bodies.ts'
 import { continueWhenRead, endUnreadBody } from './unread-bodies.ts'
 import { answerUnreadable } from './unreadable.ts'
@@ -13,6 +15,8 @@ import { answerUnreadable } from './unreadable.ts'
 const MAX_HEADER_BYTES = 64 * 1024
 /** Longer than the idle time of the usual proxies and client pools, so that they close first. */
 const KEEP_ALIVE_MS = 75_000
+/** How long nothing at all may move on a connection, such as when a client takes nothing of its answer. */
+const STILL_MS = 300_000
 /** How long a connection may be silent before its peer is asked whether it is still there. */
 const PROBE_AFTER_MS = 30_000
 const SERVER_OPTIONS = {
@@ -37,6 +41,7 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
     (chunks, walk) => (bodies = createSocketBodies(chunks, walk)).open,
   )
   const app = createApp(site.services)
+  const answers = createAnswers()
   const running = new Set<Promise<unknown>>()
 
   const listener = getRequestListener(
@@ -46,16 +51,19 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
       const peerAddress = incoming.socket.remoteAddress ?? null
       const response = await track(running, app.fetch(request, { peerAddress }))
       endUnreadBody(incoming, outgoing)
-      return bodies?.send(response, outgoing) ? RESPONSE_ALREADY_SENT : response
+      if (bodies?.send(response, outgoing)) return RESPONSE_ALREADY_SENT
+      return answers.hold(response, outgoing)
     },
     // Health checks by HTTP/1.0 name no host.
     { autoCleanupIncoming: false, hostname: 'localhost' },
   )
-  const server = createServer(SERVER_OPTIONS, listener)
+  const server = createServer(SERVER_OPTIONS)
+  answerInTurn(server, (incoming, outgoing) => void listener(incoming, outgoing))
   server.on('checkContinue', continueWhenRead)
   // Uploads may take hours; headers still have to arrive within a minute.
   server.requestTimeout = 0
   server.keepAliveTimeout = KEEP_ALIVE_MS
+  server.timeout = STILL_MS
   const connections = trackConnections(server)
   answerUnreadable(server)
 

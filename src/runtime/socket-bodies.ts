@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { type OpenBody, promiseWithResolver, type Walk } from '../blobs/body.ts'
 import { type Piece, pieces } from '../blobs/manifest.ts'
 import type { OpenChunk } from '../blobs/open-files.ts'
+import { HeliostatError } from '../errors.ts'
 import { createTransferBuffers } from './transfer-buffers.ts'
 
 const ZEROS = Buffer.alloc(512 << 10)
@@ -32,6 +33,7 @@ export function createSocketBodies(store: ChunkFiles, walk: Walk = pieces) {
   const jobs = new WeakMap<Response, Job>()
 
   const open: OpenBody = async (manifest, range) => {
+    if (transferBuffers.isFull()) throw tooManyTransfers()
     const rest = openPieces(store, walk(manifest, range))
     const first = await rest.next()
     if (!first.done && isMissing(first.value)) {
@@ -55,6 +57,12 @@ export function createSocketBodies(store: ChunkFiles, walk: Walk = pieces) {
       return true
     },
   }
+}
+
+function tooManyTransfers(): HeliostatError {
+  return new HeliostatError('unavailable', 'Too many downloads are under way: try again soon', {
+    headers: { 'Retry-After': '5' },
+  })
 }
 
 /** Each chunk is let go of when the next piece is asked for. */
@@ -103,25 +111,15 @@ async function sendPiece({ piece, chunk }: OpenedPiece, socket: Writer): Promise
 
 /** Fills one buffer while the other is on its way. A buffer is used again only after its write's callback. */
 function createWriter(outgoing: ServerResponse) {
-  const { socket } = outgoing.req
   const part = transferBuffers.begin()
   const buffers: Buffer[] = []
   const writes: Promise<void>[] = [Promise.resolve(), Promise.resolve()]
-  const cancels: ((reason: Error) => void)[] = [() => undefined, () => undefined]
   let turn = 0
   let written = 0
-
-  /** A pipelined answer whose turn has not come never hears that its connection is gone: no callback, no 'close'. */
-  function cancel(): void {
-    for (const reject of cancels) reject(new Error('The client closed the connection'))
-  }
-  socket.once('close', cancel)
 
   function write(bytes: Buffer): Promise<void> {
     written += bytes.length
     const done = new Promise<void>((resolve, reject) => {
-      cancels[turn] = reject
-      if (socket.destroyed) return cancel()
       outgoing.write(bytes, (error) => (error ? reject(error) : resolve()))
     })
     // Met by the next await of this turn; until then it must not count as unhandled.
@@ -156,7 +154,6 @@ function createWriter(outgoing: ServerResponse) {
     flush: () => Promise.all(writes),
     written: () => written,
     free(): void {
-      socket.off('close', cancel)
       transferBuffers.end()
       // A buffer whose write failed may still be in the kernel's hands; such ones are left to the collector.
       void Promise.all(writes).then(

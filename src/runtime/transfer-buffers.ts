@@ -1,11 +1,13 @@
 const LARGEST = 512 << 10
-const SMALLEST = 64 << 10
+const SMALLEST = 4 << 10
 /** What the transfers may have together before new ones get smaller buffers. */
 const AMPLE = 16 << 20
+/** The buffers of so many take 176 MiB at the most. */
+const MOST_TRANSFERS = 8192
 
 /**
  * Reused buffers for bodies, two a transfer. Each doubling of the transfers halves the buffers of those that come then:
- * 16 of them have 16 MiB, 64 of them 32 MiB.
+ * 16 of them have 16 MiB, 64 of them 32 MiB, 2,048 of them 128 MiB.
  */
 export function createTransferBuffers() {
   const idle = new Map<number, Buffer[]>()
@@ -18,6 +20,9 @@ export function createTransferBuffers() {
   }
 
   return {
+    /** Whether one more would be too many. */
+    isFull: () => transfers >= MOST_TRANSFERS,
+
     /** The size in bytes of this transfer's buffers. */
     begin(): number {
       transfers += 1

@@ -160,3 +160,37 @@ describe('a silent connection', { skip: process.platform !== 'linux' && 'only on
     socket.close()
   })
 })
+
+describe('requests that are sent at once on one connection', () => {
+  it('are answered in their order, uploads among them (204, 200, 404)', async () => {
+    const id = await createRaw(server.url)
+    const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`
+    const last = `GET /v2/images/${UNKNOWN_ID} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`
+    const answers = await exchange(
+      server.url,
+      `${uploadOf(id, 5)}hello${get(`/v2/images/${id}/file`)}${get('/healthcheck')}${last}`,
+    )
+    const statuses = [...answers.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, status]) => status)
+    assert.deepEqual(statuses, ['204', '200', '200', '404'])
+    assert.match(answers, /\r\n\r\nhelloHTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nOKHTTP/)
+  })
+
+  it('are read on after the answers before have been taken', async () => {
+    const many = 3_000
+    const socket = await openSocket(server.url)
+    socket.write('GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(many))
+    socket.write('GET /healthcheck HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+    const answers = await socket.whole()
+    assert.equal(answers.split('HTTP/1.1 200').length - 1, many + 1)
+  })
+
+  it('do not keep a server from stopping', async () => {
+    const other = await startOnNode(folder.path)
+    const id = await createActive()
+    const socket = await openSocket(other.url)
+    socket.write(`GET /v2/images/${id}/file HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(100))
+    await socket.until('200')
+    assert.equal(await other.stop(), 0)
+    socket.close()
+  })
+})
