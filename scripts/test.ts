@@ -25,6 +25,9 @@ const SERVERS = [
   join('test', 'registry', 'embedded.test.ts'),
 ]
 
+/** What holds a server to limits of time runs after the others, without any other beside it. */
+const ALONE = join('test', 'faults', 'hostile-')
+
 const TIMEOUT = '--test-timeout=120000'
 
 const entries = await readdir('test', { recursive: true, withFileTypes: true })
@@ -44,7 +47,8 @@ if (files.length === 0) {
 const together = files.filter(
   (file) => TOGETHER.some((folder) => file.startsWith(folder)) && !SERVERS.includes(file),
 )
-const apart = files.filter((file) => !together.includes(file))
+const alone = files.filter((file) => file.startsWith(ALONE))
+const apart = files.filter((file) => !together.includes(file) && !alone.includes(file))
 
 /** Makes one file of the commands: the hundred processes that the tests start take half the time then. */
 async function bundle(): Promise<string> {
@@ -82,5 +86,8 @@ const runs = []
 if (apart.length > 0) runs.push(node('inherit', '--test', TIMEOUT, concurrency, ...apart))
 if (together.length > 0) runs.push(node('pipe', 'scripts/test-together.ts', ...together))
 const results = await Promise.all(runs)
+if (alone.length > 0) {
+  results.push(await node('inherit', '--test', TIMEOUT, '--test-concurrency=1', ...alone))
+}
 for (const { output } of results) process.stdout.write(output)
 process.exitCode = results.every(({ passed }) => passed) ? 0 : 1

@@ -1,38 +1,38 @@
 import { HeliostatError } from '../errors.ts'
+import type { ChunkBuffers, Lease } from './chunk-buffers.ts'
+import { createChunkFill } from './chunk-fill.ts'
 
 /** How long a client may send nothing: longer than any network stutters, and than the usual proxies wait. */
 const SILENCE_MS = 120_000
 
 /**
- * Cuts a body into chunks of exactly `chunkSize` bytes (the last is shorter). Two buffers take turns: the bytes
- * of a chunk stay valid until the next but one is asked for, so its consumer may work on it while the next fills.
- * A consumer that stops early leaves the rest of the body unread, not cancelled: that would cut the connection.
+ * Cuts a body into chunks of exactly `chunkSize` bytes (the last is shorter). Whoever gets a chunk has to release it;
+ * until he does the next one fills in other memory, and there is no third. A consumer that stops early leaves the rest
+ * of the body unread, not cancelled: that would cut the connection.
  */
 export async function* cutChunks(
   body: ReadableStream<Uint8Array>,
   chunkSize: number,
-  allocate: (size: number) => Uint8Array,
+  buffers: Pick<ChunkBuffers, 'take' | 'offer' | 'spool'>,
   silence: number = SILENCE_MS,
-): AsyncGenerator<Uint8Array> {
-  const buffers: Uint8Array[] = []
-  let turn = 0
-  let filled = 0
-  for await (const bytes of received(body, silence)) {
-    let taken = 0
-    while (taken < bytes.length) {
-      const buffer = (buffers[turn] ??= allocate(chunkSize))
-      const part = bytes.subarray(taken, taken + chunkSize - filled)
-      buffer.set(part, filled)
-      taken += part.length
-      filled += part.length
-      if (filled < chunkSize) continue
-      yield buffer
-      turn = 1 - turn
-      filled = 0
+): AsyncGenerator<Lease> {
+  let fill = createChunkFill(chunkSize, buffers)
+  try {
+    for await (const bytes of received(body, silence)) {
+      for (let taken = 0; taken < bytes.length;) {
+        const part = bytes.subarray(taken, taken + chunkSize - fill.length())
+        await fill.add(part)
+        taken += part.length
+        if (fill.length() < chunkSize) continue
+        yield await fill.take()
+        await fill.end()
+        fill = createChunkFill(chunkSize, buffers)
+      }
     }
+    if (fill.length() > 0) yield await fill.take()
+  } finally {
+    await fill.end()
   }
-  const last = buffers[turn]
-  if (filled > 0 && last) yield last.subarray(0, filled)
 }
 
 /** The body as it comes in. One that breaks off stays locked, since a read of it may be under way for ever. */

@@ -57,7 +57,14 @@ export function createDisk(root: string) {
   }
 }
 
-function noSpace(cause: unknown): HeliostatError {
+/** Whether a file system error says that there is no room. */
+export function isOutOfSpace(error: unknown): boolean {
+  return (
+    error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT'].includes(String(error.code))
+  )
+}
+
+export function noSpace(cause: unknown): HeliostatError {
   return new HeliostatError('too-large', 'The image store has no space left', { cause })
 }
 

@@ -6,7 +6,7 @@ import { HeliostatError } from '../errors.ts'
 import { claimFile } from './claims.ts'
 import { holds } from './chunk-comparison.ts'
 import { chunkStream } from './chunk-stream.ts'
-import { createDisk, type DiskCondition } from './disk.ts'
+import { createDisk, type DiskCondition, isOutOfSpace } from './disk.ts'
 import { makeFolder, UNFINISHED, writeWhole } from './fs-durable.ts'
 import type { LocalStore } from './local-store.ts'
 import { createOpenFiles, isAbsent, type OpenFile, stateOf } from './open-files.ts'
@@ -183,10 +183,6 @@ async function removeIfPresent(file: string): Promise<void> {
 
 function ignoreAbsent(error: unknown): void {
   if (!isAbsent(error)) throw error
-}
-
-function isOutOfSpace(error: unknown): boolean {
-  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error))
 }
 
 function codeOf(error: unknown): string {

@@ -1,3 +1,4 @@
+import type { ChunkBuffers, Lease } from '../blobs/chunk-buffers.ts'
 import { cutChunks, isZero } from '../blobs/chunks.ts'
 import type { Digester, DigestStream, HashAlgorithm } from '../blobs/digest.ts'
 import type { StreamInspector } from '../blobs/inspect/stream.ts'
@@ -15,6 +16,7 @@ export interface DataParts {
   uploads: Pick<UploadRepo, 'keep' | 'finish' | 'hasImage'>
   store: Pick<ChunkStore, 'put'>
   digester: Digester
+  buffers: ChunkBuffers
   options: {
     /** Bytes: a power of two from 1 to 64 MiB. */
     chunk_size: number
@@ -70,22 +72,39 @@ async function storeChunks(
   progress: Progress,
   { body, digests }: { body: ReadableStream<Uint8Array>; digests: DigestStream },
 ): Promise<void> {
-  const { chunk_size } = parts.options
+  const { buffers, options } = parts
   let previous: Promise<unknown> = Promise.resolve()
   try {
-    for await (const bytes of cutChunks(body, chunk_size, parts.digester.allocate)) {
-      progress.size += bytes.length
-      refuseExcess(progress, parts.options.image_size_cap)
-      progress.inspector?.take(bytes)
-      await previous
-      const position = progress.chunks.push(null) - 1
-      previous = allDone([digests.update(bytes), storeChunk(parts, progress, { bytes, position })])
+    for await (const chunk of cutChunks(body, options.chunk_size, buffers)) {
+      try {
+        admitChunk(progress, chunk.bytes, options.image_size_cap)
+        await previous
+      } catch (error) {
+        chunk.release()
+        throw error
+      }
+      previous = takeChunk(parts, progress, { chunk, digests }).finally(chunk.release)
       // Its failure is met by the next await; until then it must not count as unhandled.
       previous.catch(() => undefined)
     }
   } finally {
     await previous
   }
+}
+
+function admitChunk(progress: Progress, bytes: Uint8Array, cap: number): void {
+  progress.size += bytes.length
+  refuseExcess(progress, cap)
+  progress.inspector?.take(bytes)
+}
+
+function takeChunk(
+  parts: DataParts,
+  progress: Progress,
+  { chunk: { bytes }, digests }: { chunk: Lease; digests: DigestStream },
+): Promise<void> {
+  const position = progress.chunks.push(null) - 1
+  return allDone([digests.update(bytes), storeChunk(parts, progress, { bytes, position })])
 }
 
 /** Unlike Promise.all it waits for every one also when one fails: none may still write when the rest is cleared away. */

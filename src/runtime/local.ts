@@ -2,10 +2,12 @@
 import { mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createBodyOpener, type OpenBody, type Walk } from '../blobs/body.ts'
+import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
 import { createChunkCheck } from '../blobs/chunk-check.ts'
 import { createFileStore, type FileStore } from '../blobs/fs.ts'
 import { createLostChunks } from '../blobs/lost-chunks.ts'
 import { createManifests } from '../blobs/manifests.ts'
+import { createSpool } from '../blobs/spool.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../errors.ts'
@@ -44,10 +46,12 @@ export async function openLocalRegistry(config: Config): Promise<Registry> {
 }
 
 /** The folder of the chunks. */
-export function openLocalStore({ glance_store, heliostat }: Config): FileStore {
-  return createFileStore(
-    join(glance_store.filesystem_store_datadir ?? heliostat.data_dir, 'chunks'),
-  )
+export function openLocalStore(config: Config): FileStore {
+  return createFileStore(chunkFolder(config))
+}
+
+function chunkFolder({ glance_store, heliostat }: Config): string {
+  return join(glance_store.filesystem_store_datadir ?? heliostat.data_dir, 'chunks')
 }
 
 /** How downloads are read from chunks that lie on this machine. */
@@ -75,6 +79,7 @@ export async function openLocalSite(
   const chunks = edge ? chunksOfEdge(edge, store, bodies) : chunksOfOrigin(parts, bodies)
   const { owner, sweeper, rememberedTokens, ...created } = createServices({
     ...parts,
+    buffers: createChunkBuffers({ ...digester, spool: createSpool(chunkFolder(config)) }),
     store: chunks.store,
     openBody: metrics.countBytes(chunks.openBody, chunks.isResident),
     cache: edge?.cache ?? null,

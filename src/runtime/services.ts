@@ -1,5 +1,6 @@
 import { defineImage } from '../../schema/image.ts'
 import type { OpenBody } from '../blobs/body.ts'
+import type { ChunkBuffers } from '../blobs/chunk-buffers.ts'
 import type { Digester } from '../blobs/digest.ts'
 import { createManifests } from '../blobs/manifests.ts'
 import type { ChunkStore } from '../blobs/store.ts'
@@ -35,6 +36,7 @@ export interface Parts {
   registry: Registry
   store: ChunkStore
   digester: Digester
+  buffers: ChunkBuffers
   openBody: OpenBody
   cache: ImageCache | null
   /** The lines of the token file, where there is one. */
@@ -60,7 +62,7 @@ interface Chores {
 
 /** Fills the services of a runtime from its parts. */
 export function createServices(parts: Parts): Services & Chores {
-  const { config, registry, store, digester, openBody, isDisabled } = parts
+  const { config, registry, store, digester, buffers, openBody, isDisabled } = parts
   const { policy, protection } = parts.rules ?? DEFAULT_RULES
   const owner = openStoreOwner(parts)
   const sweeper = createSweeper(registry, store, owner)
@@ -83,6 +85,7 @@ export function createServices(parts: Parts): Services & Chores {
       uploads: createUploadRepo(registry, storageQuota(config)),
       store: claimedByPut(store, owner),
       digester,
+      buffers,
       sweeper,
       limits,
       options,

@@ -1,6 +1,7 @@
 import { configureSync, getConsoleSink } from '@logtape/logtape'
 import { createApp } from '../app.ts'
 import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
+import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
 import { inlineDigester } from '../blobs/digest.ts'
 import { type ChunkBucket, createR2Store } from '../blobs/r2.ts'
 import { type Config, fromEnvironment, loadConfig } from '../config.ts'
@@ -39,6 +40,7 @@ function createSite(env: WorkerEnv) {
     registry: openRegistry(openRemote(connection.url, connection.authToken)),
     store,
     digester: inlineDigester,
+    buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     openBody: withLength(createBodyOpener(store)),
     cache: null,
     tokens: '',

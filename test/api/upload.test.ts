@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { uploads } from '../../schema/tables.ts'
+import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createSweeper } from '../../src/blobs/sweep.ts'
 import { HeliostatError } from '../../src/errors.ts'
@@ -478,6 +479,7 @@ function uploaderBeside({ registry, store, services }: TestSite) {
     uploads: createUploadRepo(registry),
     store,
     digester: inlineDigester,
+    buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     sweeper: createSweeper(registry, store, services.owner),
     limits: services.limits,
     options: { ...services.config.heliostat, ...services.config.DEFAULT },

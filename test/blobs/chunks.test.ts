@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import { createChunkBuffers, type Lease } from '../../src/blobs/chunk-buffers.ts'
 import { cutChunks, isZero } from '../../src/blobs/chunks.ts'
 
 const allocate = (size: number) => new Uint8Array(size)
+const buffers = () => createChunkBuffers({ allocate, spool: null })
 
 function streamOf(...parts: Uint8Array[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
@@ -19,10 +21,25 @@ const counting = (size: number) => Uint8Array.from({ length: size }, (_, index) 
 
 async function cut(chunkSize: number, ...parts: Uint8Array[]): Promise<number[][]> {
   const chunks: number[][] = []
-  for await (const chunk of cutChunks(streamOf(...parts), chunkSize, allocate)) {
-    chunks.push([...chunk])
+  for await (const { bytes, release } of cutChunks(streamOf(...parts), chunkSize, buffers())) {
+    chunks.push([...bytes])
+    release()
   }
   return chunks
+}
+
+/** Buffers of which it is counted how many were made. */
+function countedBuffers(budget?: number) {
+  let allocated = 0
+  const counted = createChunkBuffers({
+    allocate: (size) => {
+      allocated++
+      return new Uint8Array(size)
+    },
+    spool: null,
+    ...(budget !== undefined && { budget }),
+  })
+  return { buffers: counted, allocated: () => allocated }
 }
 
 const sizes = async (size: number) => (await cut(8, counting(size))).map((chunk) => chunk.length)
@@ -58,35 +75,44 @@ describe('cutChunks', () => {
   })
 
   it('fills two buffers in turn, so that a chunk is valid while the next one fills', async () => {
-    let allocated = 0
-    const countingAllocate = (size: number) => {
-      allocated++
-      return new Uint8Array(size)
-    }
-    const chunks = cutChunks(streamOf(counting(28)), 8, countingAllocate)
-    const seen: Uint8Array[] = []
+    const counted = countedBuffers()
+    const seen: Lease[] = []
     const firstBytes: number[] = []
-    for await (const chunk of chunks) {
+    for await (const chunk of cutChunks(streamOf(counting(28)), 8, counted.buffers)) {
       const previous = seen.at(-1)
-      if (previous) firstBytes.push(previous[0] ?? -1)
+      if (previous) firstBytes.push(previous.bytes[0] ?? -1)
+      previous?.release()
       seen.push(chunk)
     }
     assert.deepEqual(firstBytes, [0, 8, 16])
-    assert.equal(allocated, 2)
-    assert.equal(seen[0], seen[2])
-    assert.equal(seen[1]?.buffer, seen[3]?.buffer)
-    assert.notEqual(seen[0], seen[1])
+    assert.equal(counted.allocated(), 2)
+    assert.equal(seen[0]?.bytes.buffer, seen[2]?.bytes.buffer)
+    assert.notEqual(seen[0]?.bytes.buffer, seen[1]?.bytes.buffer)
   })
 
   it('allocates one buffer for a body of one chunk', async () => {
-    let allocated = 0
-    const chunks = cutChunks(streamOf(counting(5)), 8, (size) => {
-      allocated++
-      return new Uint8Array(size)
-    })
+    const counted = countedBuffers()
+    const chunks = cutChunks(streamOf(counting(5)), 8, counted.buffers)
     await chunks.next()
     await chunks.next()
-    assert.equal(allocated, 1)
+    assert.equal(counted.allocated(), 1)
+  })
+
+  it('releases what was filling when the body breaks off, or its consumer stops', async () => {
+    const counted = countedBuffers(8)
+    for (const end of [new Error('ECONNRESET'), null]) {
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => controller.enqueue(counting(12)),
+        pull: (controller) => (end ? controller.error(end) : controller.enqueue(counting(4))),
+      })
+      const chunks = cutChunks(body, 8, counted.buffers)
+      const first = await chunks.next()
+      first.value?.release()
+      if (end) await assert.rejects(chunks.next())
+      else await chunks.return(undefined)
+    }
+    const whole = [await counted.buffers.take(8), await counted.buffers.take(8)]
+    assert.deepEqual([whole.length, counted.allocated()], [2, 2])
   })
 
   it('leaves the rest of the body readable when its consumer stops', async () => {
@@ -100,7 +126,7 @@ describe('cutChunks', () => {
       },
       { highWaterMark: 0 },
     )
-    for await (const chunk of cutChunks(body, 8, allocate)) if (chunk.length === 8) break
+    for await (const { bytes } of cutChunks(body, 8, buffers())) if (bytes.length === 8) break
     assert.equal(cancelled, false)
     assert.equal(body.locked, false)
     assert.equal((await body.getReader().read()).value?.length, 8)
@@ -111,7 +137,7 @@ describe('cutChunks', () => {
     const body = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.error(cause),
     })
-    await assert.rejects(cutChunks(body, 8, allocate).next(), {
+    await assert.rejects(cutChunks(body, 8, buffers()).next(), {
       message: 'The client closed the connection before the end of the body',
       cause,
     })
@@ -119,7 +145,7 @@ describe('cutChunks', () => {
 
   it('gives up a body of which nothing comes for the given time', async () => {
     const silent = new ReadableStream<Uint8Array>()
-    await assert.rejects(cutChunks(silent, 8, allocate, 20).next(), {
+    await assert.rejects(cutChunks(silent, 8, buffers(), 20).next(), {
       code: 'invalid',
       message: 'The client sent nothing of the body for 0.02 s',
     })
@@ -136,8 +162,9 @@ describe('cutChunks', () => {
       },
     })
     let size = 0
-    for await (const chunk of cutChunks(body, 8, allocate, 100)) {
-      size += chunk.length
+    for await (const { bytes, release } of cutChunks(body, 8, buffers(), 100)) {
+      size += bytes.length
+      release()
       await pause(150)
     }
     assert.equal(size, 16)

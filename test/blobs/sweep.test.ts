@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { blobChunks, blobs, condemnedChunks } from '../../schema/tables.ts'
+import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createMemoryStore } from '../../src/blobs/memory.ts'
 import type { ChunkStore } from '../../src/blobs/store.ts'
@@ -38,6 +39,7 @@ async function open() {
     uploads,
     store,
     digester: inlineDigester,
+    buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     sweeper,
     limits: createProjectLimits(site.registry, null),
     options: {

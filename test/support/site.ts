@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApp } from '../../src/app.ts'
 import { createBodyOpener } from '../../src/blobs/body.ts'
+import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createMemoryStore } from '../../src/blobs/memory.ts'
 import { loadConfig, type RawConfig } from '../../src/config.ts'
@@ -31,6 +32,7 @@ export async function createTestSite(raw: RawConfig = {}) {
     registry,
     store,
     digester: inlineDigester,
+    buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     openBody: createBodyOpener(store),
     cache: null,
     tokens: '',

@@ -1,0 +1,66 @@
+import { randomUUID } from 'node:crypto'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { isOutOfSpace, noSpace } from './disk.ts'
+import { makeFolder, UNFINISHED } from './fs-durable.ts'
+
+/** Bytes that are kept in a file for a while. */
+export interface Spooled {
+  append(bytes: Uint8Array): Promise<void>
+  /** Reads from the beginning, until the buffer is full. */
+  readInto(bytes: Uint8Array): Promise<void>
+  /** After that nothing of it is left. */
+  close(): Promise<void>
+}
+
+/** Puts bytes into a file of their own. */
+export type OpenSpool = (bytes: Uint8Array) => Promise<Spooled>
+
+/** Files in a folder, each without a name from the start, so that nothing is left even of a process that is killed. */
+export function createSpool(folder: string): OpenSpool {
+  return async (bytes) => {
+    await makeFolder(folder, folder)
+    const path = join(folder, `${randomUUID()}${UNFINISHED}`)
+    const file = await open(path, 'wx+', 0o600)
+    const spooled = fileSpool(file)
+    try {
+      await unlink(path)
+      await spooled.append(bytes)
+      return spooled
+    } catch (error) {
+      await file.close()
+      throw error
+    }
+  }
+}
+
+async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const left = bytes.length - done
+    done += (await file.write(bytes, done, left, position + done)).bytesWritten
+  }
+}
+
+function fileSpool(file: FileHandle): Spooled {
+  let length = 0
+  return {
+    async append(bytes) {
+      try {
+        await writeAt(file, bytes, length)
+      } catch (error) {
+        throw isOutOfSpace(error) ? noSpace(error) : error
+      }
+      length += bytes.length
+    },
+
+    async readInto(bytes) {
+      for (let done = 0; done < bytes.length;) {
+        const { bytesRead } = await file.read(bytes, done, bytes.length - done, done)
+        if (bytesRead === 0) throw new Error(`A spooled chunk ends at ${done} of ${bytes.length}`)
+        done += bytesRead
+      }
+    },
+
+    close: () => file.close(),
+  }
+}
