@@ -54,7 +54,11 @@ const apart = files.filter((file) => !together.includes(file) && !alone.includes
 async function bundle(): Promise<string> {
   const outdir = resolve('node_modules/.cache/heliostat')
   await build({
-    entryPoints: { heliostat: 'src/cli/main.ts', 'digest-thread': 'src/runtime/digest-thread.js' },
+    entryPoints: {
+      heliostat: 'src/cli/main.ts',
+      'database-check-thread': 'src/runtime/database-check-thread.js',
+      'digest-thread': 'src/runtime/digest-thread.js',
+    },
     outdir,
     bundle: true,
     packages: 'external',

@@ -18,6 +18,7 @@ const STOPS = {
   'never-synced': 'everyone',
   'foreign-store': 'origin',
   'store-not-writable': 'origin',
+  'database-damaged': 'nobody',
   'disk-full': 'nobody',
   'damaged-chunks': 'nobody',
 } as const
@@ -38,6 +39,8 @@ export interface Readiness {
 export interface ReadinessParts {
   registry: Registry
   owner: Pick<StoreOwner, 'isOurs'>
+  /** What is wrong with the content of the database; null for nothing. */
+  damage(): string | null
   /** Null where chunks do not lie on a disk. */
   disk: (() => Promise<{ writable: boolean; full: boolean }>) | null
   damaged(): Promise<number>
@@ -46,7 +49,8 @@ export interface ReadinessParts {
 }
 
 /** Finds out whether a site can serve, and what is wrong with it. */
-export function createReadiness({ registry, owner, disk, damaged, edge }: ReadinessParts) {
+export function createReadiness(parts: ReadinessParts) {
+  const { registry, owner, damage, disk, damaged, edge } = parts
   return async (): Promise<Readiness> => {
     const database = await databaseReason(registry)
     const [space, ours, lost, condition] = await Promise.all([
@@ -60,6 +64,7 @@ export function createReadiness({ registry, owner, disk, damaged, edge }: Readin
       ['never-synced', condition !== null && condition.seq === null],
       ['foreign-store', !ours],
       ['store-not-writable', space?.writable === false],
+      ['database-damaged', damage() !== null],
       ['disk-full', space?.full === true],
       ['damaged-chunks', lost > 0],
     ]

@@ -6,6 +6,7 @@ import {
   imageLocations,
   uploadChunks,
 } from '../../schema/tables.ts'
+import { HeliostatError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
 import type { ChunkStore } from './store.ts'
 import type { StoreOwner } from './store-owner.ts'
@@ -28,14 +29,24 @@ export interface Swept {
 
 export type Sweeper = ReturnType<typeof createSweeper>
 
+export interface SweeperParts {
+  registry: Registry
+  store: ChunkStore
+  owner: StoreOwner
+  /** What is wrong with the registry; null where it can be trusted to name all that is needed. */
+  damage(): string | null
+}
+
 /** Removes what nothing refers to any more. Safe beside uploads and other sweepers on the same registry and store. */
-export function createSweeper(registry: Registry, store: ChunkStore, owner: StoreOwner) {
+export function createSweeper({ registry, store, owner, damage }: SweeperParts) {
   return {
     /**
      * Removes blobs that no image has had for `grace` milliseconds, so that running downloads end in peace, and
-     * chunks of that age that neither a blob nor an upload needs. Throws [conflict] where the store is another registry's.
+     * chunks of that age that neither a blob nor an upload needs. Throws [conflict] where the store is another
+     * registry's, or the registry damaged.
      */
     async sweep(grace: number): Promise<Swept> {
+      refuseDamaged(damage())
       await owner.claim()
       const before = Date.now() - grace
       const swept: Swept = { blobs: await removeBlobs(registry, before), chunks: 0 }
@@ -54,12 +65,20 @@ export function createSweeper(registry: Registry, store: ChunkStore, owner: Stor
 
     /** Removes those of the chunks that nothing needs, without waiting: what a failed upload leaves behind. */
     async discard(digests: string[]): Promise<void> {
-      if (!(await owner.isOurs())) return
+      if (damage() !== null || !(await owner.isOurs())) return
       for (let i = 0; i < digests.length; i += BATCH) {
         await removeChunks(registry, store, digests.slice(i, i + BATCH))
       }
     },
   }
+}
+
+function refuseDamaged(damage: string | null): void {
+  if (damage === null) return
+  throw new HeliostatError(
+    'conflict',
+    `Nothing is swept: the database is damaged (${damage}) and may have forgotten images. When it has been seen to: heliostat db new-epoch`,
+  )
 }
 
 async function removeBlobs(registry: Registry, before: number): Promise<number> {

@@ -4,6 +4,7 @@ import { type Config, hideCredentials } from '../config.ts'
 import { createFeed } from '../mirror/feed.ts'
 import { becomeOrigin } from '../mirror/role.ts'
 import { countRows } from '../registry/check.ts'
+import { forgetDamage, openDamage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { connectionOf } from '../runtime/connection.ts'
@@ -38,7 +39,9 @@ export function addDbCommands(program: Command): void {
     .action((options: ConfigOptions) => withDatabase(options, check))
 
   withConfigOptions(db.command('new-epoch'))
-    .description('After a restore from a backup: tell mirrors that history was rewritten')
+    .description(
+      'After a restore from a backup, or damage: tell mirrors that history was rewritten',
+    )
     .action((options: ConfigOptions) => withRegistry(options, newEpoch))
 
   withConfigOptions(db.command('become-origin'))
@@ -96,6 +99,7 @@ async function check(registry: Registry, config: Config): Promise<void> {
 }
 
 async function newEpoch(registry: Registry): Promise<void> {
+  await forgetDamage(registry)
   print(
     `The epoch is now ${await createFeed(registry).renewEpoch()}: every mirror takes a snapshot`,
   )
@@ -117,6 +121,8 @@ async function sweep(
   const store = openLocalStore(config)
   const owner = openStoreOwner({ config, registry, store })
   if (adopt) print(`The chunks now belong to the registry "${await owner.adopt()}"`)
-  const { blobs, chunks } = await createSweeper(registry, store, owner).sweep(grace * 1000)
+  const damage = (await openDamage(registry)).found
+  const sweeper = createSweeper({ registry, store, owner, damage })
+  const { blobs, chunks } = await sweeper.sweep(grace * 1000)
   print(`Removed ${blobs} blobs and ${chunks} chunks`)
 }

@@ -9,7 +9,10 @@ import { createEdgeWatch, type EdgeWatch } from '../mirror/edge-watch.ts'
 import { createScrubber, type Scrubber } from '../mirror/scrub.ts'
 import type { ScrubNotes } from '../mirror/scrub-notes.ts'
 import { createReadiness } from '../readiness.ts'
+import type { Damage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
+import { connectionOf } from './connection.ts'
+import { watchDatabase } from './database-check.ts'
 import type { Edge } from './edge.ts'
 import type { Reading, SiteMetrics } from './metrics.ts'
 
@@ -23,6 +26,7 @@ export interface CareParts {
   lost: LostChunks
   notes: ScrubNotes
   edge: Edge | null
+  damage: Damage
   /** How many chunks were found damaged by reading. */
   damaged(): number
   metrics: SiteMetrics
@@ -30,19 +34,21 @@ export interface CareParts {
 
 /** Looks after a site on this machine: scrubs its store, and tells how it is. */
 export function startCare(parts: CareParts) {
-  const { config, registry, store, owner, lost, edge, metrics } = parts
+  const { config, registry, store, owner, lost, damage, edge, metrics } = parts
   const watch = edge && createEdgeWatch({ replica: createReplica(registry), ...edge })
   const scrubber = createStoreScrubber(parts)
   const scrubbing = scrubber.run()
   metrics.show(diskReadings(store))
   metrics.show(scrubReadings(scrubber))
   metrics.show(damageReadings(scrubber, parts))
+  const endCheck = watchFile(config, damage)
   if (watch) metrics.show(edgeReadings(watch))
   return {
     services: {
       readiness: createReadiness({
         registry,
         owner,
+        damage: damage.found,
         disk: store.disk,
         damaged: lost.count,
         edge: watch && watch.condition,
@@ -52,10 +58,17 @@ export function startCare(parts: CareParts) {
     },
 
     async close(): Promise<void> {
+      endCheck()
       scrubber.stop()
       await scrubbing
     },
   }
+}
+
+/** A server looks after its own database. */
+function watchFile(config: Config, damage: Damage): () => void {
+  const connection = connectionOf(config)
+  return connection.kind === 'file' ? watchDatabase(connection.path, damage.note) : () => undefined
 }
 
 function createStoreScrubber(parts: CareParts): Scrubber {
@@ -95,8 +108,14 @@ function diskReadings(store: FileStore): Reading[] {
   ]
 }
 
-function damageReadings({ counters }: Scrubber, { damaged, lost }: CareParts): Reading[] {
+function damageReadings({ counters }: Scrubber, { damaged, lost, damage }: CareParts): Reading[] {
   return [
+    [
+      'gauge',
+      'database_damaged',
+      '1 while the database is known to be damaged',
+      () => Number(damage.found() !== null),
+    ],
     [
       'counter',
       'corrupt_chunks_total',

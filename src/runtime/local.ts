@@ -11,10 +11,13 @@ import { createSpool } from '../blobs/spool.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import { createFeed } from '../mirror/feed.ts'
 import { requireRole } from '../mirror/role.ts'
 import { openScrubNotes } from '../mirror/scrub-notes.ts'
+import { type Damage, openDamage } from '../registry/damage.ts'
 import { openRegistry, type Registry } from '../registry/database.ts'
 import { openEmbedded } from '../registry/embedded.ts'
+import { lostFrames } from '../registry/log-check.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { openRemote } from '../registry/remote.ts'
 import type { Services } from '../services.ts'
@@ -63,18 +66,10 @@ export async function openLocalSite(
   bodies: Bodies = createBodyOpener,
 ): Promise<LocalSite> {
   const rules = openRules(config)
-  const registry = await openLocalRegistry(config)
-  await bringUpToDate(config, registry)
   const isEdge = config.mirror.upstream.length > 0
-  await requireRole(registry, isEdge)
-  const store = openLocalStore(config)
-  const digester = createThreadedDigester()
-  const metrics = createMetrics()
-  const check = createChunkCheck(digester)
-  const manifests = createManifests(registry)
-  const notes = await openScrubNotes(registry)
-  const lost = createLostChunks({ store, sizeOfChunk: manifests.sizeOfChunk, notes })
-  const parts = { config, registry, store, digester, check, manifests, lost, notes, metrics }
+  const { registry, damage } = await openSiteRegistry(config, isEdge)
+  const parts = { ...(await openParts(config, registry)), damage }
+  const { store, digester, metrics } = parts
   const edge = isEdge ? await openEdge(parts) : null
   const chunks = edge ? chunksOfEdge(edge, store, bodies) : chunksOfOrigin(parts, bodies)
   const { owner, sweeper, rememberedTokens, ...created } = createServices({
@@ -85,6 +80,7 @@ export async function openLocalSite(
     cache: edge?.cache ?? null,
     tokens: await readTokens(config.heliostat.token_file),
     rules,
+    damage: damage.found,
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
   })
   const { uploader } = created
@@ -111,6 +107,50 @@ export async function openLocalSite(
       registry.$client.close()
     },
   }
+}
+
+/** What an origin and an edge have in common. */
+async function openParts(config: Config, registry: Registry) {
+  const store = openLocalStore(config)
+  const digester = createThreadedDigester()
+  const manifests = createManifests(registry)
+  const notes = await openScrubNotes(registry)
+  return {
+    config,
+    registry,
+    store,
+    digester,
+    check: createChunkCheck(digester),
+    manifests,
+    notes,
+    lost: createLostChunks({ store, sizeOfChunk: manifests.sizeOfChunk, notes }),
+    metrics: createMetrics(),
+  }
+}
+
+/** The registry of a site that is to serve: up to date, in its role, and with what is known of its damage. */
+async function openSiteRegistry(config: Config, isEdge: boolean) {
+  const lostPages = await lostPagesOf(config)
+  const registry = await openLocalRegistry(config)
+  await bringUpToDate(config, registry)
+  const damage = await openDamage(registry)
+  if (lostPages > 0) await noteLostPages(registry, damage, lostPages)
+  await requireRole(registry, isEdge)
+  return { registry, damage }
+}
+
+/** Pages that the log of the embedded file has lost, which SQLite does not tell. To be asked before it is opened. */
+async function lostPagesOf(config: Config): Promise<number> {
+  const connection = connectionOf(config)
+  return connection.kind === 'file' ? lostFrames(`${connection.path}-wal`) : 0
+}
+
+/** What was changed last is gone, so whoever follows this site may know more than it does itself. */
+async function noteLostPages(registry: Registry, damage: Damage, pages: number): Promise<void> {
+  await damage.note(
+    `${pages} pages of its write-ahead log are lost, and the latest changes with them`,
+  )
+  await createFeed(registry).renewEpoch()
 }
 
 /** The embedded file is ours alone, so it is migrated at the start; a server's schema is its operator's to change. */

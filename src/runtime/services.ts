@@ -44,6 +44,8 @@ export interface Parts {
   /** What an operator's files make of the policy; without it the defaults are in force. */
   rules?: Rules
   isDisabled(): Promise<boolean>
+  /** What is wrong with the database; null for nothing. */
+  damage(): string | null
 }
 
 export interface Rules {
@@ -65,7 +67,7 @@ export function createServices(parts: Parts): Services & Chores {
   const { config, registry, store, digester, buffers, openBody, isDisabled } = parts
   const { policy, protection } = parts.rules ?? DEFAULT_RULES
   const owner = openStoreOwner(parts)
-  const sweeper = createSweeper(registry, store, owner)
+  const sweeper = createSweeper({ registry, store, owner, damage: parts.damage })
   const rememberedTokens = createRememberedTokens(registry)
   const images = createImageRepo(registry)
   const metadefs = createMetadefRepo(registry)
@@ -99,7 +101,14 @@ export function createServices(parts: Parts): Services & Chores {
     challenge: challengeOf(config),
     isDisabled,
     // A runtime that knows more of its site says more.
-    readiness: createReadiness({ registry, owner, disk: null, damaged: async () => 0, edge: null }),
+    readiness: createReadiness({
+      registry,
+      owner,
+      damage: parts.damage,
+      disk: null,
+      damaged: async () => 0,
+      edge: null,
+    }),
     metrics: null,
     edge: null,
     origin: config.mirror.upstream[0] ?? null,

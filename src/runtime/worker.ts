@@ -45,6 +45,7 @@ function createSite(env: WorkerEnv) {
     cache: null,
     tokens: '',
     isDisabled: async () => false,
+    damage: () => null,
   })
   return { services, app: createApp(services) }
 }

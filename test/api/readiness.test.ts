@@ -25,7 +25,8 @@ describe('the readiness of an origin', () => {
   function ask(parts: Partial<ReadinessParts> = {}) {
     const { registry, services } = site
     const { owner } = services
-    const origin = { registry, owner, disk: null, damaged: async () => 0, edge: null }
+    const quiet = { disk: null, damaged: async () => 0, damage: () => null, edge: null }
+    const origin = { registry, owner, ...quiet }
     const readiness = createReadiness({ ...origin, ...parts })
     return createApp({ ...services, readiness }).request('/readyz')
   }
@@ -46,6 +47,12 @@ describe('the readiness of an origin', () => {
     assert.equal(response.status, 200)
     assert.deepEqual(await response.json(), { ready: true, reasons: ['disk-full'] })
     await folder.remove()
+  })
+
+  it('is not hurt by a damaged database that still answers, which it tells (200)', async () => {
+    const response = await ask({ damage: () => 'row 1 missing from index' })
+    assert.equal(response.status, 200)
+    assert.deepEqual(await response.json(), { ready: true, reasons: ['database-damaged'] })
   })
 
   it('is not hurt by a chunk that is lost, which it counts (200)', async () => {

@@ -480,7 +480,7 @@ function uploaderBeside({ registry, store, services }: TestSite) {
     store,
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
-    sweeper: createSweeper(registry, store, services.owner),
+    sweeper: createSweeper({ registry, store, owner: services.owner, damage: () => null }),
     limits: services.limits,
     options: { ...services.config.heliostat, ...services.config.DEFAULT },
   })

@@ -54,7 +54,7 @@ async function open() {
 function sweeperOf(swept: ChunkStore, isEdge = false): Sweeper {
   const { registry } = site
   const owner = createStoreOwner({ registry, store: swept, id: async () => ID, isEdge })
-  return createSweeper(registry, swept, owner)
+  return createSweeper({ registry, store: swept, owner, damage: () => null })
 }
 
 async function close() {

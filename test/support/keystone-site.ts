@@ -39,6 +39,7 @@ export async function openKeystoneSite(options = {}, more = {}) {
         buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
         ...{ digester: inlineDigester, openBody: services.openBody, cache: null, tokens: '' },
         isDisabled: async () => false,
+        damage: () => null,
       })
       app = createApp(services)
     },

@@ -37,6 +37,7 @@ export async function createTestSite(raw: RawConfig = {}) {
     cache: null,
     tokens: '',
     isDisabled: async () => false,
+    damage: () => null,
   })
   const app = createApp(services)
   return {

@@ -1,0 +1,48 @@
+import { getLogger } from '@logtape/logtape'
+import { eq, sql } from 'drizzle-orm'
+import { site } from '../../schema/tables.ts'
+import type { Registry } from './database.ts'
+
+const KEY = 'damage'
+
+const log = getLogger(['heliostat', 'registry'])
+
+/** Whether the database was found to be damaged, until the operator says that it is well again. */
+export type Damage = Awaited<ReturnType<typeof openDamage>>
+
+export async function openDamage(registry: Registry) {
+  const found = await registry.select().from(site).where(eq(site.key, KEY)).get()
+  let known = found?.value ?? null
+
+  return {
+    /** What was found; null for nothing. */
+    found: (): string | null => known,
+
+    /** Notes what was found, also for the time after a restart. The first finding is the one that is told. */
+    async note(what: string): Promise<void> {
+      if (known !== null) return
+      known = what
+      log.error('The database is damaged: {what}. Restore it from a backup', { what })
+      const row = { key: KEY, value: what }
+      await registry
+        .insert(site)
+        .values(row)
+        .onConflictDoUpdate({ target: site.key, set: { value: sql`excluded.value` } })
+        .catch((error: unknown) => {
+          log.error('Cannot write down that it is damaged: {reason}', { reason: String(error) })
+        })
+    },
+  }
+}
+
+/** Forgets what was found: the operator has seen to it. */
+export async function forgetDamage(registry: Registry): Promise<void> {
+  await registry.delete(site).where(eq(site.key, KEY))
+}
+
+/** Whether a database's error says that its file is not what it was. */
+export function isDamage(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const code = 'code' in error ? String(error.code) : ''
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(code) || isDamage(error.cause)
+}
