@@ -42,7 +42,7 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
       const caller = context.get('caller')
       const params = new URL(context.req.url).searchParams
       const query = parseListQuery(params, config.DEFAULT)
-      access.requireOnSite('get_images', caller)
+      access.requireList('get_images', caller)
       const marker = query.marker === null ? null : await findMarker(images, query.marker, caller)
       const isEmpty = query.limit === 0 || protection.hidesTerm(query.filters.terms, caller)
       const found = isEmpty ? [] : await images.list(query, caller, marker)

@@ -51,8 +51,8 @@ function mountCollection(app: App, { config, metadefs, metadefAccess: access }: 
       const caller = context.get('caller')
       const params = new URL(context.req.url).searchParams
       const query = parseNamespaceQuery(params, config.DEFAULT)
-      access.requireOnSite('get_metadef_namespaces', caller)
-      access.requireOnSite('list_metadef_resource_types', caller)
+      access.requireList('get_metadef_namespaces', caller)
+      access.requireList('list_metadef_resource_types', caller)
       const marker = query.marker === null ? null : await access.find(query.marker, caller)
       const found = query.limit === 0 ? [] : await metadefs.list(query, caller, marker)
       const full = found.length > 0 && found.length === query.limit

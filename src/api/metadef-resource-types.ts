@@ -15,7 +15,7 @@ export function mountMetadefResourceTypes(app: App, services: Services): void {
   resource(app, '/v2/metadefs/resource_types', {
     async GET(context) {
       refuseBody(context)
-      access.requireOnSite('list_metadef_resource_types', context.get('caller'))
+      access.requireList('list_metadef_resource_types', context.get('caller'))
       const types = await metadefs.resourceTypes()
       return json(context, { resource_types: types.map(toWireResourceType) })
     },

@@ -43,32 +43,45 @@ const NEVER_CUSTOM: ReadonlySet<string> = new Set([...ALIASES.values(), 'visibil
 
 /** `role:NAME`, where the name may have placeholders. Role names are compared in lower case. */
 export function roleCheck(match: string): Check {
-  const role = parseTemplate(match)
+  const role = parseTemplate(match, known)
   return (caller, target) => {
     const name = role(target)
     return name !== undefined && caller.roles.includes(name.toLowerCase())
   }
 }
 
-/** `CREDENTIAL:MATCH` or `LITERAL:MATCH`: both sides are compared as oslo.policy does it, as Python would print them. */
+/**
+ * `CREDENTIAL:MATCH` or `LITERAL:MATCH`: both sides are compared as Python would print them. Unlike in oslo.policy what a
+ * caller lacks is not what a target lacks: without a project he would own all that has no owner. Only a rule that says
+ * `None` itself means it.
+ */
 export function genericCheck(kind: string, match: string): Check {
-  const template = parseTemplate(match)
   const literal = parseLiteral(kind)
-  if (literal !== null) return (_, target) => template(target) === literal
+  if (literal !== null) {
+    const template = parseTemplate(match, printed)
+    return (_, target) => template(target) === literal
+  }
   const credential = CREDENTIALS.get(kind)
   if (!credential) {
     throw new ConfigError(
       `wanted role:, rule:, a credential such as project_id: or a literal such as 'public': for "${kind}:${match}"`,
     )
   }
+  if (match === 'None') return (caller) => isNone(credential(caller))
+  const template = parseTemplate(match, known)
   return (caller, target) => {
     const wanted = template(target)
     if (wanted === undefined) return false
     const value = credential(caller)
     return typeof value === 'object' && value !== null
       ? value.includes(wanted)
-      : printed(value) === wanted
+      : known(value) === wanted
   }
+}
+
+/** Lists are asked for with an empty project by those who have none: see `mayList`. */
+function isNone(value: unknown): boolean {
+  return value === null || value === ''
 }
 
 /** A Python literal as Python prints it; null for what is none. */
@@ -87,12 +100,12 @@ type Template = (target: Attributes) => string | undefined
 
 const PLACEHOLDER = /%\(([^()]+)\)s/
 
-/** Text with placeholders such as `%(owner)s`; undefined of a target that lacks one of them. */
-function parseTemplate(text: string): Template {
+/** Text with placeholders such as `%(owner)s`; undefined of a target that lacks one of them, as `print` tells. */
+function parseTemplate(text: string, print: Print): Template {
   // Of a split by a pattern with a group every second part is what the group has matched.
   const [first = '', ...rest] = text.split(PLACEHOLDER)
   const parts = [first, ...rest].map((part, index) =>
-    index % 2 === 1 ? attribute(part) : plainText(part),
+    index % 2 === 1 ? attribute(part, print) : plainText(part),
   )
   const [before, only, after] = parts
   if (parts.length === 1 && typeof before === 'string') return () => before
@@ -109,15 +122,22 @@ function plainText(text: string): string {
   return text.replaceAll('%%', '%')
 }
 
-function attribute(name: string): Template {
+function attribute(name: string, print: Print): Template {
   const field = ALIASES.get(name) ?? name
-  if (NEVER_CUSTOM.has(field)) return (target) => printed(target[field])
-  return (target) => printed(target[field] === undefined ? customOf(target, name) : target[field])
+  if (NEVER_CUSTOM.has(field)) return (target) => print(target[field])
+  return (target) => print(target[field] === undefined ? customOf(target, name) : target[field])
 }
 
 function customOf({ properties }: Attributes, name: string): unknown {
   if (typeof properties !== 'object' || properties === null) return undefined
   return Object.getOwnPropertyDescriptor(properties, name)?.value
+}
+
+type Print = (value: unknown) => string | undefined
+
+/** As `printed`, but undefined for what is not known. */
+function known(value: unknown): string | undefined {
+  return value === null ? undefined : printed(value)
 }
 
 /** As Python's `str` has it; undefined for what is no single value. */

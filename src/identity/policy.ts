@@ -102,4 +102,18 @@ function createPolicy(checks: ReadonlyMap<string, Check>): Policy {
   }
 }
 
+/**
+ * Whether a caller may list. What a list shows is public or the caller's own, so to the rule he owns it, also where he
+ * has no project: then his own is nothing.
+ */
+export function mayList(
+  policy: Pick<Policy, 'isAllowed'>,
+  action: PolicyAction,
+  caller: Subject,
+): boolean {
+  const projectId = caller.projectId ?? ''
+  const target = { owner: projectId, visibility: 'private' }
+  return policy.isAllowed(action, { ...caller, projectId }, target)
+}
+
 export const DEFAULT_POLICY: Policy = createRuleSet(new Map()).policy

@@ -1,7 +1,7 @@
 import { HeliostatError } from '../errors.ts'
 import { forbidden, refuseUnless } from '../identity/authorize.ts'
 import type { Caller } from '../identity/caller.ts'
-import type { Policy, PolicyAction, Target } from '../identity/policy.ts'
+import { mayList, type Policy, type PolicyAction, type Target } from '../identity/policy.ts'
 import type { FoundImage, Image, Visibility } from './image.ts'
 import type { ImageRepo } from './repo.ts'
 import { canSee } from './visibility.ts'
@@ -61,6 +61,11 @@ export function createAccess(policy: Policy, images: Pick<ImageRepo, 'find'>) {
     /** Refuses an action that is about no image that exists, such as a list or a create [403]. */
     require(action: PolicyAction, caller: Caller, target: Target): void {
       if (!policy.isAllowed(action, caller, target)) throw forbidden(action)
+    },
+
+    /** Refuses to list [403]. */
+    requireList(action: PolicyAction, caller: Caller): void {
+      if (!mayList(policy, action, caller)) throw forbidden(action)
     },
 
     /** Refuses an action on the whole site, or on all of the caller's own images [403]. */

@@ -1,10 +1,12 @@
 import { HeliostatError } from '../errors.ts'
 import { refuseUnless } from '../identity/authorize.ts'
 import type { Caller } from '../identity/caller.ts'
-import type { Policy, PolicyAction, Target } from '../identity/policy.ts'
+import { mayList, type Policy, type PolicyAction, type Target } from '../identity/policy.ts'
 import type { Namespace, NamespaceRow } from '../registry/metadef-contents.ts'
 import type { MetadefRepo } from './repo.ts'
 import { canSee } from './visibility.ts'
+
+const GET = 'get_metadef_namespace'
 
 /** Who may do what with which definitions. */
 export type MetadefAccess = ReturnType<typeof createMetadefAccess>
@@ -35,20 +37,24 @@ export function createMetadefAccess(policy: Policy, metadefs: Pick<MetadefRepo, 
 
     /** Refuses an action: 403, or 404 to those who may not even get the namespace. */
     requireOn(action: PolicyAction, caller: Caller, namespace: NamespaceRow): void {
-      require(policy, action, caller, targetOf(namespace))
+      const isAllowed = (wanted: PolicyAction) => access.may(wanted, caller, namespace)
+      refuseUnless(isAllowed, { action, get: GET })
+    },
+
+    /** The same for a list. */
+    requireList(action: PolicyAction, caller: Caller): void {
+      refuseUnless((wanted) => mayList(policy, wanted, caller), { action, get: GET })
     },
 
     /** The same for an action that is about no namespace yet. */
     requireOnSite(action: PolicyAction, caller: Caller): void {
-      require(policy, action, caller, { owner: caller.projectId, visibility: 'private' })
+      const target = { owner: caller.projectId, visibility: 'private' }
+      const isAllowed = (wanted: PolicyAction) =>
+        wanted === GET ? mayList(policy, GET, caller) : policy.isAllowed(wanted, caller, target)
+      refuseUnless(isAllowed, { action, get: GET })
     },
   }
   return access
-}
-
-function require(policy: Policy, action: PolicyAction, caller: Caller, target: Target): void {
-  const isAllowed = (wanted: PolicyAction) => policy.isAllowed(wanted, caller, target)
-  refuseUnless(isAllowed, { action, get: 'get_metadef_namespace' })
 }
 
 function targetOf(namespace: NamespaceRow): Target {

@@ -84,6 +84,36 @@ stranger    public     401  401      401    401     401    401 401   401   401  
 stranger    private    401  401      401    401     401    401 401   401   401   401    401    401     401    401 401    401
 `
 
+/** The same of images without an owner: who has no project has no part in them either. */
+const OWNERLESS_TABLE = `
+                          show download rename publish commun tag untag deact react upload delete members member add accept remove
+admin           private   200  200      200    200     200    204 204   204   204   409    204    403     404    403 403    403
+admin           shared    200  200      200    200     200    204 204   204   204   409    204    200     200    200 200    204
+admin           public    200  200      200    200     200    204 204   204   204   409    204    403     404    403 403    403
+admin           community 200  200      200    200     200    204 204   204   204   409    204    403     404    403 403    403
+unscoped-admin  private   200  200      200    200     200    204 204   204   204   409    204    403     404    403 403    403
+unscoped-admin  shared    200  200      200    200     200    204 204   204   204   409    204    200     200    200 200    204
+unscoped-admin  public    200  200      200    200     200    204 204   204   204   409    204    403     404    403 403    403
+unscoped-admin  community 200  200      200    200     200    204 204   204   204   409    204    403     404    403 403    403
+member          private   404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
+member          shared    200  200      403    403     403    403 403   403   403   403    403    200     404    403 404    404
+member          public    200  200      403    403     403    403 403   403   403   403    403    403     404    403 403    403
+member          community 200  200      403    403     403    403 403   403   403   403    403    403     404    403 403    403
+unscoped        private   404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
+unscoped        shared    200  200      403    403     403    403 403   403   403   403    403    403     404    403 404    404
+unscoped        public    200  200      403    403     403    403 403   403   403   403    403    403     404    403 403    403
+unscoped        community 200  200      403    403     403    403 403   403   403   403    403    403     404    403 403    403
+unscoped-reader private   404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
+unscoped-reader shared    200  403      403    403     403    403 403   403   403   403    403    403     404    403 404    404
+unscoped-reader public    200  403      403    403     403    403 403   403   403   403    403    403     404    403 403    403
+unscoped-reader community 200  403      403    403     403    403 403   403   403   403    403    403     404    403 403    403
+named-none      private   404  404      404    404     404    404 404   404   404   404    404    404     404    404 404    404
+named-none      shared    200  200      403    403     403    403 403   403   403   403    403    200     404    403 404    404
+nobody          private   404  404      403    403     403    403 403   403   403   403    403    404     404    403 403    403
+nobody          shared    200  200      403    403     403    403 403   403   403   403    403    403     404    403 403    403
+nobody          public    200  200      403    403     403    403 403   403   403   403    403    403     404    403 403    403
+`
+
 /** What a caller may do besides; the site has no cache, which only those hear who might use it. */
 const SITE_TABLE = `
             list create public schema cache
@@ -95,7 +125,7 @@ auditor     403  403    403    200    403
 manager     403  403    403    200    403
 service     403  403    403    200    403
 any-case    200  201    403    200    403
-unscoped    200  201    403    200    403
+unscoped    200  403    403    200    403
 system      403  403    403    200    403
 domain      403  403    403    200    403
 nobody      200  403    403    200    403
@@ -113,6 +143,10 @@ const CALLERS: Record<string, Headers> = {
   service: { ...asCaller('mine', 'auditor'), 'X-Service-Roles': 'admin,service' },
   'any-case': asCaller('mine', 'Member,READER'),
   unscoped: withoutProject(asCaller('', 'member,reader')),
+  'unscoped-reader': withoutProject(asCaller('', 'reader')),
+  'unscoped-admin': withoutProject(asCaller('', 'admin,member,reader')),
+  // As Python prints what is nothing.
+  'named-none': asCaller('None', 'member,reader'),
   system: {
     ...withoutProject(asCaller('', 'admin,member,reader')),
     'OpenStack-System-Scope': 'all',
@@ -156,9 +190,9 @@ function patch(id: string, name: string, headers: Headers, value = 'new'): Promi
 }
 
 /** An active image with a tag and, where it is shared, two members. */
-async function makeImage(whose: string, caller: string): Promise<string> {
+async function makeImage({ caller, whose, isOwnerless }: Row): Promise<string> {
   const own = CALLERS[caller]?.['X-Project-Id'] ?? 'mine'
-  const owner = whose === 'own' ? own : 'theirs'
+  const owner = isOwnerless ? null : whose === 'own' ? own : 'theirs'
   const visibility = ['private', 'public', 'community'].find((known) => known === whose) ?? 'shared'
   const attributes = { ...BARE_RAW, visibility, owner, tags: ['old'] }
   const { id } = await createImage(site, attributes, ADMIN)
@@ -171,33 +205,53 @@ async function makeImage(whose: string, caller: string): Promise<string> {
 interface Row {
   caller: string
   whose: string
+  isOwnerless: boolean
   cells: string[]
 }
 
 function rowsOf(table: string, named: number): { columns: string[]; rows: Row[] } {
   const [head = '', ...lines] = table.trim().split('\n')
+  const isOwnerless = table === OWNERLESS_TABLE
   const rows = lines.map((line) => {
-    const words = line.split(/\s+/)
-    return { caller: words[0] ?? '', whose: words[1] ?? '', cells: words.slice(named) }
+    const [caller = '', whose = '', ...rest] = line.split(/\s+/)
+    return { caller, whose, isOwnerless, cells: named === 1 ? [whose, ...rest] : rest }
   })
   return { columns: head.trim().split(/\s+/), rows }
 }
 
+async function requireAsTold(columns: string[], row: Row): Promise<void> {
+  assert.deepEqual(columns, Object.keys(USES))
+  const headers = enter(row.caller)
+  const statuses: string[] = []
+  let id = await makeImage(row)
+  for (const use of Object.values(USES)) {
+    const response = await use(id, headers)
+    statuses.push(String(response.status))
+    if (response.ok) id = await makeImage(row)
+  }
+  if (process.env.SHOW)
+    console.log(
+      row.caller.padEnd(16),
+      row.whose.padEnd(9),
+      columns
+        .map((c, i) => (statuses[i] ?? '').padEnd(c.length))
+        .join(' ')
+        .trimEnd(),
+    )
+  else assert.deepEqual(labelled(columns, statuses), labelled(columns, row.cells))
+}
+
 describe('an image may be used', () => {
   const { columns, rows } = rowsOf(TABLE, 2)
-  for (const { caller, whose, cells } of rows) {
-    it(`as the table says by ${caller}: ${whose}`, async () => {
-      assert.deepEqual(columns, Object.keys(USES))
-      const headers = enter(caller)
-      const statuses: string[] = []
-      let id = await makeImage(whose, caller)
-      for (const use of Object.values(USES)) {
-        const response = await use(id, headers)
-        statuses.push(String(response.status))
-        if (response.ok) id = await makeImage(whose, caller)
-      }
-      assert.deepEqual(labelled(columns, statuses), labelled(columns, cells))
-    })
+  for (const row of rows) {
+    it(`as the table says by ${row.caller}: ${row.whose}`, () => requireAsTold(columns, row))
+  }
+})
+
+describe('an image without an owner may be used', () => {
+  const { columns, rows } = rowsOf(OWNERLESS_TABLE, 2)
+  for (const row of rows) {
+    it(`as the table says by ${row.caller}: ${row.whose}`, () => requireAsTold(columns, row))
   }
 })
 

@@ -51,6 +51,11 @@ const ROUTES: [action: Action, method: string, path: string, status: number, bod
   ['delete', 'DELETE', '', 204],
 ]
 
+function withoutProject(roles: string): Record<string, string> {
+  const { 'X-Project-Id': _, ...headers } = asCaller('', roles)
+  return headers
+}
+
 type Visibility = 'public' | 'private'
 
 /** What a caller is told of the namespaces of project alice: by action, where it is not the answer of the route. */
@@ -111,6 +116,22 @@ describe('the definitions of a project', () => {
   })
 })
 
+describe('the definitions of nobody', () => {
+  const statusFor = async (visibility: Visibility, headers: Record<string, string>) => {
+    const { owner: _, ...contents } = CONTENTS
+    const attributes = { ...contents, visibility }
+    const name = await createNamespace(site, attributes, withoutProject('admin'))
+    return (await metadefs(site, 'GET', `namespaces/${name}`, { headers })).status
+  }
+
+  it('are hidden from those without a project, too, unless they are public (404)', async () => {
+    assert.equal(await statusFor('private', withoutProject('reader')), 404)
+    assert.equal(await statusFor('private', asCaller('None', 'reader')), 404)
+    assert.equal(await statusFor('private', withoutProject('admin')), 200)
+    assert.equal(await statusFor('public', withoutProject('reader')), 200)
+  })
+})
+
 describe('the actions on no namespace', () => {
   const statuses = async (headers: Record<string, string>) => {
     const body = { namespace: `OS::Made::${crypto.randomUUID()}` }
@@ -128,6 +149,11 @@ describe('the actions on no namespace', () => {
     assert.deepEqual(await statuses(asCaller('alice', 'reader')), [200, 200, 403])
     assert.deepEqual(await statuses(asCaller('alice', 'member')), [404, 404, 404])
     assert.deepEqual(await statuses(asCaller('alice', 'auditor')), [404, 404, 404])
+  })
+
+  it('are answered by role to one without a project as well', async () => {
+    assert.deepEqual(await statuses(withoutProject('reader')), [200, 200, 403])
+    assert.deepEqual(await statuses(withoutProject('auditor')), [404, 404, 404])
   })
 
   it('name the policy that refuses them (403)', async () => {

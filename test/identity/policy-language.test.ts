@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Caller, createIdentity } from '../../src/identity/caller.ts'
-import { createRuleSet, type Target } from '../../src/identity/policy.ts'
+import { createRuleSet, mayList, type Target } from '../../src/identity/policy.ts'
 
 const ANN: Caller = {
   ...createIdentity({
@@ -128,11 +128,45 @@ describe('a check', () => {
     ])
   })
 
-  it('takes no project for the same as no owner', () => {
+  it('takes what a caller lacks for nothing that a target has or lacks, unlike oslo.policy', () => {
+    const nothing = { projectId: null, userId: null, userDomainId: null }
+    const nobodys = { owner: null, member_id: null, properties: { builder: null } }
+    for (const rule of [
+      'project_id:%(project_id)s',
+      'tenant:%(owner)s',
+      'project_id:%(member_id)s',
+      'project_id:%(builder)s',
+      'user_id:%(builder)s',
+      'user_id:%(owner)s',
+      'user_domain_id:%(name)s',
+    ]) {
+      assert.equal(holds(rule, nothing, nobodys), false, rule)
+      assert.equal(holds(rule, nothing), false, rule)
+      assert.equal(holds(rule, {}, nobodys), false, rule)
+      assert.equal(holds(`not ${rule}`, nothing, nobodys), true, rule)
+    }
+  })
+
+  it('takes nothing for no project, user or role that is called None', () => {
+    const named = { projectId: 'None', userId: 'None', roles: ['none'] }
+    const none = { projectId: null, userId: null }
+    assert.equal(holds('project_id:%(owner)s', named, { owner: null }), false)
+    assert.equal(holds('project_id:%(owner)s', none, { owner: 'None' }), false)
+    assert.equal(holds('project_id:%(member_id)s', none, { member_id: 'None' }), false)
+    assert.equal(holds('user_id:%(kernel_id)s', named), false)
+    assert.equal(holds('user_id:x%(kernel_id)s', { userId: 'xNone' }), false)
+    assert.equal(holds('role:%(kernel_id)s', named), false)
+    assert.equal(holds('roles:%(kernel_id)s', { roles: ['None'] }), false)
+    assert.equal(holds('project_id:None', named), false)
+  })
+
+  it('means it where it says None itself', () => {
     const none = { projectId: null }
-    assert.equal(holds('project_id:%(project_id)s', none, { owner: null }), true)
-    assert.equal(holds('project_id:%(project_id)s', none), false)
-    assert.equal(holds('project_id:%(project_id)s', {}, { owner: null }), false)
+    assert.equal(holds('project_id:None', none), true)
+    assert.equal(holds('project_id:None'), false)
+    assert.equal(holds('not project_id:None'), true)
+    assert.equal(holds('None:%(owner)s', {}, { owner: null }), true)
+    assert.equal(holds('None:%(owner)s'), false)
   })
 
   it('of the member does not believe a custom property of that name', () => {
@@ -141,6 +175,25 @@ describe('a check', () => {
     assert.equal(holds('project_id:%(member)s', {}, { member_id: 'p1' }), true)
     assert.equal(holds('project_id:%(member_id)s', {}, { member_id: 'p2' }), false)
     assert.equal(holds('project_id:%(member_id)s', { projectId: null }), false)
+  })
+})
+
+describe('a list', () => {
+  const maysList = (rule: string, caller: Partial<Caller> = {}) => {
+    const { policy } = createRuleSet(new Map([['get_images', rule]]))
+    return mayList(policy, 'get_images', { ...ANN, ...caller })
+  }
+  const none = { projectId: null }
+
+  it("is the caller's own, also of one without a project", () => {
+    assert.equal(maysList('role:reader and project_id:%(project_id)s'), true)
+    assert.equal(maysList('role:reader and project_id:%(owner)s', none), true)
+    assert.equal(maysList('role:reader and tenant:%(tenant)s', { ...none, roles: [] }), false)
+  })
+
+  it('is closed to one without a project by a rule that says so', () => {
+    assert.equal(maysList('not project_id:None'), true)
+    assert.equal(maysList('not project_id:None', none), false)
   })
 })
 
