@@ -15,6 +15,7 @@ export function requireCaller({ identify, challenge, config, policy }: Services)
   return createMiddleware<Env>(async function requireCallerMiddleware(context, next) {
     const identity = await identify({
       headers: context.req.raw.headers,
+      isRepeated: context.env?.isRepeated,
       method: context.req.method,
       path: context.req.path,
       // Hono leaves env undefined where a test calls app.request() without one.

@@ -5,6 +5,8 @@ import type { Caller } from '../identity/caller.ts'
 export interface Platform {
   /** The address of the connection's other end. */
   peerAddress?: string | null
+  /** Whether a header came more than once: `Headers` joins such. */
+  isRepeated?: (header: string) => boolean
 }
 
 interface Variables {

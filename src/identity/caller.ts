@@ -24,6 +24,8 @@ export type Identity = Omit<Caller, 'isAdmin' | 'isAnonymous'>
 /** What identities are told from. */
 export interface Credentials {
   headers: Headers
+  /** Whether a header came more than once, which `headers` joins; absent where the runtime has no such headers. */
+  isRepeated?: ((header: string) => boolean) | undefined
   method: string
   /** As it is routed, without the query. */
   path: string
@@ -50,11 +52,11 @@ export function createIdentity(facts: Partial<Identity>): Identity {
   return { ...NOBODY, ...facts }
 }
 
-/** Role names, comma separated, as rules compare them: in lower case. */
+/** Role names, comma separated, as rules compare them: in lower case. Of blanks only those of HTTP are none of a name. */
 export function parseRoles(roles: string): string[] {
   return roles
     .split(',')
-    .map((role) => role.trim().toLowerCase())
+    .map((role) => role.replace(/^[ \t]+|[ \t]+$/g, '').toLowerCase())
     .filter((role) => role !== '')
 }
 

@@ -1,5 +1,6 @@
 import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
+import { mistakeInHosts, mistakeInUrl, refusal } from './ambiguous-requests.ts'
 import { openLocalSite } from './local.ts'
 import type { RunningServer } from './node.ts'
 
@@ -18,7 +19,12 @@ export async function serveOnDeno(config: Config, runtime: DenoRuntime): Promise
   const { bind_host, bind_port } = config.DEFAULT
   const server = runtime.serve(
     { hostname: bind_host, port: bind_port, onListen: () => undefined },
-    (request, info) => app.fetch(request, { peerAddress: info.remoteAddr.hostname }),
+    (request, info) => {
+      const mistake = mistakeIn(request)
+      if (mistake !== null) return refuse(mistake)
+      const isRepeated = (header: string) => mayBeJoined(request.headers.get(header))
+      return app.fetch(request, { peerAddress: info.remoteAddr.hostname, isRepeated })
+    },
   )
   return {
     url: `http://${bind_host}:${server.addr.port}`,
@@ -31,6 +37,21 @@ export async function serveOnDeno(config: Config, runtime: DenoRuntime): Promise
       await site.close()
     },
   }
+}
+
+/** Deno does not tell two headers from a list: it joins them by a comma and a blank. */
+function mayBeJoined(value: string | null): boolean {
+  return value !== null && value.includes(', ')
+}
+
+function mistakeIn({ headers, url }: Request): string | null {
+  const host = headers.get('Host')
+  return mistakeInHosts(host === null ? [] : [host]) ?? mistakeInUrl(url)
+}
+
+function refuse(mistake: string): Response {
+  const { headers, body } = refusal(mistake)
+  return new Response(body, { status: 400, headers })
 }
 
 /** The runtime itself where this runs on Deno, else null. */

@@ -3,10 +3,12 @@ import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
+import { refuseAmbiguous } from './ambiguous-requests.ts'
 import { createAnswers } from './answers.ts'
 import { type Connections, trackConnections } from './connections.ts'
 import { openLocalSite } from './local.ts'
 import { answerInTurn } from './pipelines.ts'
+import { valuesOf } from './raw-headers.ts'
 import { createSocketBodies } from './socket-bodies.ts'
 import { continueWhenRead, endUnreadBody } from './unread-bodies.ts'
 import { answerUnreadable } from './unreadable.ts'
@@ -49,7 +51,8 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
       // Node's HTTP/1 server is the only one that this listener is given to.
       const { incoming, outgoing } = bindings as NodeBindings
       const peerAddress = incoming.socket.remoteAddress ?? null
-      const response = await track(running, app.fetch(request, { peerAddress }))
+      const isRepeated = (header: string) => valuesOf(incoming, header).length > 1
+      const response = await track(running, app.fetch(request, { peerAddress, isRepeated }))
       endUnreadBody(incoming, outgoing)
       if (bodies?.send(response, outgoing)) return RESPONSE_ALREADY_SENT
       return answers.hold(response, outgoing)
@@ -58,7 +61,7 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
     { autoCleanupIncoming: false, hostname: 'localhost' },
   )
   const server = createServer(SERVER_OPTIONS)
-  answerInTurn(server, (incoming, outgoing) => void listener(incoming, outgoing))
+  answerInTurn(server, refuseAmbiguous(listener))
   server.on('checkContinue', continueWhenRead)
   // Uploads may take hours; headers still have to arrive within a minute.
   server.requestTimeout = 0

@@ -24,12 +24,73 @@ describe('the headers of a trusted peer', () => {
     )
   })
 
-  it('may have the older names', async () => {
-    const headers = { 'X-Identity-Status': 'Confirmed', 'X-Tenant-Id': 'p', 'X-Role': 'admin' }
+  it('are those that the README names, and no others', async () => {
+    const others = {
+      'X-Role': 'admin',
+      'X-Tenant-Id': 'q',
+      'X-Tenant': 'q',
+      'X-User': 'bob',
+      'X-Service-Roles': 'admin',
+      'X-Service-Identity-Status': 'Confirmed',
+      'X-User-Domain-Id': 'default',
+      'X-Project-Domain-Id': 'default',
+      'X-Is-Admin-Project': 'True',
+      X_Roles: 'admin',
+      X_Project_Id: 'q',
+    }
+    const confirmed = { 'X-Identity-Status': 'Confirmed' }
+    const among = { ...asCaller('p'), ...others }
     assert.deepEqual(
-      await callerFrom('127.0.0.1', ['127.0.0.1'], headers),
-      createIdentity({ projectId: 'p', roles: ['admin'] }),
+      await callerFrom('127.0.0.1', ['127.0.0.1'], among),
+      createIdentity({ userId: 'user-of-p', projectId: 'p', roles: ['member', 'reader'] }),
     )
+    assert.deepEqual(
+      await callerFrom('127.0.0.1', ['127.0.0.1'], { ...confirmed, ...others }),
+      createIdentity({}),
+    )
+  })
+
+  it('tell nothing where they are empty', async () => {
+    const headers = { ...asCaller('', ' , ,'), 'X-User-Id': ' ', 'X-Domain-Id': '' }
+    assert.deepEqual(await callerFrom('127.0.0.1', ['127.0.0.1'], headers), createIdentity({}))
+  })
+
+  it('tell of a whole domain or deployment, which may do nothing', async () => {
+    const headers = {
+      ...asCaller('', 'admin'),
+      'X-Domain-Id': 'd',
+      'OpenStack-System-Scope': 'all',
+    }
+    const caller = await callerFrom('127.0.0.1', ['127.0.0.1'], headers)
+    assert.deepEqual([caller?.domainId, caller?.systemScope], ['d', 'all'])
+  })
+
+  it('tell nobody where an id is none', async () => {
+    for (const id of ['p, q', 'p,q', 'p q', 'p\tq', 'p\u00a0', 'pé']) {
+      for (const name of ['X-User-Id', 'X-Project-Id', 'X-Domain-Id', 'OpenStack-System-Scope']) {
+        const headers = { ...asCaller('p'), [name]: id }
+        assert.equal(await callerFrom('127.0.0.1', ['127.0.0.1'], headers), null, `${name}: ${id}`)
+      }
+    }
+  })
+
+  it('tell nobody where one came more than once', async () => {
+    for (const name of ['X-Identity-Status', 'X-Roles', 'X-User-Id', 'X-Project-Id']) {
+      const identify = identifyByTrustedHeaders(['127.0.0.1'])
+      const request = { method: 'GET', path: '/v2/images', peerAddress: '127.0.0.1' }
+      const headers = new Headers(asCaller('p'))
+      const isRepeated = (header: string) => header === name
+      assert.equal(await identify({ ...request, headers, isRepeated }), null, name)
+    }
+  })
+
+  it('name roles between whose letters no odd blank is lost', async () => {
+    const caller = await callerFrom(
+      '127.0.0.1',
+      ['127.0.0.1'],
+      asCaller('p', '\u00a0admin,\treader '),
+    )
+    assert.deepEqual(caller?.roles, ['\u00a0admin', 'reader'])
   })
 
   it('tell nobody unless the identity is confirmed', async () => {
