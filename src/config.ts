@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { ConfigError } from './errors.ts'
+import { shownMistake, shownName, shownValue } from './masking.ts'
 import { SECTIONS } from './options.ts'
 
 type Sections = typeof SECTIONS
@@ -55,9 +56,9 @@ export function describeConfig(config: Config): string {
   return Object.entries(SECTIONS)
     .map(([section, shape]) => {
       const values: Record<string, unknown> = config[section as keyof Config]
-      const lines = Object.entries(shape.shape).map(([option, type]) => {
-        const secret = type.meta()?.['secret'] === true
-        return `${option} = ${secret && written(values[option]) ? '***' : written(values[option])}`
+      const lines = Object.keys(shape.shape).map((option) => {
+        const text = written(values[option])
+        return `${option} = ${isSecret(section, option) && text !== '' ? '***' : text}`
       })
       return `[${section}]\n${lines.join('\n')}\n`
     })
@@ -66,12 +67,7 @@ export function describeConfig(config: Config): string {
 
 function written(value: unknown): string {
   if (value === null) return ''
-  return hideCredentials(Array.isArray(value) ? value.join(',') : String(value))
-}
-
-/** `libsql://user:password@host?authToken=…` may stand in an option that is no secret otherwise. */
-export function hideCredentials(value: string): string {
-  return value.replace(/\/\/[^/\s]*@/g, '//***@').replace(/([?&]authToken=)[^&#\s]*/gi, '$1***')
+  return shownValue(Array.isArray(value) ? value.join(',') : String(value))
 }
 
 function merge(sources: RawConfig[]): RawConfig {
@@ -87,8 +83,9 @@ function merge(sources: RawConfig[]): RawConfig {
 function explain(section: string, raw: RawConfig, error: z.ZodError): string[] {
   return error.issues.map(({ path, message }) => {
     const option = String(path[0])
-    const given = hideCredentials(raw[section]?.[option] ?? '')
-    return `[${section}] ${option}: got "${given}", wanted ${message}`
+    const given = raw[section]?.[option] ?? ''
+    const shown = isSecret(section, option) ? '***' : shownMistake(given)
+    return `[${section}] ${option}: got "${shown}", wanted ${message}`
   })
 }
 
@@ -108,7 +105,7 @@ function openDoors({ DEFAULT, paste_deploy, heliostat }: Config): string[] {
   if (paste_deploy.flavor !== '' || heliostat.allow_unauthenticated) return []
   if (LOOPBACK.includes(DEFAULT.bind_host)) return []
   return [
-    `[DEFAULT] bind_host: got "${DEFAULT.bind_host}", wanted a loopback address, since without ` +
+    `[DEFAULT] bind_host: got "${shownMistake(DEFAULT.bind_host)}", wanted a loopback address, since without ` +
       '[paste_deploy] flavor every caller is an administrator. Choose flavor = keystone, trusted or ' +
       'token, or force it with [heliostat] allow_unauthenticated = true',
   ]
@@ -150,9 +147,20 @@ function missingForLimits({ DEFAULT, oslo_limit, keystone_authtoken }: Config): 
 
 function unknownOptions(raw: RawConfig): string[] {
   return Object.entries(raw).flatMap(([section, options]) => {
-    const shape = Object.hasOwn(SECTIONS, section) ? SECTIONS[section as keyof Sections].shape : {}
+    const shape = shapeOf(section)
     return Object.keys(options)
       .filter((option) => !Object.hasOwn(shape, option))
-      .map((option) => `Option [${section}] ${option} means nothing here and is ignored`)
+      .map(
+        (option) =>
+          `Option [${shownName(section)}] ${shownName(option)} means nothing here and is ignored`,
+      )
   })
+}
+
+function shapeOf(section: string): Readonly<Record<string, z.ZodType>> {
+  return Object.hasOwn(SECTIONS, section) ? SECTIONS[section as keyof Sections].shape : {}
+}
+
+function isSecret(section: string, option: string): boolean {
+  return shapeOf(section)[option]?.meta()?.['secret'] === true
 }

@@ -37,7 +37,7 @@ export function startSites(folder: string) {
 
     async start(name: string, upstream: DemoSite | null): Promise<DemoSite> {
       if (stopping) throw new Error('The demo has been stopped')
-      const follow = upstream ? ['--upstream', upstream.url, '--upstream-token', token] : []
+      const follow = upstream ? ['--upstream', upstream.url] : []
       const child = spawn(
         process.execPath,
         [launcher, 'serve', '--data-dir', join(folder, name), '--port', '0', ...follow],
@@ -66,7 +66,13 @@ export function startSites(folder: string) {
 /** What the caller has set for a site of his own must not reach into the demo's. */
 function environment(token: string): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('HELIOSTAT_'))
-  return { ...Object.fromEntries(own), HELIOSTAT_MIRROR__TOKENS: token, NODE_NO_WARNINGS: '1' }
+  return {
+    ...Object.fromEntries(own),
+    // Not on the command line, where every user of the machine would see it.
+    HELIOSTAT_MIRROR__TOKENS: token,
+    HELIOSTAT_MIRROR__UPSTREAM_TOKEN: token,
+    NODE_NO_WARNINGS: '1',
+  }
 }
 
 async function greeted(name: string, { stdout }: ChildProcess): Promise<string> {

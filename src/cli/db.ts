@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { createSweeper } from '../blobs/sweep.ts'
-import { type Config, hideCredentials } from '../config.ts'
+import type { Config } from '../config.ts'
+import { shownValue } from '../masking.ts'
 import { createFeed } from '../mirror/feed.ts'
 import { becomeOrigin } from '../mirror/role.ts'
 import { countRows } from '../registry/check.ts'
@@ -84,9 +85,7 @@ async function version(registry: Registry): Promise<void> {
 async function check(registry: Registry, config: Config): Promise<void> {
   const connection = connectionOf(config)
   const revision = await databaseRevision(registry)
-  print(
-    `database  ${connection.kind === 'file' ? connection.path : hideCredentials(connection.url)}`,
-  )
+  print(`database  ${connection.kind === 'file' ? connection.path : shownValue(connection.url)}`)
   print(`revision  ${revision ?? 'none'}`)
   if (revision !== CURRENT_REVISION) {
     print(`Not up to date, wanted ${CURRENT_REVISION}: run heliostat db sync`)

@@ -6,6 +6,7 @@ import {
   type LogRecord,
   type Sink,
 } from '@logtape/logtape'
+import { hideCredentials } from '../masking.ts'
 import { jsonLine } from '../runtime/json-log.ts'
 
 /** Logs to the file, or else to stderr: as text on a terminal, as one JSON object a line otherwise. */
@@ -21,7 +22,7 @@ export async function configureLogging(file: string | null, debug: boolean): Pro
 
 const text = getTextFormatter({
   timestamp: 'time',
-  value: (value) => (typeof value === 'string' ? value : JSON.stringify(value)),
+  value: (value) => hideCredentials(typeof value === 'string' ? value : `${JSON.stringify(value)}`),
   format: ({ timestamp, level, category, message }: FormattedValues) =>
     `${timestamp} ${level} ${category.replace(/^heliostat·/, '')}: ${message}`,
 })

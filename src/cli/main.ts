@@ -1,5 +1,6 @@
 import { CommanderError, program } from 'commander'
 import { ConfigError, HeliostatError } from '../errors.ts'
+import { hideCredentials } from '../masking.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { addConfigCommand } from './config.ts'
 import { addDbCommands } from './db.ts'
@@ -19,6 +20,10 @@ program
   .description('OpenStack Image service (the Glance API) with read-only mirrors at the edge')
   .version(packageJson.version)
   .showHelpAfterError('(see heliostat --help)')
+  // A mistyped option is quoted with its value.
+  .configureOutput({
+    outputError: (text, write) => write(text.replace(/(--[\w-]+=)[^']*/g, '$1***')),
+  })
 
 addServeCommand(program)
 addDbCommands(program)
@@ -30,7 +35,8 @@ addTokenCommand(program)
 try {
   await program.parseAsync()
 } catch (error) {
-  if (!(error instanceof CommanderError)) process.stderr.write(`heliostat: ${describe(error)}\n`)
+  if (!(error instanceof CommanderError))
+    process.stderr.write(`heliostat: ${hideCredentials(describe(error))}\n`)
   // At once: what the command has opened before it failed would keep the process alive.
   process.exit(error instanceof CommanderError ? error.exitCode : 1)
 }

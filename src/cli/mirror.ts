@@ -48,10 +48,19 @@ function withJson(command: Command): Command {
 
 function withToken(command: Command): Command {
   const option = new Option('--token <token>', "an administrator's token for the Image API")
-  return command.addOption(option.env('HELIOSTAT_TOKEN'))
+  return withSecret(command, option.env('HELIOSTAT_TOKEN'))
 }
 
 function withMirrorToken(command: Command): Command {
   const option = new Option('--mirror-token <token>', "one of the site's [mirror] tokens")
-  return command.addOption(option.env('HELIOSTAT_MIRROR_TOKEN'))
+  return withSecret(command, option.env('HELIOSTAT_MIRROR_TOKEN'))
+}
+
+/** What is typed shows in the list of processes; said last, so that it hides nothing of what the command has to say. */
+function withSecret(command: Command, option: Option): Command {
+  const warning = `heliostat: ${option.long} shows in the list of processes: set ${option.envVar} instead\n`
+  return command.addOption(option).hook('preAction', () => {
+    if (command.getOptionValueSource(option.attributeName()) !== 'cli') return
+    process.once('exit', () => process.stderr.write(warning))
+  })
 }

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
-import { parse } from 'js-ini'
+import { parse, ParsingError } from 'js-ini'
 import { fromEnvironment, type LoadedConfig, loadConfig, type RawConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 
@@ -11,6 +11,7 @@ export interface ConfigOptions {
   port?: string
   upstream?: string
   upstreamToken?: string
+  upstreamTokenFile?: string
 }
 
 /** Adds the options by which a command finds its configuration. */
@@ -26,14 +27,21 @@ export function seconds(text: string): number {
   throw new InvalidArgumentError('Wanted a whole number of seconds.')
 }
 
+const TYPED_TOKEN =
+  '--upstream-token shows in the list of processes: give --upstream-token-file FILE, or set ' +
+  'HELIOSTAT_MIRROR__UPSTREAM_TOKEN'
+
 /** Reads the configuration: the file, over it the environment, over that the command line. */
 export async function readConfig(options: ConfigOptions): Promise<LoadedConfig> {
   const file = options.configFile === undefined ? {} : await readConfigFile(options.configFile)
-  return loadConfig(file, fromEnvironment(process.env), fromOptions(options))
+  const given = fromOptions(options, await readToken(options))
+  const { config, warnings } = loadConfig(file, fromEnvironment(process.env), given)
+  const isTyped = options.upstreamToken !== undefined
+  return { config, warnings: [...warnings, ...(isTyped ? [TYPED_TOKEN] : [])] }
 }
 
-function fromOptions(options: ConfigOptions): RawConfig {
-  const { dataDir, host, port, upstream, upstreamToken } = options
+function fromOptions(options: ConfigOptions, upstreamToken: string | undefined): RawConfig {
+  const { dataDir, host, port, upstream } = options
   return {
     mirror: {
       ...(upstream !== undefined && { upstream }),
@@ -47,6 +55,17 @@ function fromOptions(options: ConfigOptions): RawConfig {
   }
 }
 
+/** The name of the file is in no message: it may be the token, given to the wrong option. */
+async function readToken({ upstreamToken, upstreamTokenFile: path }: ConfigOptions) {
+  if (path === undefined) return upstreamToken
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new ConfigError(`--upstream-token-file: cannot read the file: ${error.code}`)
+  })
+  const token = text.trim()
+  if (/^\S+$/.test(token)) return token
+  throw new ConfigError('--upstream-token-file: wanted one line with the token in the file')
+}
+
 async function readConfigFile(path: string): Promise<RawConfig> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
     throw new ConfigError(`Cannot read the configuration file "${path}": ${String(cause)}`)
@@ -54,8 +73,15 @@ async function readConfigFile(path: string): Promise<RawConfig> {
   try {
     return parseConfigFile(text)
   } catch (cause) {
-    throw new ConfigError(`Cannot parse the configuration file "${path}": ${String(cause)}`)
+    throw new ConfigError(`Cannot parse the configuration file "${path}": ${mistakeOf(cause)}`)
   }
+}
+
+/** Without the text itself, which the parser quotes: a secret may have been broken in two. */
+function mistakeOf(error: unknown): string {
+  return error instanceof ParsingError
+    ? `line ${error.lineNumber}: wanted a section such as [DEFAULT], or an option such as debug = true`
+    : 'wanted no section with the name of an option that stands before the first one'
 }
 
 /** The dialect of oslo.config, which is that of INI files but for continued lines and colons. */

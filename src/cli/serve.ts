@@ -1,5 +1,5 @@
 import { getLogger } from '@logtape/logtape'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Config } from '../config.ts'
 import { denoRuntime, serveOnDeno } from '../runtime/deno.ts'
 import { type RunningServer, serveOnNode } from '../runtime/node.ts'
@@ -10,6 +10,10 @@ const log = getLogger(['heliostat', 'serve'])
 
 /** `heliostat serve`. */
 export function addServeCommand(program: Command): void {
+  const upstreamTokenFile = new Option(
+    '--upstream-token-file <file>',
+    "a file with one of the upstream's mirror tokens",
+  )
   withConfigOptions(program.command('serve'))
     .description('Serve the Image API until SIGTERM or SIGINT')
     .option('--host <address>', 'the address to listen on (default: 127.0.0.1)')
@@ -18,7 +22,8 @@ export function addServeCommand(program: Command): void {
       '--upstream <urls>',
       'be an edge: follow this site, or the first of several that answers',
     )
-    .option('--upstream-token <token>', "one of the upstream's mirror tokens")
+    .addOption(upstreamTokenFile.conflicts('upstreamToken'))
+    .option('--upstream-token <token>', 'the token itself: every user of this machine sees it')
     .action(serve)
 }
 

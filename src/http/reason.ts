@@ -1,4 +1,4 @@
-import { hideCredentials } from '../config.ts'
+import { hideCredentials } from '../masking.ts'
 
 /** Why something failed, for the operator: what `fetch` and the database throw says that only in its cause. */
 export function reasonOf(error: unknown): string {

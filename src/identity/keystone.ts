@@ -1,4 +1,4 @@
-import { hideCredentials } from '../config.ts'
+import { shownValue } from '../masking.ts'
 import { allowsRequest } from './access-rules.ts'
 import type { Identify } from './caller.ts'
 import type { KeystoneClient } from './keystone-client.ts'
@@ -48,5 +48,5 @@ export function identifyByKeystone({ options, client, store }: KeystoneParts): I
 /** https://docs.openstack.org/keystonemiddleware/latest/middlewarearchitecture.html */
 export function keystoneChallenge(options: KeystoneOptions): string {
   const uri = options.www_authenticate_uri ?? options.auth_url ?? ''
-  return `Keystone uri="${hideCredentials(uri)}"`
+  return `Keystone uri="${shownValue(uri)}"`
 }

@@ -45,7 +45,10 @@ interface Overrides {
 function parseOverrides(text: string): Overrides {
   const overrides = new Map<string, string>()
   const document = parseDocument(text)
-  const mistakes = [...document.errors, ...document.warnings].map(({ message }) => message.trim())
+  // Without the line itself, which the parser shows below: the file may be another one than was meant.
+  const mistakes = [...document.errors, ...document.warnings].map(({ message }) =>
+    message.replace(/:?\n[^]*/, ''),
+  )
   if (mistakes.length > 0 || document.contents === null) return { overrides, mistakes }
   if (!isMap(document.contents)) return { overrides, mistakes: ['wanted lines of name: "rule"'] }
   for (const { key, value } of document.contents.items) {

@@ -1,6 +1,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 import { getLogger } from '@logtape/logtape'
 import { ConfigError } from '../errors.ts'
+import { shownMistake } from '../masking.ts'
 import { createIdentity, type Credentials, type Identify, parseRoles } from './caller.ts'
 
 /** All that is believed; the README names each, so that a proxy can take away what clients send of them. */
@@ -65,7 +66,7 @@ function parseAddresses(addresses: string[]): BlockList {
 
 function notAnAddress(entry: string): ConfigError {
   return new ConfigError(
-    `[heliostat] trusted_addresses: got "${entry}", wanted an address or a network such as 10.0.0.0/8`,
+    `[heliostat] trusted_addresses: got "${shownMistake(entry)}", wanted an address or a network such as 10.0.0.0/8`,
   )
 }
 

@@ -1,8 +1,14 @@
 import type { LogRecord } from '@logtape/logtape'
+import { hideCredentials } from '../masking.ts'
 
-/** A log record as one JSON object a line, its message without quotes around the values. */
+/** A log record as one JSON object a line, its message without quotes around the values, nothing with credentials. */
 export function jsonLine({ timestamp, level, category, message, properties }: LogRecord): string {
   const time = new Date(timestamp).toISOString()
   const logger = category.join('.')
-  return `${JSON.stringify({ time, level, logger, message: message.join(''), ...properties })}\n`
+  const line = { time, level, logger, message: message.join(''), ...properties }
+  return `${JSON.stringify(line, (_, value) => anonymous(value))}\n`
+}
+
+function anonymous(value: unknown): unknown {
+  return typeof value === 'string' ? hideCredentials(value) : value
 }

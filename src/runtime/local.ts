@@ -12,6 +12,7 @@ import type { ChunkStore } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { createFeed } from '../mirror/feed.ts'
+import { shownPath } from '../masking.ts'
 import { requireRole } from '../mirror/role.ts'
 import { openScrubNotes } from '../mirror/scrub-notes.ts'
 import { type Damage, openDamage } from '../registry/damage.ts'
@@ -176,7 +177,10 @@ async function readTokens(file: string | null): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    throw new ConfigError(`[heliostat] token_file: cannot read "${file}": ${String(error)}`)
+    const code = error instanceof Error && 'code' in error ? error.code : error
+    throw new ConfigError(
+      `[heliostat] token_file: cannot read "${shownPath(file)}": ${String(code)}`,
+    )
   }
 }
 
