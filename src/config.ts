@@ -70,6 +70,16 @@ function written(value: unknown): string {
   return shownValue(Array.isArray(value) ? value.join(',') : String(value))
 }
 
+/** Whether what is written there has secrets, so that it is not for everybody to read. */
+export function holdsSecrets(raw: RawConfig): boolean {
+  return Object.entries(raw).some(([section, options]) =>
+    Object.entries(options).some(
+      ([option, value]) =>
+        value !== '' && (isSecret(section, option) || shownValue(value) !== value),
+    ),
+  )
+}
+
 function merge(sources: RawConfig[]): RawConfig {
   const merged: RawConfig = {}
   for (const source of sources) {

@@ -1,6 +1,7 @@
 import { open, readFile, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import process from 'node:process'
+import { FILE_MODE } from './fs-durable.ts'
 
 /** Longer than any fetch of a chunk may take. */
 const STALE_MS = 150_000
@@ -28,7 +29,7 @@ export async function claimFile(path: string): Promise<Release | null> {
 
 async function create(path: string): Promise<Release | 'taken'> {
   try {
-    const file = await open(path, 'wx')
+    const file = await open(path, 'wx', FILE_MODE)
     await file.writeFile(OWNER)
     await file.close()
     return () => unlink(path).catch(() => undefined)

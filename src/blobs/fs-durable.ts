@@ -5,9 +5,13 @@ import { dirname } from 'node:path'
 /** The ending of a file that is being written. */
 export const UNFINISHED = '.tmp'
 
+/** Images are not for everybody on the machine, also where the folder above is open. The umask may take more away. */
+export const FILE_MODE = 0o640
+const FOLDER_MODE = 0o750
+
 /** Makes a folder at or below the root, and what is missing above it. */
 export async function makeFolder(folder: string, root: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true })
+  const made = await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
   if (made !== undefined) await Promise.all([dirname(made), root].map(syncFolder))
 }
 
@@ -28,7 +32,7 @@ export async function writeWhole(file: string, bytes: Uint8Array): Promise<void>
 }
 
 async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(file, 'wx', 0o640)
+  const handle = await open(file, 'wx', FILE_MODE)
   try {
     let written = 0
     while (written < bytes.length) {

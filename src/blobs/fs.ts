@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Stats } from 'node:fs'
-import { link, mkdir, readdir, readFile, rename, stat, unlink, utimes } from 'node:fs/promises'
+import { link, readdir, readFile, rename, stat, unlink, utimes } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { HeliostatError } from '../errors.ts'
 import { claimFile } from './claims.ts'
@@ -52,7 +52,7 @@ export function createFileStore(root: string): FileStore {
     disk: disk.condition,
 
     async claim(digest) {
-      await mkdir(folder(digest), { recursive: true }).catch(() => undefined)
+      await makeFolder(folder(digest), root).catch(() => undefined)
       return claimFile(`${path(digest)}${CLAIM}`)
     },
 

@@ -1,8 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { type Command, InvalidArgumentError } from 'commander'
 import { parse, ParsingError } from 'js-ini'
-import { fromEnvironment, type LoadedConfig, loadConfig, type RawConfig } from '../config.ts'
+import {
+  fromEnvironment,
+  holdsSecrets,
+  type LoadedConfig,
+  loadConfig,
+  type RawConfig,
+} from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import type { NamedFile } from '../runtime/exposed-files.ts'
 
 export interface ConfigOptions {
   configFile?: string
@@ -12,6 +19,11 @@ export interface ConfigOptions {
   upstream?: string
   upstreamToken?: string
   upstreamTokenFile?: string
+}
+
+interface ReadConfig extends LoadedConfig {
+  /** What of it was read from files. */
+  files: NamedFile[]
 }
 
 /** Adds the options by which a command finds its configuration. */
@@ -32,12 +44,20 @@ const TYPED_TOKEN =
   'HELIOSTAT_MIRROR__UPSTREAM_TOKEN'
 
 /** Reads the configuration: the file, over it the environment, over that the command line. */
-export async function readConfig(options: ConfigOptions): Promise<LoadedConfig> {
-  const file = options.configFile === undefined ? {} : await readConfigFile(options.configFile)
+export async function readConfig(options: ConfigOptions): Promise<ReadConfig> {
+  const { configFile, upstreamToken, upstreamTokenFile } = options
+  const file = configFile === undefined ? {} : await readConfigFile(configFile)
   const given = fromOptions(options, await readToken(options))
   const { config, warnings } = loadConfig(file, fromEnvironment(process.env), given)
-  const isTyped = options.upstreamToken !== undefined
-  return { config, warnings: [...warnings, ...(isTyped ? [TYPED_TOKEN] : [])] }
+  const files = [
+    { name: '--config-file', path: configFile, isSecret: holdsSecrets(file) },
+    { name: '--upstream-token-file', path: upstreamTokenFile, isSecret: true },
+  ]
+  return {
+    config,
+    warnings: upstreamToken === undefined ? warnings : [...warnings, TYPED_TOKEN],
+    files: files.flatMap(({ path, ...rest }) => (path === undefined ? [] : { path, ...rest })),
+  }
 }
 
 function fromOptions(options: ConfigOptions, upstreamToken: string | undefined): RawConfig {

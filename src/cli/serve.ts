@@ -2,6 +2,7 @@ import { getLogger } from '@logtape/logtape'
 import { type Command, Option } from 'commander'
 import type { Config } from '../config.ts'
 import { denoRuntime, serveOnDeno } from '../runtime/deno.ts'
+import { exposedFiles } from '../runtime/exposed-files.ts'
 import { type RunningServer, serveOnNode } from '../runtime/node.ts'
 import { configureLogging } from './logging.ts'
 import { type ConfigOptions, readConfig, withConfigOptions } from './options.ts'
@@ -28,9 +29,9 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ConfigOptions): Promise<void> {
-  const { config, warnings } = await readConfig(options)
+  const { config, warnings, files } = await readConfig(options)
   await configureLogging(config.DEFAULT.log_file, config.DEFAULT.debug)
-  for (const warning of warnings) log.warn(warning)
+  for (const warning of [...warnings, ...(await exposedFiles(config, files))]) log.warn(warning)
   const deno = denoRuntime()
   const server = await (deno ? serveOnDeno(config, deno) : serveOnNode(config))
   process.stdout.write(greeting(server.url, config))

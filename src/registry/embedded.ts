@@ -5,6 +5,7 @@
  * The native engine is synchronous, so a batch holds the connection from BEGIN to COMMIT and needs no queue. Two
  * processes may share a file: each waits for the other's lock, at most BUSY_TIMEOUT_MS.
  */
+import { closeSync, openSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Client, InStatement, ResultSet, Row } from '@libsql/client/web'
 import Database from 'libsql'
@@ -22,6 +23,7 @@ const PRAGMAS = `
 
 /** Opens (and creates) the database file. A batch is durable when it resolves. */
 export function openEmbedded(path: string): Client {
+  createPrivately(path)
   const database = new Database(path, { timeout: BUSY_TIMEOUT_MS })
   database.exec(PRAGMAS)
   const prepare = statementCache(database)
@@ -78,6 +80,15 @@ export function openEmbedded(path: string): Client {
     reconnect: () => undefined,
     closed: false,
     protocol: 'file',
+  }
+}
+
+/** The engine would make a file that everybody may read. Its log and its shared memory get the mode of the database. */
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o640))
+  } catch {
+    // It is there already, or cannot be: then the engine says why.
   }
 }
 
