@@ -16,7 +16,7 @@ export function createCircuitBreaker(trial: number) {
   let trialUntil = 0
 
   function away(cause?: unknown): HeliostatError {
-    const seconds = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000))
+    const seconds = Math.max(1, Math.ceil((retryAt - performance.now()) / 1000))
     return new HeliostatError(
       'unavailable',
       'Keystone, which says who may use this service, does not answer at present',
@@ -30,8 +30,8 @@ export function createCircuitBreaker(trial: number) {
 
     /** Before each question; throws while none is let through. What it returns belongs to `failed`. */
     enter(): number {
-      if (Math.max(retryAt, trialUntil) > Date.now()) throw away()
-      if (failures > 0) trialUntil = Date.now() + trial
+      if (Math.max(retryAt, trialUntil) > performance.now()) throw away()
+      if (failures > 0) trialUntil = performance.now() + trial
       return failures
     },
 
@@ -45,7 +45,7 @@ export function createCircuitBreaker(trial: number) {
     /** Questions that were under way together fail together, which counts once. */
     failed(entered: number, reason: string): void {
       if (entered !== failures) return
-      retryAt = Date.now() + Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS)
+      retryAt = performance.now() + Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS)
       trialUntil = 0
       failures++
       log.warn('Keystone does not answer: {reason}', { reason })

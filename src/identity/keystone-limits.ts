@@ -45,7 +45,7 @@ export function createKeystoneLimits({ client, endpointId }: KeystoneLimitsParts
       const key = projectId ?? ''
       try {
         const limits = await ask(projectId)
-        remembered.set(key, { limits, at: Date.now() })
+        remembered.set(key, { limits, at: performance.now() })
         return limits
       } catch (error) {
         const known = remembered.get(key)
@@ -53,7 +53,7 @@ export function createKeystoneLimits({ client, endpointId }: KeystoneLimitsParts
           project: projectId,
           reason: error instanceof Error ? error.message : String(error),
         })
-        if (known && Date.now() - known.at < KEPT_MS) return known.limits
+        if (known && performance.now() - known.at < KEPT_MS) return known.limits
         throw unknownLimits(error)
       }
     },

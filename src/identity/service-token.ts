@@ -12,7 +12,8 @@ const issued = z.object({
 /** The token by which this service itself is known to Keystone, renewed when it is about to expire. */
 export function createServiceToken(options: KeystoneOptions, send: Send) {
   const share = createSingleFlight<string>(2 * options.http_connect_timeout * 1000)
-  let token: { value: string; expiresAt: number } | null = null
+  /** Until when it may be used is a time of `performance.now()`: a clock that is set must not make every request a login. */
+  let token: { value: string; until: number } | null = null
 
   async function obtain(): Promise<string> {
     const body = { auth: authOf(options) }
@@ -21,12 +22,13 @@ export function createServiceToken(options: KeystoneOptions, send: Send) {
     if (answer.status !== 201 || !value) {
       throw new Error(`the credentials of this service are refused with status ${answer.status}`)
     }
-    token = { value, expiresAt: issued.parse(answer.body).token.expires_at }
+    const lifetime = issued.parse(answer.body).token.expires_at - Date.now()
+    token = { value, until: performance.now() + lifetime - MARGIN_MS }
     return value
   }
 
   function current(): string | null {
-    return token && token.expiresAt - MARGIN_MS > Date.now() ? token.value : null
+    return token && token.until > performance.now() ? token.value : null
   }
 
   return {

@@ -1,5 +1,6 @@
 import { getLogger } from '@logtape/logtape'
 import { createLru } from './lru.ts'
+import { type KnownToken, knownToken } from './known-token.ts'
 import { bearer, type VouchedToken } from './vouched-token.ts'
 
 const MAX_TOKENS = 10_000
@@ -23,29 +24,31 @@ interface StoredToken {
 
 /** What Keystone has said of tokens: the good ones in memory and in a store, the bad ones for seconds in memory. */
 export function createTokenCache(store: TokenStore) {
-  const vouched = createLru<VouchedToken>(MAX_TOKENS)
+  const vouched = createLru<KnownToken>(MAX_TOKENS)
   const refused = createLru<number>(MAX_TOKENS)
 
   return {
     /** Null for a token that is not known. It may have expired. */
-    async find(hash: string): Promise<VouchedToken | null> {
+    async find(hash: string): Promise<KnownToken | null> {
       const known = vouched.get(hash)
       if (known) return known
       const stored = await store.find(hash)
       const parsed = bearer.safeParse(stored?.bearer)
       if (!stored || !parsed.success) return null
       const { validatedAt, expiresAt } = stored
-      const token = { ...parsed.data, validatedAt, expiresAt }
+      const token = knownToken({ ...parsed.data, validatedAt, expiresAt })
       vouched.set(hash, token)
       return token
     },
 
-    async remember(hash: string, token: VouchedToken): Promise<void> {
-      vouched.set(hash, token)
+    async remember(hash: string, token: VouchedToken): Promise<KnownToken> {
+      const known = knownToken(token)
+      vouched.set(hash, known)
       // Those that are good only beside a service's token end with this process at the latest.
-      if (token.expiresAt <= Date.now()) return
+      if (token.expiresAt <= Date.now()) return known
       const { identity, accessRules, validatedAt, expiresAt } = token
       await tolerate(store.put(hash, { bearer: { identity, accessRules }, validatedAt, expiresAt }))
+      return known
     },
 
     async forget(hash: string): Promise<void> {
@@ -54,10 +57,10 @@ export function createTokenCache(store: TokenStore) {
     },
 
     refuse(key: string): void {
-      refused.set(key, Date.now() + REFUSED_MS)
+      refused.set(key, performance.now() + REFUSED_MS)
     },
 
-    isRefused: (key: string): boolean => (refused.get(key) ?? 0) > Date.now(),
+    isRefused: (key: string): boolean => (refused.get(key) ?? 0) > performance.now(),
   }
 }
 

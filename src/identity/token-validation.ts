@@ -3,9 +3,10 @@ import { HeliostatError } from '../errors.ts'
 import { type KeystoneClient, VALIDATE } from './keystone-client.ts'
 import type { KeystoneOptions } from './keystone-http.ts'
 import { createSingleFlight } from './single-flight.ts'
+import { hasExpired, isFresh, type KnownToken } from './known-token.ts'
 import { createTokenCache, type TokenStore } from './token-cache.ts'
 import { hashToken } from './token-hash.ts'
-import { parseKeystoneToken, type VouchedToken } from './vouched-token.ts'
+import { type Bearer, parseKeystoneToken } from './vouched-token.ts'
 
 /**
  * What no token is, Keystone is not asked about: visible ASCII characters. Tokens have a few hundred of them; the usual
@@ -37,20 +38,13 @@ interface Question {
 export type ValidateToken = (
   token: string,
   options?: { allowExpired?: boolean },
-) => Promise<VouchedToken | null>
+) => Promise<Bearer | null>
 
 export function createTokenValidation({ options, client, store }: ValidationParts): ValidateToken {
   const cache = createTokenCache(store)
-  const share = createSingleFlight<VouchedToken | null>(2 * options.http_connect_timeout * 1000)
+  const share = createSingleFlight<KnownToken | null>(2 * options.http_connect_timeout * 1000)
 
-  const isFresh = ({ validatedAt }: VouchedToken) =>
-    validatedAt + options.token_cache_time * 1000 > Date.now()
-
-  async function askKeystone({
-    token,
-    hash,
-    allowExpired,
-  }: Question): Promise<VouchedToken | null> {
+  async function askKeystone({ token, hash, allowExpired }: Question): Promise<KnownToken | null> {
     const path = allowExpired ? `${VALIDATE}&allow_expired=1` : VALIDATE
     const headers = { 'X-Subject-Token': token, 'OpenStack-Identity-Access-Rules': '1.0' }
     const answer = await client.request(path, { headers })
@@ -61,8 +55,7 @@ export function createTokenValidation({ options, client, store }: ValidationPart
     }
     const vouched = parseKeystoneToken(answer.body)
     if (!vouched) throw uselessAnswer(answer.status)
-    await cache.remember(hash, vouched)
-    return vouched
+    return cache.remember(hash, vouched)
   }
 
   return async function validate(token, { allowExpired = false } = {}) {
@@ -70,12 +63,12 @@ export function createTokenValidation({ options, client, store }: ValidationPart
     const hash = hashToken(token).toString('hex')
     const key = keyOf(hash, allowExpired)
     if (cache.isRefused(key)) return null
-    const isGood = (found: VouchedToken | null) =>
+    const isGood = (found: KnownToken | null) =>
       found !== null && (allowExpired || !hasExpired(found))
 
     const known = await cache.find(hash)
     if (known && !isGood(known)) return null
-    if (known && isFresh(known)) return known
+    if (known && isFresh(known, options.token_cache_time * 1000)) return known
     try {
       const vouched = await share(key, () => askKeystone({ token, hash, allowExpired }))
       return isGood(vouched) ? vouched : null
@@ -89,10 +82,6 @@ export function createTokenValidation({ options, client, store }: ValidationPart
 /** An expired token may be refused alone and taken beside a service's. */
 function keyOf(hash: string, allowExpired: boolean): string {
   return allowExpired ? `${hash} even if expired` : hash
-}
-
-function hasExpired({ expiresAt }: VouchedToken): boolean {
-  return expiresAt <= Date.now()
 }
 
 function uselessAnswer(status: number): HeliostatError {

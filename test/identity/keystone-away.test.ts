@@ -133,6 +133,99 @@ describe('while Keystone is away', () => {
   })
 })
 
+describe('a clock that is set', () => {
+  beforeEach(() => open())
+  afterEach(() => site.close())
+  const HOUR = 3600
+
+  it('back, lets no token live longer than it has left (401)', async () => {
+    keystone.known.set('known', tokenFor({}, 200))
+    assert.equal(await site.statusOf('known'), 200)
+    keystone.trouble = 'closed'
+    site.setClock(-HOUR)
+    site.pass(199)
+    assert.equal(await site.statusOf('known'), 200)
+    site.pass(1)
+    assert.equal(await site.statusOf('known'), 401)
+  })
+
+  it('back, lets none live longer after a restart than it had when it was validated (401)', async () => {
+    keystone.known.set('known', tokenFor({}, 200))
+    assert.equal(await site.statusOf('known'), 200)
+    keystone.trouble = 'closed'
+    site.setClock(-HOUR)
+    site.restart()
+    assert.equal(await site.statusOf('known'), 200)
+    site.pass(200)
+    assert.equal(await site.statusOf('known'), 401)
+  })
+
+  it('back, has tokens validated again that were validated later than now, also after a restart (401)', async () => {
+    for (const restart of [() => undefined, site.restart]) {
+      keystone.known.set('known', tokenFor({}, 10 * HOUR))
+      assert.equal(await site.statusOf('known'), 200)
+      site.setClock(-HOUR)
+      restart()
+      keystone.known.delete('known')
+      assert.equal(await site.statusOf('known'), 401)
+      site.pass(HOUR)
+    }
+  })
+
+  it('back, keeps no token for valid longer than token_cache_time (401)', async () => {
+    keystone.known.set('known', tokenFor({}, 10 * HOUR))
+    site.setClock(HOUR)
+    assert.equal(await site.statusOf('known'), 200)
+    site.setClock(10 - HOUR)
+    keystone.known.delete('known')
+    assert.equal(await site.statusOf('known'), 401)
+    site.setClock(HOUR)
+    site.restart()
+    assert.equal(await site.statusOf('known'), 401)
+  })
+
+  it('forward for a while, ends no token for longer than that (401, 200)', async () => {
+    keystone.known.set('known', tokenFor({}, 200))
+    assert.equal(await site.statusOf('known'), 200)
+    keystone.trouble = 'closed'
+    site.setClock(HOUR)
+    assert.equal(await site.statusOf('known'), 401)
+    site.setClock(-HOUR)
+    assert.equal(await site.statusOf('known'), 200)
+  })
+
+  it('has Keystone neither left alone for longer nor asked sooner (503)', async () => {
+    keystone.known.set('good', tokenFor({}, 10 * HOUR))
+    keystone.trouble = { status: 500 }
+    assert.equal(await site.statusOf('good'), 503)
+    const { length } = keystone.requests
+    site.setClock(HOUR)
+    assert.deepEqual(await refusalOf('good'), [503, '2'])
+    assert.equal(keystone.requests.length, length)
+    keystone.trouble = null
+    site.setClock(-2 * HOUR)
+    site.pass(2)
+    assert.equal(await site.statusOf('good'), 200)
+  })
+
+  it('keeps no token refused for longer than ten seconds (200)', async () => {
+    assert.equal(await site.statusOf('late'), 401)
+    keystone.known.set('late', tokenFor({}, 10 * HOUR))
+    site.setClock(-HOUR)
+    site.pass(10)
+    assert.equal(await site.statusOf('late'), 200)
+  })
+
+  it('forward, does not make every request a login', async () => {
+    keystone.known.set('good', tokenFor({}, 10 * HOUR))
+    assert.equal(await site.statusOf('good'), 200)
+    site.setClock(2 * HOUR)
+    await site.list('one')
+    await site.list('two')
+    assert.equal(keystone.logins.length, 1)
+  })
+})
+
 describe('a token that Keystone chokes on', () => {
   beforeEach(() => open())
   afterEach(() => site.close())

@@ -8,9 +8,11 @@ import { createTestSite } from './site.ts'
 
 export type KeystoneSite = Awaited<ReturnType<typeof openKeystoneSite>>
 
-/** A whole service with a stand-in for Keystone; options are those of [keystone_authtoken]. Its clock stands still. */
+/** A whole service with a stand-in for Keystone; options are those of [keystone_authtoken]. Its clocks stand still. */
 export async function openKeystoneSite(options = {}, more = {}) {
   mock.timers.enable({ apis: ['Date'], now: Date.now() })
+  let steady = performance.now()
+  const { mock: steadyClock } = mock.method(performance, 'now', () => steady)
   const keystone = await startKeystone()
   const site = await createTestSite({ ...usingKeystone(keystone, options), ...more })
   let { services, app } = site
@@ -23,7 +25,17 @@ export async function openKeystoneSite(options = {}, more = {}) {
     registry: site.registry,
     rememberedTokens: services.rememberedTokens,
     list,
-    pass: (seconds: number) => mock.timers.tick(seconds * 1000),
+    /** Time passes. */
+    pass(seconds: number): void {
+      mock.timers.tick(seconds * 1000)
+      steady += seconds * 1000
+    },
+    /** Somebody sets the wall clock. */
+    setClock(seconds: number): void {
+      const now = Date.now() + seconds * 1000
+      mock.timers.reset()
+      mock.timers.enable({ apis: ['Date'], now })
+    },
     request: async (path: string, init?: RequestInit): Promise<Response> => app.request(path, init),
 
     /** The status of a list of images. */
@@ -48,6 +60,7 @@ export async function openKeystoneSite(options = {}, more = {}) {
       await site.close()
       await keystone.close()
       mock.timers.reset()
+      steadyClock.restore()
     },
   }
 }
