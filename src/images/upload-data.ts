@@ -31,7 +31,6 @@ export interface Progress extends UploadSize {
   upload: Upload
   image: Image
   chunks: (string | null)[]
-  /** Only the content of bare images is looked at. */
   inspector: StreamInspector | null
 }
 

@@ -82,10 +82,12 @@ export function createUploader(parts: UploadParts) {
   }
 }
 
-function start(upload: Upload, image: Image, enforce: boolean): Progress {
-  const { container_format, disk_format } = image
+function start(upload: Upload, image: Image, enforceMatch: boolean): Progress {
+  const { container_format: containerFormat, disk_format: diskFormat } = image
   const inspector =
-    container_format === 'bare' && disk_format ? createStreamInspector(disk_format, enforce) : null
+    containerFormat !== null && diskFormat !== null
+      ? createStreamInspector({ diskFormat, containerFormat, enforceMatch })
+      : null
   return { upload, image, expectedSize: null, space: null, size: 0, chunks: [], inspector }
 }
 

@@ -10,6 +10,7 @@ export type DetectedFormat =
   | 'gpt'
   | 'luks'
   | 'qed'
+  | 'cow'
   | 'raw'
 
 /** What one disk format can tell from the first bytes of a stream. */

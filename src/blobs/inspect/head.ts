@@ -14,6 +14,15 @@ export interface Head {
   has: (bytes: Uint8Array, offset: number) => boolean
   /** Text from `start` up to a NUL, `end` or the last byte. Bytes that are no text stay visible. */
   text: (start: number, end: number) => string
+  /** One character for each byte, NULs and all. */
+  characters: (start: number, end: number) => string
+}
+
+/** The caller hands over at least so much of an image that has it, so a shorter head is the whole image. */
+const WHOLE_IMAGE_BELOW = 1024 * 1024
+
+export function isWholeImage(head: Head): boolean {
+  return head.length < WHOLE_IMAGE_BELOW
 }
 
 export function readHead(bytes: Uint8Array): Head {
@@ -32,6 +41,7 @@ export function readHead(bytes: Uint8Array): Head {
     has: (wanted, offset) =>
       within(offset, wanted.length) && wanted.every((byte, i) => bytes[offset + i] === byte),
     text: (start, end) => decode(bytes.subarray(start, end)),
+    characters: (start, end) => String.fromCharCode(...bytes.subarray(start, end)),
   }
 }
 

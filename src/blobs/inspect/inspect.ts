@@ -1,3 +1,4 @@
+import { cow } from './cow.ts'
 import type { DetectedFormat, ImageFormat } from './format.ts'
 import { gpt } from './gpt.ts'
 import { readHead } from './head.ts'
@@ -6,9 +7,9 @@ import { luks } from './luks.ts'
 import { qcow2 } from './qcow2.ts'
 import { qed } from './qed.ts'
 import { vdi } from './vdi.ts'
-import { vhd } from './vhd.ts'
+import { unsafeVhdFooter, vhd } from './vhd.ts'
 import { vhdx } from './vhdx.ts'
-import { endsWithFooter, TAIL_SIZE, unsafeFooter } from './vmdk-footer.ts'
+import { endsWithFooter, unsafeFooter } from './vmdk-footer.ts'
 import { vmdk } from './vmdk.ts'
 
 export type { DetectedFormat } from './format.ts'
@@ -23,8 +24,11 @@ export interface Inspection {
   unsafe: string | null
 }
 
+/** Those that can lead a reader to another file. */
+const REFERRING: readonly ImageFormat[] = [qcow2, vmdk, vhd, vhdx, vdi, qed, cow]
+
 /** The first match is what the image counts as: iso before gpt, so that a hybrid ISO is an ISO. */
-const FORMATS: readonly ImageFormat[] = [qcow2, vmdk, vhd, vhdx, vdi, qed, luks, iso, gpt]
+const FORMATS: readonly ImageFormat[] = [...REFERRING, luks, iso, gpt]
 
 /**
  * Tells a disk image's format from the start of its stream: at least 1 MiB, or all of a shorter
@@ -46,12 +50,22 @@ export function inspectDiskImage(bytes: Uint8Array): Inspection {
 }
 
 /**
- * The check that needs the end of the stream: some vmdk images repeat their header there.
- * `tail` holds the last 1536 bytes, or all of a shorter image. Answers like `Inspection.unsafe`.
+ * What is dangerous about content whose format nobody here asks for, such as a kernel or an archive: a reader that
+ * probes it, whatever it was declared as, must not be led to another file. Answers like `Inspection.unsafe`.
  */
-export function inspectTail(head: Uint8Array, tail: Uint8Array): string | null {
-  const start = readHead(head)
-  return endsWithFooter(start) ? unsafeFooter(start, readHead(tail), tail.length - TAIL_SIZE) : null
+export function unsafeReference(bytes: Uint8Array): string | null {
+  const head = readHead(bytes)
+  const dangers = REFERRING.map((format) => (format.matches(head) ? format.unsafe(head) : null))
+  return dangers.find((danger) => danger !== null) ?? null
+}
+
+/**
+ * The check that needs the end of the stream, where some formats have their header, or repeat it. `tail` holds the
+ * last 1536 bytes, or all of a shorter image; `size` is that of the whole. Answers like `Inspection.unsafe`.
+ */
+export function inspectTail(head: Uint8Array, tail: Uint8Array, size: number): string | null {
+  const [start, end] = [readHead(head), readHead(tail)]
+  return (endsWithFooter(start) ? unsafeFooter(start, end, size) : null) ?? unsafeVhdFooter(end)
 }
 
 // Two readers could take the same bytes for different disks. Only a bootable ISO does that with

@@ -1,12 +1,21 @@
 import { HeliostatError } from '../../errors.ts'
-import { type Inspection, inspectDiskImage, inspectTail } from './inspect.ts'
+import { readHead } from './head.ts'
+import { type Inspection, inspectDiskImage, inspectTail, unsafeReference } from './inspect.ts'
 import { formatMismatch, virtualSizeOf } from './match.ts'
+import { concatenate, createStretch } from './stretch.ts'
+import {
+  unsafeVhdxMetadata,
+  VHDX_METADATA_SIZE,
+  vhdxMetadataBehind,
+  vhdxVirtualSize,
+} from './vhdx.ts'
+import { unsafeAsVmdk } from './vmdk.ts'
 
 /** Where the fields of a header lie that the end of the stream may repeat. */
 const HEADER_SIZE = 512
 const TAIL_SIZE = 1536
 
-/** Archives of kernels and such: their content is nobody's disk. */
+/** Kernels and such: their content is nobody's disk. */
 const UNCHECKED: ReadonlySet<string> = new Set(['ami', 'ari', 'aki', 'ploop'])
 
 /** Watches an upload's chunks go by, and refuses [415] what is not what it says, or not safe to boot from. */
@@ -16,39 +25,68 @@ export interface StreamInspector {
   finish(size: number): number | null
 }
 
-/** An inspector for an image of this disk format. `enforce`: refuse content of another format. */
-export function createStreamInspector(declared: string, enforce: boolean): StreamInspector {
+export interface Declaration {
+  diskFormat: string
+  containerFormat: string
+  /** Refuse content of another format. */
+  enforceMatch: boolean
+}
+
+/**
+ * An inspector for an image declared so. What is in no bare container, or no disk, is only refused where a reader
+ * that probes the content nevertheless would be led to another file.
+ */
+export function createStreamInspector(declared: Declaration): StreamInspector {
+  const { diskFormat } = declared
+  const isBare = declared.containerFormat === 'bare'
+  const isDisk = isBare && !UNCHECKED.has(diskFormat)
   let inspection: Inspection | null = null
   let header: Uint8Array = new Uint8Array()
   let tail: Uint8Array = new Uint8Array()
+  let metadata: ReturnType<typeof createStretch> | null = null
 
-  function begin(head: Uint8Array): void {
-    inspection = inspectDiskImage(head)
+  function begin(head: Uint8Array): Inspection {
+    const found = inspectDiskImage(head)
+    if (isBare && declared.enforceMatch) refuseMismatch(diskFormat, found)
+    refuseUnsafe(isDisk ? found.unsafe : unsafeReference(head))
+    if (diskFormat === 'vmdk') refuseUnsafe(unsafeAsVmdk(readHead(head)))
     header = head.slice(0, HEADER_SIZE)
-    if (enforce && formatMismatch(declared, inspection)) {
-      throw unsupported(
-        `Image disk_format ${declared} does not match stream data ${inspection.format}`,
-      )
-    }
-    refuseUnsafe(declared, inspection.unsafe)
+    const start = vhdxMetadataBehind(readHead(head))
+    metadata = start === null ? null : createStretch(start, VHDX_METADATA_SIZE)
+    return found
   }
 
   return {
     take(chunk) {
-      if (inspection === null) begin(chunk)
+      inspection ??= begin(chunk)
+      metadata?.take(chunk)
       tail = lastBytes(tail, chunk)
     },
     finish(size) {
       if (inspection === null) return null
-      refuseUnsafe(declared, inspectTail(header, tail))
-      return virtualSizeOf(declared, inspection, size)
+      refuseUnsafe(inspectTail(header, tail, size))
+      const found = metadata === null ? inspection : withMetadata(inspection, metadata.bytes())
+      return isBare ? virtualSizeOf(diskFormat, found, size) : null
     },
   }
 }
 
-function refuseUnsafe(declared: string, danger: string | null): void {
-  if (danger === null || UNCHECKED.has(declared)) return
-  throw unsupported(`Image failed safety checks: ${danger}`)
+/** Some images tell size and parent only behind the first chunk. */
+function withMetadata(inspection: Inspection, bytes: Uint8Array): Inspection {
+  const metadata = readHead(bytes)
+  refuseUnsafe(unsafeVhdxMetadata(metadata, 0))
+  return { ...inspection, virtualSize: vhdxVirtualSize(metadata, 0) }
+}
+
+function refuseMismatch(diskFormat: string, inspection: Inspection): void {
+  if (!formatMismatch(diskFormat, inspection)) return
+  throw unsupported(
+    `Image disk_format ${diskFormat} does not match stream data ${inspection.format}`,
+  )
+}
+
+function refuseUnsafe(danger: string | null): void {
+  if (danger !== null) throw unsupported(`Image failed safety checks: ${danger}`)
 }
 
 function unsupported(message: string): HeliostatError {
@@ -57,8 +95,5 @@ function unsupported(message: string): HeliostatError {
 
 function lastBytes(before: Uint8Array, chunk: Uint8Array): Uint8Array {
   if (chunk.length >= TAIL_SIZE) return chunk.slice(-TAIL_SIZE)
-  const joined = new Uint8Array(before.length + chunk.length)
-  joined.set(before)
-  joined.set(chunk, before.length)
-  return joined.slice(-TAIL_SIZE)
+  return concatenate(before, chunk).slice(-TAIL_SIZE)
 }

@@ -1,7 +1,13 @@
 import type { ImageFormat } from './format.ts'
-import { byteCount, magic } from './head.ts'
+import { byteCount, type Head, magic } from './head.ts'
 
 const VHD_MAGIC = magic('conectix')
+const DYNAMIC_MAGIC = magic('cxsparse')
+/** The types are 2 (fixed), 3 (dynamic) and 4 (the differences to a parent file). */
+const LAST_WITHOUT_PARENT = 3
+const NO_PARENT_ID = new Uint8Array(16)
+const NO_PARENT_NAME = new Uint8Array(512)
+const HAS_PARENT = 'The vhd image has a parent file'
 
 /**
  * A dynamic VHD starts with a copy of its footer. A fixed VHD has only the footer at its end, so it
@@ -11,5 +17,26 @@ export const vhd: ImageFormat = {
   name: 'vhd',
   matches: (head) => head.has(VHD_MAGIC, 0),
   virtualSize: (head) => byteCount(head.u64be(40)),
-  unsafe: () => null,
+  unsafe: (head) => (isDifferencing(head, 0) || namesParent(head) ? HAS_PARENT : null),
+}
+
+/**
+ * What is dangerous about a footer, with which any content may end: some readers look at nothing else. They disagree
+ * on where it begins when the file does not end with a sector, or with a footer of 511 bytes.
+ */
+export function unsafeVhdFooter(tail: Head): string | null {
+  for (let offset = 0; offset < tail.length; offset++) {
+    if (tail.has(VHD_MAGIC, offset) && isDifferencing(tail, offset)) return HAS_PARENT
+  }
+  return null
+}
+
+function isDifferencing(head: Head, footer: number): boolean {
+  return (head.u32be(footer + 60) ?? 0) > LAST_WITHOUT_PARENT
+}
+
+function namesParent(head: Head): boolean {
+  const dynamic = byteCount(head.u64be(16))
+  if (dynamic === null || !head.has(DYNAMIC_MAGIC, dynamic)) return false
+  return !head.has(NO_PARENT_ID, dynamic + 40) || !head.has(NO_PARENT_NAME, dynamic + 64)
 }

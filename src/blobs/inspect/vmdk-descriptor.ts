@@ -1,45 +1,82 @@
-/** The layouts that keep all data in the one file; compared in lower case. */
-const SINGLE_FILE_TYPES = ['monolithicsparse', 'streamoptimized']
+/** What qemu finds anywhere in the text, in a comment or a value as well: nothing but its own line may mention it. */
+const KEYWORDS = 'createtype|parentfilenamehint|parentcid'
 
-const EXTENT = /^(?:rw|rdonly|noaccess)\s/
-const FIELD = /^[^\s=]+=/
+/** The keys that VMware's tools, VirtualBox and qemu write. Those that name a parent or a side file are none of them. */
+const DATABASE_KEYS = [
+  'adapterType',
+  'comment',
+  'deletable',
+  'encoding',
+  String.raw`fcd\.\w+`,
+  String.raw`geometry\.(?:bios)?(?:cylinders|heads|sectors)`,
+  'longContentID',
+  'thinProvisioned',
+  'toolsInstallType',
+  'toolsVersion',
+  String.raw`uuid(?:\.image|\.modification)?`,
+  'virtualHWVersion',
+  'virtualSSD',
+].join('|')
 
-export function hasCreateType(descriptor: string): boolean {
-  return /createtype="/i.test(descriptor)
-}
+type LineKind = 'createType' | 'extent' | 'other'
+
+/** The forms that a line may have, written as the tools write them; a line of no form is refused. */
+const FORMS: readonly { kind: LineKind; form: RegExp }[] = [
+  { kind: 'other', form: /^$/ },
+  { kind: 'other', form: new RegExp(`^#(?!.*(?:${KEYWORDS}))[\\t\\x20-\\x7e]*$`, 'i') },
+  { kind: 'other', form: /^version=\d{1,2}$/ },
+  { kind: 'other', form: /^encoding="[\w-]*"$/ },
+  // Some converters write the number in decimal.
+  { kind: 'other', form: /^CID=[\da-fA-F]{1,10}$/ },
+  { kind: 'other', form: /^parentCID=ffffffff$/ },
+  { kind: 'other', form: /^isNativeSnapshot="no"$/ },
+  { kind: 'createType', form: /^createType="(?:monolithicSparse|streamOptimized)"$/ },
+  // The name is that which the file had when it was made. It is no path, stream or protocol, so it leads nowhere else.
+  { kind: 'extent', form: /^(?:RW|RDONLY) [1-9]\d{0,18} SPARSE "[^"/\\:]+"$/ },
+  {
+    kind: 'other',
+    form: new RegExp(
+      `^ddb\\.(?:${DATABASE_KEYS}) ?= ?"(?!.*(?:${KEYWORDS}))[\\t\\x20\\x21\\x23-\\x7e]*"$`,
+      'i',
+    ),
+  },
+  { kind: 'other', form: /^ddb\.uuid\.parent(?:modification)? ?= ?"[0-]*"$/ },
+]
+
+const EXTENT = String.raw`^\s*(?:rw|rdonly|noaccess)\s`
+
+/** What is said of a line of no form; the first that fits. */
+const OFFENCES: readonly { offence: RegExp; sentence: string }[] = [
+  { offence: /createtype/i, sentence: 'The vmdk subformat is not allowed' },
+  { offence: /parent/i, sentence: 'The vmdk image has a parent file' },
+  { offence: new RegExp(`${EXTENT}.*[/\\\\:]`, 'i'), sentence: 'A vmdk extent names a path' },
+  { offence: new RegExp(EXTENT, 'i'), sentence: 'The vmdk image has an extent in another file' },
+]
 
 /**
  * What is dangerous about a descriptor (`null` if there is none).
- * Readers disagree on case and on what a comment is, so nothing is let through that one of them
- * could take for another file.
+ * Readers disagree on case, blanks and what a comment is, so only lines are let through that all of them read alike.
  */
 export function unsafeDescriptor(descriptor: string | null): string | null {
   if (!descriptor) return 'The vmdk image has no descriptor'
   if (!/^\p{ASCII}*$/u.test(descriptor)) return 'The vmdk descriptor is not ASCII text'
-  const text = descriptor.toLowerCase()
-  if (!hasSingleFileType(text)) return 'The vmdk subformat is not allowed'
-  // qemu finds the hint anywhere, even in a comment, and opens it as a backing file.
-  if (/parentfilenamehint(?!="")/.test(text)) return 'The vmdk image has a parent file'
-  const lines = text.split('\n').map((line) => line.trim())
-  if (!lines.every(isKnownLine)) return 'The vmdk descriptor has an invalid line'
-  const extents = lines.filter((line) => EXTENT.test(line))
-  if (extents.length === 0) return 'The vmdk descriptor has no extents'
-  if (extents.some((line) => line.includes('/'))) return 'A vmdk extent names a path'
-  return null
+  const lines = descriptor.split('\n').map((line) => line.replace(/[ \t\r]+$/, ''))
+  const kinds = lines.map(kindOf)
+  const unknown = lines[kinds.indexOf(null)]
+  if (unknown !== undefined) return sentenceOf(unknown)
+  const extents = kinds.filter((kind) => kind === 'extent').length
+  if (kinds.filter((kind) => kind === 'createType').length !== 1) {
+    return 'The vmdk subformat is not allowed'
+  }
+  if (extents === 0) return 'The vmdk descriptor has no extents'
+  return extents === 1 ? null : 'The vmdk image has more than one extent'
 }
 
-// Every mention must be allowed, or a second one in other letters could be the one that qemu reads.
-function hasSingleFileType(text: string): boolean {
-  const types = Array.from(text.matchAll(/createtype="([^"]*)/g), (match) => match[1] ?? '')
-  return types.length > 0 && types.every((type) => SINGLE_FILE_TYPES.includes(type))
+function kindOf(line: string): LineKind | null {
+  return FORMS.find(({ form }) => form.test(line))?.kind ?? null
 }
 
-function isKnownLine(line: string): boolean {
-  return (
-    line === '' ||
-    line.startsWith('#') ||
-    line.startsWith('ddb') ||
-    FIELD.test(line) ||
-    EXTENT.test(line)
-  )
+function sentenceOf(line: string): string {
+  const known = OFFENCES.find(({ offence }) => offence.test(line))
+  return known?.sentence ?? 'The vmdk descriptor has an invalid line'
 }

@@ -17,13 +17,19 @@ export function endsWithFooter(head: Head): boolean {
 
 /**
  * The footer outranks the header that was inspected, so it may not differ from it in anything that
- * leads to a descriptor. The last `TAIL_SIZE` bytes of the file begin at `tailStart` in `tail`.
+ * leads to a descriptor, nor in the size that the guest sees. `tail` is the end of the file, `size` the bytes of all of it.
  */
-export function unsafeFooter(head: Head, tail: Head, tailStart: number): string | null {
-  const footer = tailStart + SECTOR
-  if (!isFooterMarker(tail, tailStart)) return 'The vmdk footer marker is invalid'
+export function unsafeFooter(head: Head, tail: Head, size: number): string | null {
+  const start = tail.length - TAIL_SIZE
+  const footer = start + SECTOR
+  // Readers that count in whole sectors would find another footer behind this one.
+  if (size % SECTOR > 0) return 'The vmdk image ends within a sector'
+  if (!isFooterMarker(tail, start)) return 'The vmdk footer marker is invalid'
   if (!tail.has(SPARSE_MAGIC, footer) || tail.u32le(footer + 4) !== head.u32le(4)) {
     return 'The vmdk footer has another signature or version than the header'
+  }
+  if (tail.u64le(footer + 12) !== head.u64le(12)) {
+    return 'The vmdk footer has another capacity than the header'
   }
   if (tail.u64le(footer + 28) !== head.u64le(28) || tail.u64le(footer + 36) !== head.u64le(36)) {
     return 'The vmdk footer names another descriptor than the header'

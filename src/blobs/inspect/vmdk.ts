@@ -1,14 +1,14 @@
 import type { ImageFormat } from './format.ts'
-import { byteCount, type Head, magic } from './head.ts'
-import { hasCreateType, unsafeDescriptor } from './vmdk-descriptor.ts'
-import { endsWithFooter, SPARSE_MAGIC, TAIL_SIZE, unsafeFooter } from './vmdk-footer.ts'
+import { byteCount, type Head, isWholeImage, magic } from './head.ts'
+import { unsafeDescriptor } from './vmdk-descriptor.ts'
+import { endsWithFooter, SPARSE_MAGIC, unsafeFooter } from './vmdk-footer.ts'
+import { hasCreateType, isDescriptorText } from './vmdk-text.ts'
 
-const TEXT_MAGIC = magic('# Disk DescriptorFile')
+/** A sparse extent of old ESX hosts, whose header or descriptor can name a parent. */
+const COW_DISK_MAGIC = magic('COWD')
 const SECTOR = 512
 /** qemu's bound on the descriptor, too. */
 const MAX_DESCRIPTOR = 1024 * 1024 - 1
-/** A head below this size is the whole image: the caller hands over at least so much if it can. */
-const WHOLE_IMAGE_BELOW = 1024 * 1024
 
 /**
  * A hosted sparse extent with its descriptor inside, or a descriptor alone, which names its extents
@@ -16,22 +16,18 @@ const WHOLE_IMAGE_BELOW = 1024 * 1024
  */
 export const vmdk: ImageFormat = {
   name: 'vmdk',
-  matches: (head) => isSparse(head) || isDescriptorOnly(head),
+  matches: (head) => isSparse(head) || head.has(COW_DISK_MAGIC, 0) || isDescriptorText(head),
   virtualSize: (head) => (isSparse(head) ? byteCount(bytesOfSectors(head.u64le(12))) : null),
   unsafe,
 }
 
-function isSparse(head: Head): boolean {
-  return head.has(SPARSE_MAGIC, 0)
+/** What is dangerous for a reader that is told to take the bytes for a vmdk, whatever they begin with. */
+export function unsafeAsVmdk(head: Head): string | null {
+  return isSparse(head) || hasCreateType(head) ? unsafe(head) : null
 }
 
-function isDescriptorOnly(head: Head): boolean {
-  if (head.has(TEXT_MAGIC, 0)) return true
-  const start = head.text(0, SECTOR)
-  // A NUL ends the text early: then this is no text file.
-  if (start === '' || start.length < Math.min(head.length, SECTOR)) return false
-  // That first line is only a comment: qemu opens a descriptor without it as well.
-  return !/[^\s\x20-\x7e]/.test(start) && hasCreateType(head.text(0, MAX_DESCRIPTOR))
+function isSparse(head: Head): boolean {
+  return head.has(SPARSE_MAGIC, 0)
 }
 
 function bytesOfSectors(sectors: bigint | null): bigint | null {
@@ -39,19 +35,28 @@ function bytesOfSectors(sectors: bigint | null): bigint | null {
 }
 
 function unsafe(head: Head): string | null {
+  if (head.has(COW_DISK_MAGIC, 0)) return 'The vmdk subformat is not allowed'
   if (!isSparse(head)) return 'The vmdk image is only a descriptor, its data are in other files'
   const version = head.u32le(4)
   if (version === null || version < 1 || version > 3) return 'The vmdk version is not supported'
+  // qemu takes an image without capacity for a descriptor alone.
+  if (!head.u64le(12)) return 'The vmdk image has no capacity'
   const problem = unsafeDescriptor(embeddedDescriptor(head))
   if (problem !== null) return problem
-  const footerSeen = endsWithFooter(head) && head.length < WHOLE_IMAGE_BELOW
-  return footerSeen ? unsafeFooter(head, head, head.length - TAIL_SIZE) : null
+  const footerSeen = endsWithFooter(head) && isWholeImage(head)
+  return footerSeen ? unsafeFooter(head, head, head.length) : null
 }
 
-/** Only a descriptor right behind the header counts, as for OpenStack's inspector. */
+/**
+ * Only a descriptor right behind the header counts, as for OpenStack's inspector. It ends with the first NUL, not
+ * with the sectors that the header allots to it: qemu reads on behind them.
+ */
 function embeddedDescriptor(head: Head): string | null {
   const size = bytesOfSectors(head.u64le(36))
-  if (head.u64le(28) !== 1n || size === null) return null
-  const end = SECTOR + (size > MAX_DESCRIPTOR ? MAX_DESCRIPTOR : Number(size))
-  return end > head.length ? null : head.text(SECTOR, end)
+  if (head.u64le(28) !== 1n || !size) return null
+  const allotted = size > MAX_DESCRIPTOR ? MAX_DESCRIPTOR : Number(size)
+  if (SECTOR + allotted > head.length) return null
+  const text = head.text(SECTOR, SECTOR + MAX_DESCRIPTOR)
+  const endsInHead = SECTOR + text.length < Math.min(head.length, MAX_DESCRIPTOR)
+  return endsInHead || isWholeImage(head) ? text : null
 }

@@ -15,12 +15,14 @@ export function blank(length: number): Bytes {
     bytes,
     view: new DataView(bytes.buffer),
     text: (offset, value) => {
-      bytes.set(
-        Uint8Array.from(value, (char) => char.charCodeAt(0)),
-        offset,
-      )
+      bytes.set(latin1(value), offset)
     },
   }
+}
+
+/** One byte for each character. */
+export function latin1(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0))
 }
 
 interface Qcow2 {
@@ -28,16 +30,29 @@ interface Qcow2 {
   backingFile?: bigint
   size?: bigint
   features?: bigint
+  clusterBits?: number
+  /** Types and lengths, in this order behind the header. */
+  extensions?: [number, number][]
+  length?: number
 }
 
 export function qcow2Header(options: Qcow2 = {}): Uint8Array {
   const { version = 3, backingFile = 0n, size = BigInt(GIB), features = 0n } = options
-  const { bytes, view, text } = blank(512)
+  const { clusterBits = 0, extensions = [], length = 512 } = options
+  const { bytes, view, text } = blank(length)
   text(0, 'QFI\xfb')
   view.setUint32(4, version)
   view.setBigUint64(8, backingFile)
   view.setBigUint64(24, size)
+  view.setUint32(20, clusterBits)
   view.setBigUint64(72, features)
+  if (clusterBits > 0) view.setUint32(100, 104)
+  let offset = version === 2 ? 72 : 104
+  for (const [type, size] of extensions) {
+    view.setUint32(offset, type)
+    view.setUint32(offset + 4, size)
+    offset += 8 + Math.ceil(size / 8) * 8
+  }
   return bytes
 }
 
@@ -74,6 +89,7 @@ interface Vmdk {
   descriptorSector?: bigint
   descriptorSectors?: bigint
   grainDirectory?: bigint
+  capacity?: bigint
   length?: number
 }
 
@@ -102,20 +118,42 @@ function writeSparseHeader(bytes: Uint8Array, offset: number, options: Vmdk): vo
     descriptorSector = 1n,
     descriptorSectors = 20n,
     grainDirectory = 26n,
+    capacity = VMDK_SECTORS,
   } = options
   const view = new DataView(bytes.buffer, offset)
   bytes.set([0x4b, 0x44, 0x4d, 0x56], offset)
   view.setUint32(4, version, true)
-  view.setBigUint64(12, VMDK_SECTORS, true)
+  view.setBigUint64(12, capacity, true)
   view.setBigUint64(28, descriptorSector, true)
   view.setBigUint64(36, descriptorSectors, true)
   view.setBigUint64(56, grainDirectory, true)
 }
 
-export function vhdHeader(size = BigInt(GIB)): Uint8Array {
+/** As old ESX hosts write their sparse extents; the descriptor is where qemu looks for one. */
+export function cowDiskHeader(descriptor = ''): Uint8Array {
+  const { bytes, text } = blank(2048)
+  text(0, 'COWD')
+  text(512, descriptor)
+  return bytes
+}
+
+/** The footer, which is also the header of the dynamic ones. */
+export function vhdHeader(size = BigInt(GIB), type = 3): Uint8Array {
   const { bytes, view, text } = blank(512)
   text(0, 'conectix')
   view.setBigUint64(40, size)
+  view.setUint32(60, type)
+  return bytes
+}
+
+/** A dynamic VHD with its second header, where the parent's name would be. */
+export function dynamicVhd(options: { parentName?: string; parentId?: number } = {}): Uint8Array {
+  const { bytes, view, text } = blank(1536)
+  bytes.set(vhdHeader())
+  view.setBigUint64(16, 512n)
+  text(512, 'cxsparse')
+  view.setUint32(512 + 40, options.parentId ?? 0)
+  text(512 + 64, options.parentName ?? '')
   return bytes
 }
 
@@ -124,33 +162,68 @@ interface Vhdx {
   items?: number
   metadataAt?: bigint
   itemOffset?: number
+  hasParent?: boolean
+  parentLocator?: boolean
+  /** Where the second region table says that the metadata are. */
+  secondMetadataAt?: bigint
+  length?: number
 }
 
 const METADATA_REGION = '\x06\xa2\x7c\x8b\x90\x47\x9a\x4b\xb8\xfe\x57\x5f\x05\x0f\x88\x6e'
 const VIRTUAL_DISK_SIZE = '\x24\x42\xa5\x2f\x1b\xcd\x76\x48\xb2\x11\x5d\xbe\xd8\x3b\xf4\xb8'
 
+const FILE_PARAMETERS = '\x37\x67\xa1\xca\x36\xfa\x43\x4d\xb3\xb6\x33\xf0\xaa\x44\xe7\x6b'
+const PARENT_LOCATOR = '\x2d\x5f\xd3\xa8\x0b\xb3\x4d\x45\xab\xf7\xd3\xd8\x48\x34\xab\x0c'
+
 /** Both tables hold one other entry before the one that counts. */
 export function vhdxHeader(options: Vhdx = {}): Uint8Array {
-  const { regions = 2, items = 2, metadataAt = 0x40000n, itemOffset = 0x10000 } = options
-  const { bytes, view, text } = blank(0x60000)
+  const { regions = 2, metadataAt = 0x40000n, secondMetadataAt, length = 0x60000 } = options
+  const { bytes, view, text } = blank(length)
   text(0, 'vhdxfile')
-  text(0x30000, 'regi')
-  view.setUint32(0x30008, regions, true)
-  text(0x30010 + 32, METADATA_REGION)
-  view.setBigUint64(0x30010 + 32 + 16, metadataAt, true)
-  text(0x40000, 'metadata')
-  view.setUint16(0x4000a, items, true)
-  text(0x40020 + 32, VIRTUAL_DISK_SIZE)
-  view.setUint32(0x40020 + 32 + 16, itemOffset, true)
-  view.setUint32(0x40020 + 32 + 20, 8, true)
-  view.setBigUint64(0x50000, BigInt(GIB), true)
+  if (secondMetadataAt !== undefined) writeRegionTable(bytes, 0x40000, 2, secondMetadataAt)
+  writeRegionTable(bytes, 0x30000, regions, metadataAt)
+  const start = metadataAt + 0x20000n <= BigInt(length) ? Number(metadataAt) : 0x40000
+  writeVhdxMetadata(bytes, start, options)
+  view.setBigUint64(start + 0x10000, BigInt(GIB), true)
   return bytes
 }
 
-export function vdiHeader(size = BigInt(GIB)): Uint8Array {
+function writeRegionTable(bytes: Uint8Array, at: number, regions: number, metadataAt: bigint) {
+  const view = new DataView(bytes.buffer, at)
+  bytes.set(latin1('regi'), at)
+  view.setUint32(8, regions, true)
+  bytes.set(latin1(METADATA_REGION), at + 16 + 32)
+  view.setBigUint64(16 + 32 + 16, metadataAt, true)
+}
+
+function writeVhdxMetadata(bytes: Uint8Array, at: number, options: Vhdx): void {
+  const { items = 2, itemOffset = 0x10000, hasParent = false, parentLocator = false } = options
+  const view = new DataView(bytes.buffer, at)
+  bytes.set(latin1('metadata'), at)
+  view.setUint16(10, items, true)
+  bytes.set(latin1(parentLocator ? PARENT_LOCATOR : FILE_PARAMETERS), at + 32)
+  view.setUint32(32 + 16, 0x10010, true)
+  view.setUint32(0x10014, hasParent ? 2 : 0, true)
+  bytes.set(latin1(VIRTUAL_DISK_SIZE), at + 32 + 32)
+  view.setUint32(64 + 16, itemOffset, true)
+  view.setUint32(64 + 20, 8, true)
+}
+
+interface Vdi {
+  size?: bigint
+  version?: number
+  type?: number
+  parentId?: number
+}
+
+export function vdiHeader(options: Vdi = {}): Uint8Array {
+  const { size = BigInt(GIB), version = 0x10001, type = 1, parentId = 0 } = options
   const { bytes, view } = blank(512)
   view.setUint32(0x40, 0xbeda107f, true)
+  view.setUint32(0x44, version, true)
+  view.setUint32(version < 0x10000 ? 0x48 : 0x4c, type, true)
   view.setBigUint64(0x170, size, true)
+  view.setUint32(0x1a8, parentId, true)
   return bytes
 }
 

@@ -5,7 +5,9 @@ import fc from 'fast-check'
 
 import { inspectDiskImage, inspectTail } from '../../../src/blobs/inspect/inspect.ts'
 import {
+  cowDiskHeader,
   isoHeader,
+  latin1,
   luksHeader,
   PROTECTIVE,
   qcow2Header,
@@ -25,6 +27,7 @@ const VALID = [
   qcow2Header({ version: 2 }),
   vmdkHeader(),
   vmdkHeader({ grainDirectory: TO_THE_END }),
+  cowDiskHeader(),
   new TextEncoder().encode(vmdkDescriptor()),
   vhdHeader(),
   vhdxHeader(),
@@ -71,6 +74,10 @@ describe('disk image inspection', () => {
     assert.equal(inspection.unsafe, 'The qed format is not allowed')
   })
 
+  it('refuses the disks of user mode Linux', () => {
+    assert.equal(inspectDiskImage(latin1('OOOM\0\0\0\x02')).unsafe, 'The cow format is not allowed')
+  })
+
   it('reads a head that is a view into a larger buffer', () => {
     const buffer = new Uint8Array(1000)
     buffer.set(vdiHeader(), 333)
@@ -104,8 +111,8 @@ describe('disk image inspection', () => {
     const head = vmdkHeader({ grainDirectory: TO_THE_END })
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 2048 }), fc.nat(1536), (bytes, length) => {
-        assert.notEqual(inspectTail(head, bytes), undefined)
-        assert.notEqual(inspectTail(head, vmdkTail().subarray(0, length)), undefined)
+        assert.notEqual(inspectTail(head, bytes, 65536), undefined)
+        assert.notEqual(inspectTail(head, vmdkTail().subarray(0, length), 65536), undefined)
       }),
     )
   })

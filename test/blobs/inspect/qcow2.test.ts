@@ -41,6 +41,34 @@ describe('qcow2 inspection', () => {
     )
   })
 
+  it('refuses the name of a data file although no feature bit asks for one', () => {
+    const sentence = 'The qcow2 image has an external data file'
+    const named: [number, number][] = [[0x44415441, 11]]
+    const behind: [number, number][] = [[0xe2792aca, 5], [0x6803f857, 144], ...named]
+    assert.equal(unsafe(qcow2Header({ clusterBits: 9, extensions: named })), sentence)
+    assert.equal(unsafe(qcow2Header({ clusterBits: 9, extensions: behind })), sentence)
+    assert.equal(unsafe(qcow2Header({ version: 2, clusterBits: 9, extensions: named })), sentence)
+  })
+
+  it('accepts other header extensions, up to the end of them', () => {
+    const extensions: [number, number][] = [
+      [0xe2792aca, 0],
+      [0x6803f857, 144],
+      [0, 0],
+      [0x44415441, 11],
+    ]
+    assert.equal(unsafe(qcow2Header({ clusterBits: 16, extensions })), null)
+  })
+
+  it('refuses header extensions that go on behind the head', () => {
+    const length = 1024 * 1024
+    const extensions: [number, number][] = [[0x12345678, length]]
+    assert.equal(
+      unsafe(qcow2Header({ clusterBits: 21, extensions, length })),
+      'The qcow2 header is cut short',
+    )
+  })
+
   it('refuses feature bits it does not know', () => {
     const sentence = 'The qcow2 image has unknown incompatible features'
     assert.equal(unsafe(qcow2Header({ features: 1n << 4n })), sentence)

@@ -39,3 +39,27 @@ describe('vhdx inspection', () => {
     assert.equal(inspection.virtualSize, null)
   })
 })
+
+describe('vhdx parent', () => {
+  const unsafe = (options: Parameters<typeof vhdxHeader>[0]) =>
+    inspectDiskImage(vhdxHeader(options)).unsafe
+
+  it('is refused by its flag and by its locator', () => {
+    assert.equal(unsafe({ hasParent: true }), 'The vhdx image has a parent file')
+    assert.equal(unsafe({ parentLocator: true }), 'The vhdx image has a parent file')
+  })
+
+  it('is not overlooked in the metadata of the second region table', () => {
+    const tables = { metadataAt: 0x60000n, length: 0x90000 }
+    assert.equal(unsafe({ ...tables, secondMetadataAt: 0x60000n }), null)
+    assert.equal(
+      unsafe({ ...tables, secondMetadataAt: 0x80000n }),
+      'The vhdx image has more than one metadata region',
+    )
+  })
+
+  it('is refused where there should be metadata and are none', () => {
+    assert.equal(unsafe({ metadataAt: 1n << 40n }), 'The vhdx metadata are missing')
+    assert.equal(unsafe({ items: 2048 }), 'The vhdx metadata table is too long')
+  })
+})

@@ -2,7 +2,16 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 
 import { inspectDiskImage, inspectTail } from '../../../src/blobs/inspect/inspect.ts'
-import { blank, GIB, TO_THE_END, vmdkDescriptor, vmdkHeader, vmdkTail } from './headers.ts'
+import {
+  blank,
+  cowDiskHeader,
+  GIB,
+  latin1,
+  TO_THE_END,
+  vmdkDescriptor,
+  vmdkHeader,
+  vmdkTail,
+} from './headers.ts'
 
 const unsafe = (head: Uint8Array) => inspectDiskImage(head).unsafe
 const unsafeWith = (descriptor: string) => unsafe(vmdkHeader({ descriptor }))
@@ -28,6 +37,18 @@ describe('vmdk inspection', () => {
 
   it('refuses a format version it does not know', () => {
     assert.equal(unsafe(vmdkHeader({ version: 4 })), 'The vmdk version is not supported')
+  })
+
+  it('refuses an image without capacity, whose descriptor alone counts', () => {
+    assert.equal(unsafe(vmdkHeader({ capacity: 0n })), 'The vmdk image has no capacity')
+    assert.equal(unsafe(vmdkHeader().subarray(0, 19)), 'The vmdk image has no capacity')
+  })
+
+  it('refuses the sparse extent of an ESX host, with and without a parent', () => {
+    const image = cowDiskHeader(vmdkDescriptor({ extra: 'parentFileNameHint="/etc/passwd"' }))
+    assert.equal(inspectDiskImage(image).format, 'vmdk')
+    assert.equal(unsafe(image), 'The vmdk subformat is not allowed')
+    assert.equal(unsafe(cowDiskHeader()), 'The vmdk subformat is not allowed')
   })
 })
 
@@ -87,6 +108,161 @@ describe('vmdk descriptor', () => {
   })
 })
 
+describe('vmdk descriptor, as far as a reader reads', () => {
+  const hint = '\nparentFileNameHint="/etc/passwd"\n'
+
+  it('is read behind the sectors that the header allots to it', () => {
+    const descriptor = vmdkDescriptor() + '#'.repeat(600) + hint
+    assert.equal(
+      unsafe(vmdkHeader({ descriptor, descriptorSectors: 1n })),
+      'The vmdk image has a parent file',
+    )
+    const extent = `${vmdkDescriptor()}${'\n'.repeat(20_000)}RW 1 FLAT "/etc/passwd" 0\n`
+    assert.equal(unsafeWith(extent), 'A vmdk extent names a path')
+  })
+
+  it('ends with the first NUL', () => {
+    assert.equal(unsafeWith(`${vmdkDescriptor()}\0${hint}`), null)
+  })
+
+  it('may fill a small image to its end, but not the head of a larger one', () => {
+    const small = vmdkHeader({ descriptor: vmdkDescriptor().padEnd(65_024, '\n') })
+    assert.equal(unsafe(small), null)
+    const length = 1024 * 1024
+    const large = vmdkHeader({ descriptor: vmdkDescriptor().padEnd(length - 512, '\n'), length })
+    assert.equal(unsafe(large), 'The vmdk image has no descriptor')
+  })
+})
+
+describe('vmdk descriptor, line by line', () => {
+  const withLine = (extra: string) => unsafeWith(vmdkDescriptor({ extra }))
+  const withExtent = (extent: string) => unsafeWith(vmdkDescriptor({ extent }))
+
+  it('names its subformat once, in these letters', () => {
+    const sentence = 'The vmdk subformat is not allowed'
+    assert.equal(unsafeWith(vmdkDescriptor({ createType: 'MonolithicSparse' })), sentence)
+    assert.equal(withLine('createType="monolithicSparse"'), sentence)
+    assert.equal(withLine('createType=X"vmfs"'), sentence)
+    assert.equal(withLine('createType=XmonolithicFlat"'), sentence)
+    assert.equal(withLine(' createType="monolithicSparse"'), sentence)
+    assert.equal(withLine('# createType="vmfs"'), sentence)
+    assert.equal(withLine('ddb.comment = "createType="'), sentence)
+  })
+
+  it('has no parent', () => {
+    const sentence = 'The vmdk image has a parent file'
+    assert.equal(withLine('parentCID=fffffffe'), sentence)
+    assert.equal(withLine('parentFileNameHint=""'), sentence)
+    assert.equal(withLine('ParentFileNameHint ='), sentence)
+    assert.equal(withLine('ddb.comment = "parentFileNameHint"'), sentence)
+    assert.equal(withLine('ddb.nativeParentHint = "base.vmdk"'), sentence)
+    assert.equal(withLine('ddb.uuid.parent="00000000-0000-0000-0000-000000000001"'), sentence)
+    assert.equal(withLine('isNativeSnapshot="yes"'), 'The vmdk descriptor has an invalid line')
+  })
+
+  it('has one extent, in the file itself', () => {
+    assert.equal(withExtent('RW 1 SPARSE "../secret"'), 'A vmdk extent names a path')
+    assert.equal(withExtent('RW 1 SPARSE "..\\secret"'), 'A vmdk extent names a path')
+    assert.equal(withExtent('RW 1 SPARSE "nbd:host"'), 'A vmdk extent names a path')
+    const elsewhere = 'The vmdk image has an extent in another file'
+    assert.equal(withExtent('RW 1 FLAT "secret" 0'), elsewhere)
+    assert.equal(withExtent('RW 0 SPARSE "disk"'), elsewhere)
+    assert.equal(withExtent('RW 1 SPARSE "disk" 0'), elsewhere)
+    assert.equal(withExtent('RW  1 SPARSE "disk"'), elsewhere)
+    assert.equal(withExtent('RW 1 VMFS "secret"'), elsewhere)
+    assert.equal(withExtent('RW 1 SESPARSE "secret"'), elsewhere)
+    assert.equal(withExtent(' rw 1 SPARSE "secret"'), elsewhere)
+    const two = 'RW 1 SPARSE "disk"\nRW 1 SPARSE "secret"'
+    assert.equal(withExtent(two), 'The vmdk image has more than one extent')
+  })
+
+  it('has no extent over several lines, nor one behind a carriage return', () => {
+    const sentence = 'The vmdk descriptor has an invalid line'
+    assert.equal(withLine('RW\n1\nFLAT\n"secret"\n0'), sentence)
+    assert.equal(withLine('# comment\rRW 1 FLAT "secret" 0'), sentence)
+    assert.equal(withLine('# comment\x0bRW 1 FLAT "secret" 0'), sentence)
+  })
+
+  it('names no other file', () => {
+    const sentence = 'The vmdk descriptor has an invalid line'
+    assert.equal(withLine('changeTrackPath="disk-ctk.vmdk"'), sentence)
+    assert.equal(withLine('ddb.sidecars = "disk_1.vmfd"'), sentence)
+    assert.equal(withLine('ddb.objectUri = "vsan://1"'), sentence)
+  })
+})
+
+describe('vmdk descriptor as it is written', () => {
+  it('by ESX hosts and ovftool is accepted', () => {
+    const descriptor = [
+      '# Disk DescriptorFile',
+      'version=1',
+      'encoding="UTF-8"',
+      'CID=7d4be9f4',
+      'parentCID=ffffffff',
+      'isNativeSnapshot="no"',
+      'createType="streamOptimized"',
+      '',
+      '# Extent description',
+      'RDONLY 33554432 SPARSE "generated-stream.vmdk"',
+      '',
+      '# The Disk Data Base ',
+      '#DDB',
+      '',
+      'ddb.adapterType = "lsilogic"',
+      'ddb.geometry.cylinders = "2088"',
+      'ddb.longContentID = ""',
+      'ddb.thinProvisioned = "1"',
+      'ddb.toolsInstallType = "4"',
+      'ddb.toolsVersion = "2147483647"',
+      'ddb.uuid = "60 00 C2 97 ee 00 4e ed-cb 09 ab 10 91 3f 7f 99"',
+      'ddb.virtualHWVersion = "13"',
+    ]
+    assert.equal(unsafeWith(descriptor.join('\r\n')), null)
+  })
+
+  it('by VirtualBox is accepted', () => {
+    const descriptor = [
+      '# Disk DescriptorFile',
+      'version=1',
+      'CID=9b2f2b79',
+      'parentCID=ffffffff',
+      'createType="streamOptimized"',
+      '',
+      '# Extent description',
+      'RDONLY 838860800 SPARSE "Appliance 12.2 (final)-disk001.vmdk"',
+      '',
+      '# The disk Data Base ',
+      '#DDB',
+      '',
+      'ddb.virtualHWVersion = "4"',
+      'ddb.adapterType="ide"',
+      'ddb.geometry.biosCylinders="1024"',
+      'ddb.uuid.image="4405b9d5-698b-46fa-b146-3529dd0aa368"',
+      'ddb.uuid.parent="00000000-0000-0000-0000-000000000000"',
+      'ddb.uuid.modification="00000000-0000-0000-0000-000000000000"',
+      'ddb.uuid.parentmodification="00000000-0000-0000-0000-000000000000"',
+      'ddb.comment=""',
+    ]
+    assert.equal(unsafeWith(`${descriptor.join('\n')}\n`.padEnd(10_240, '\n')), null)
+  })
+
+  it('by converters, with blanks at the ends of lines, is accepted', () => {
+    const descriptor = [
+      '# Description file created by VMDK stream converter',
+      'version=1',
+      '# Believe this is random',
+      'CID=4294967295 ',
+      '# Indicates no parent',
+      'parentCID=ffffffff ',
+      'createType="streamOptimized" ',
+      '# 2048 / 63 / 255 rounded up',
+      'RDONLY 2048 SPARSE "call-me-stream.vmdk"',
+      '#DDB',
+    ]
+    assert.equal(unsafeWith(descriptor.join('\n')), null)
+  })
+})
+
 describe('vmdk descriptor without data', () => {
   it('is recognised and refused', () => {
     assert.deepEqual(inspectDiskImage(textImage(vmdkDescriptor())), {
@@ -104,7 +280,21 @@ describe('vmdk descriptor without data', () => {
     assert.equal(inspectDiskImage(textImage(padded)).format, 'vmdk')
   })
 
+  it('is recognised behind comments of any bytes, as qemu probes', () => {
+    const rest = 'version=1\ncreateType=XmonolithicFlat"\nRW 1 FLAT "/etc/passwd" 0\n'
+    assert.equal(inspectDiskImage(latin1(`# \xff\xfe\n${rest}`)).format, 'vmdk')
+    assert.equal(inspectDiskImage(latin1(`  \r\n#\x80\n \n${rest}`)).format, 'vmdk')
+    const inComment = '#createType="vmfs" parentFileNameHint="/etc/passwd"\0\nversion=1\n'
+    assert.equal(inspectDiskImage(latin1(inComment)).format, 'vmdk')
+  })
+
+  it('is recognised by its title, however it is written', () => {
+    assert.equal(inspectDiskImage(latin1('#Disk Descriptor File\nversion=1')).format, 'vmdk')
+  })
+
   it('is not seen in other text', () => {
+    assert.equal(inspectDiskImage(textImage('#!/bin/sh\nversion=1\nmake\n')).format, 'raw')
+    assert.equal(inspectDiskImage(textImage('function createType() {}\n')).format, 'raw')
     assert.equal(inspectDiskImage(textImage('version=1\nhello\n')).format, 'raw')
   })
 
@@ -117,44 +307,53 @@ describe('vmdk descriptor without data', () => {
 
 describe('vmdk footer', () => {
   const head = vmdkHeader({ grainDirectory: TO_THE_END })
+  const unsafeEnd = (tail: Uint8Array, size = 65_536) => inspectTail(head, tail, size)
 
   it('is accepted when it repeats the header', () => {
-    assert.equal(inspectTail(head, vmdkTail()), null)
+    assert.equal(unsafeEnd(vmdkTail()), null)
   })
 
   it('is found at the end of a longer tail', () => {
     const tail = new Uint8Array(5000)
     tail.set(vmdkTail(), 5000 - 1536)
-    assert.equal(inspectTail(head, tail), null)
+    assert.equal(unsafeEnd(tail), null)
   })
 
   it('is not looked for in an image whose header has no need of it', () => {
-    assert.equal(inspectTail(vmdkHeader(), new Uint8Array(0)), null)
+    assert.equal(inspectTail(vmdkHeader(), new Uint8Array(0), 0), null)
   })
 
   it('is refused when it differs from the header', () => {
     const descriptor = 'The vmdk footer names another descriptor than the header'
-    assert.equal(inspectTail(head, vmdkTail({ descriptorSector: 9n })), descriptor)
-    assert.equal(inspectTail(head, vmdkTail({ descriptorSectors: 9n })), descriptor)
+    assert.equal(unsafeEnd(vmdkTail({ descriptorSector: 9n })), descriptor)
+    assert.equal(unsafeEnd(vmdkTail({ descriptorSectors: 9n })), descriptor)
     assert.equal(
-      inspectTail(head, vmdkTail({ version: 1 })),
+      unsafeEnd(vmdkTail({ version: 1 })),
       'The vmdk footer has another signature or version than the header',
     )
   })
 
+  it('is refused with another capacity, or in an image that ends within a sector', () => {
+    assert.equal(
+      unsafeEnd(vmdkTail({ capacity: 0n })),
+      'The vmdk footer has another capacity than the header',
+    )
+    assert.equal(unsafeEnd(vmdkTail(), 65_537), 'The vmdk image ends within a sector')
+  })
+
   it('is refused when it points to another footer', () => {
     assert.equal(
-      inspectTail(head, vmdkTail({ grainDirectory: TO_THE_END })),
+      unsafeEnd(vmdkTail({ grainDirectory: TO_THE_END })),
       'The vmdk footer points to another footer',
     )
   })
 
   it('is refused without its markers', () => {
-    assert.equal(inspectTail(head, vmdkTail({ marker: 1 })), 'The vmdk footer marker is invalid')
-    assert.equal(inspectTail(head, new Uint8Array(100)), 'The vmdk footer marker is invalid')
+    assert.equal(unsafeEnd(vmdkTail({ marker: 1 })), 'The vmdk footer marker is invalid')
+    assert.equal(unsafeEnd(new Uint8Array(100)), 'The vmdk footer marker is invalid')
     const unended = vmdkTail()
     unended[1100] = 1
-    assert.equal(inspectTail(head, unended), 'The vmdk end-of-stream marker is invalid')
+    assert.equal(unsafeEnd(unended), 'The vmdk end-of-stream marker is invalid')
   })
 
   it('is checked at once in an image that fits into the head', () => {
