@@ -23,7 +23,7 @@ type LineKind = 'createType' | 'extent' | 'other'
 /** The forms that a line may have, written as the tools write them; a line of no form is refused. */
 const FORMS: readonly { kind: LineKind; form: RegExp }[] = [
   { kind: 'other', form: /^$/ },
-  { kind: 'other', form: new RegExp(`^#(?!.*(?:${KEYWORDS}))[\\t\\x20-\\x7e]*$`, 'i') },
+  { kind: 'other', form: new RegExp(`^#(?!.*(?:${KEYWORDS}))[^\\r]*$`, 'i') },
   { kind: 'other', form: /^version=\d{1,2}$/ },
   { kind: 'other', form: /^encoding="[\w-]*"$/ },
   // Some converters write the number in decimal.
@@ -32,13 +32,10 @@ const FORMS: readonly { kind: LineKind; form: RegExp }[] = [
   { kind: 'other', form: /^isNativeSnapshot="no"$/ },
   { kind: 'createType', form: /^createType="(?:monolithicSparse|streamOptimized)"$/ },
   // The name is that which the file had when it was made. It is no path, stream or protocol, so it leads nowhere else.
-  { kind: 'extent', form: /^(?:RW|RDONLY) [1-9]\d{0,18} SPARSE "[^"/\\:]+"$/ },
+  { kind: 'extent', form: /^(?:RW|RDONLY) [1-9]\d{0,18} SPARSE "[^"/\\:\r]+"$/ },
   {
     kind: 'other',
-    form: new RegExp(
-      `^ddb\\.(?:${DATABASE_KEYS}) ?= ?"(?!.*(?:${KEYWORDS}))[\\t\\x20\\x21\\x23-\\x7e]*"$`,
-      'i',
-    ),
+    form: new RegExp(`^ddb\\.(?:${DATABASE_KEYS}) ?= ?"(?!.*(?:${KEYWORDS}))[^"\\r]*"$`, 'i'),
   },
   { kind: 'other', form: /^ddb\.uuid\.parent(?:modification)? ?= ?"[0-]*"$/ },
 ]
@@ -59,15 +56,14 @@ const OFFENCES: readonly { offence: RegExp; sentence: string }[] = [
  */
 export function unsafeDescriptor(descriptor: string | null): string | null {
   if (!descriptor) return 'The vmdk image has no descriptor'
-  if (!/^\p{ASCII}*$/u.test(descriptor)) return 'The vmdk descriptor is not ASCII text'
+  if (!/^[\t\n\r\x20-\x7e]*$/.test(descriptor)) return 'The vmdk descriptor is not ASCII text'
   const lines = descriptor.split('\n').map((line) => line.replace(/[ \t\r]+$/, ''))
   const kinds = lines.map(kindOf)
   const unknown = lines[kinds.indexOf(null)]
   if (unknown !== undefined) return sentenceOf(unknown)
-  const extents = kinds.filter((kind) => kind === 'extent').length
-  if (kinds.filter((kind) => kind === 'createType').length !== 1) {
-    return 'The vmdk subformat is not allowed'
-  }
+  const count = (wanted: LineKind) => kinds.filter((kind) => kind === wanted).length
+  if (count('createType') !== 1) return 'The vmdk subformat is not allowed'
+  const extents = count('extent')
   if (extents === 0) return 'The vmdk descriptor has no extents'
   return extents === 1 ? null : 'The vmdk image has more than one extent'
 }
