@@ -1,5 +1,8 @@
-/** Milliseconds for the whole answer; or for its head, and then each time for what comes next of its body. */
-export type Limit = { total: number } | { head: number; idle: number }
+/**
+ * Milliseconds for the whole answer; or for its head, and then each time for the next `least` bytes of its body (1
+ * unless given), so that who sends a byte now and then is given up too.
+ */
+export type Limit = { total: number } | { head: number; idle: number; least?: number }
 
 type Body = NonNullable<Response['body']>
 type Deadline = ReturnType<typeof startDeadline>
@@ -17,7 +20,7 @@ export async function answerWithin(
   const deadline = startDeadline(limit, signal)
   try {
     const response = await Promise.race([send(deadline.signal), deadline.passed])
-    deadline.rest()
+    deadline.beginBody()
     if (response.body) return new Response(watch(response.body, deadline), response)
     deadline.end()
     return response
@@ -29,7 +32,7 @@ export async function answerWithin(
 
 function startDeadline(limit: Limit, signal?: AbortSignal) {
   const stop = new AbortController()
-  const idle = 'idle' in limit ? limit.idle : null
+  const pace = 'idle' in limit ? startPace(limit.idle, limit.least ?? 1) : null
   let timer: ReturnType<typeof setTimeout> | undefined
 
   const leave = () => stop.abort(signal?.reason)
@@ -40,10 +43,8 @@ function startDeadline(limit: Limit, signal?: AbortSignal) {
     })
   })
 
-  function wait(milliseconds: number): void {
-    const what = idle === null ? 'no whole answer within' : 'nothing came for'
-    const late = new DOMException(`${what} ${milliseconds / 1000} s`, 'TimeoutError')
-    timer = setTimeout(() => stop.abort(late), milliseconds)
+  function wait(milliseconds: number, late: () => string): void {
+    timer = setTimeout(() => stop.abort(new DOMException(late(), 'TimeoutError')), milliseconds)
   }
 
   function end(): void {
@@ -51,7 +52,8 @@ function startDeadline(limit: Limit, signal?: AbortSignal) {
     signal?.removeEventListener('abort', leave)
   }
 
-  wait('idle' in limit ? limit.head : limit.total)
+  const whole = 'idle' in limit ? limit.head : limit.total
+  wait(whole, () => `no ${pace ? '' : 'whole '}answer within ${whole / 1000} s`)
   signal?.addEventListener('abort', leave)
   if (signal?.aborted) leave()
   return {
@@ -60,14 +62,48 @@ function startDeadline(limit: Limit, signal?: AbortSignal) {
     passed,
     end,
 
-    /** Something came. Until more is wanted it is the reader who takes his time. */
-    rest(): void {
-      if (idle !== null) clearTimeout(timer)
+    /** The head has come. */
+    beginBody(): void {
+      if (pace) clearTimeout(timer)
+    },
+
+    /** So many bytes came. Until more is wanted it is the reader who takes his time. */
+    rest(bytes: number): void {
+      if (!pace) return
+      clearTimeout(timer)
+      pace.came(bytes)
     },
 
     expectMore(): void {
-      if (idle !== null) wait(idle)
+      if (pace) wait(pace.left(), pace.describe)
     },
+  }
+}
+
+/** Every `idle` milliseconds in which bytes are waited for have to bring `least` of them. */
+function startPace(idle: number, least: number) {
+  let left = idle
+  let bytes = 0
+  let waitingSince = 0
+
+  return {
+    left(): number {
+      waitingSince = performance.now()
+      return left
+    },
+
+    came(more: number): void {
+      left = Math.max(0, left - (performance.now() - waitingSince))
+      bytes += more
+      if (bytes < least) return
+      left = idle
+      bytes = 0
+    },
+
+    describe: () =>
+      bytes === 0
+        ? `nothing came for ${idle / 1000} s`
+        : `only ${bytes} bytes came in ${idle / 1000} s, wanted ${least}`,
   }
 }
 
@@ -87,7 +123,7 @@ function watch(body: Body, deadline: Deadline): Body {
         deadline.expectMore()
         try {
           const { done, value } = await reader.read()
-          deadline.rest()
+          deadline.rest(value?.byteLength ?? 0)
           if (deadline.signal.aborted) return
           if (!done) return controller.enqueue(value)
         } catch (error) {

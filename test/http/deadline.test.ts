@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer as createSocketServer } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { answerWithin, type Limit } from '../../src/http/deadline.ts'
@@ -77,6 +78,54 @@ describe('an answer that has a deadline', () => {
   it('may be slow where only silence counts', async () => {
     answer = drip(20)
     assert.equal(await read({ head: 5_000, idle: 500 }), 'x'.repeat(20))
+  })
+
+  it('is given up where too little of it comes, however steadily', async () => {
+    answer = drip(100)
+    const reading = read({ head: 5_000, idle: 300, least: 1_000 })
+    await assert.rejects(reading, /only \d bytes came in 0\.3 s, wanted 1000$/)
+    await hungUp
+  })
+
+  it('may take any time where enough of it comes', async () => {
+    answer = drip(30)
+    assert.equal(await read({ head: 5_000, idle: 500, least: 3 }), 'x'.repeat(30))
+  })
+
+  it('is not too slow for a reader who takes his time between its parts', async () => {
+    answer = (outgoing) => outgoing.end('x'.repeat(200_000))
+    const response = await ask({ head: 5_000, idle: 300, least: 1_000_000 })
+    let length = 0
+    for await (const part of response.body ?? []) {
+      length += part.length
+      await setTimeout(150)
+    }
+    assert.equal(length, 200_000)
+  })
+
+  it('has all its time for the body, however long its head took', async () => {
+    answer = async (outgoing) => {
+      await setTimeout(400)
+      outgoing.flushHeaders()
+      await setTimeout(300)
+      outgoing.end('x')
+    }
+    assert.equal(await read({ head: 5_000, idle: 500 }), 'x')
+  })
+
+  it('is given up when its head comes byte by byte', async () => {
+    const endless = createSocketServer((socket) => {
+      const timer = setInterval(() => socket.write('x'), 20)
+      socket.write('HTTP/1.1 200 OK\r\nX-Header: ')
+      socket.on('error', () => undefined).on('close', () => clearInterval(timer))
+    })
+    endless.listen(0, '127.0.0.1')
+    await once(endless, 'listening')
+    const address = endless.address()
+    const at = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+    const asking = answerWithin({ head: 300, idle: 60_000 }, (signal) => fetch(at, { signal }))
+    await assert.rejects(asking, /no answer within 0\.3 s$/)
+    endless.close()
   })
 
   it('is given up, however steady, where the whole of it has a limit', async () => {
