@@ -1,8 +1,10 @@
 import { z } from 'zod'
+import { describeIssue } from '../../schema/describe-issue.ts'
 import { HASH_ALGORITHMS } from '../../schema/tables.ts'
+import { parseBounded } from '../bounded-json.ts'
 import type { HashAlgorithm } from './digest.ts'
 import { sha256 } from './digest.ts'
-import type { Span } from './store.ts'
+import { isDigest, type Span } from './store.ts'
 
 /** What a blob is made of. It never changes: its own digest is its name. */
 export interface Manifest {
@@ -39,24 +41,38 @@ export function serializeManifest(manifest: Manifest): string {
   })
 }
 
+/** 2 TiB at the usual 8 MiB a chunk: as many as stay in memory when they have been read. */
+export const MAX_CHUNKS = 256 * 1024
+/** A digest in quotes and its comma for each chunk, and the rest. */
+export const MAX_MANIFEST_BYTES = MAX_CHUNKS * 67 + 1024
+
+const MIN_CHUNK_BYTES = 1 << 20
+export const MAX_CHUNK_BYTES = 64 << 20
+
+const HEX = /^[0-9a-f]*$/
+const CHECKSUM_DIGITS = 32
+const HASH_DIGITS: Record<HashAlgorithm, number> = { sha256: 64, sha384: 96, sha512: 128 }
+
 const manifestDocument = z.object({
   version: z.literal(1),
-  size: z.number().int().min(0),
-  chunk_size: z.number().int().min(1),
+  size: z.number(),
+  chunk_size: z.number(),
   checksum: z.string(),
   os_hash_algo: z.enum(HASH_ALGORITHMS),
   os_hash_value: z.string(),
-  chunks: z.array(
-    z
-      .string()
-      .regex(/^[0-9a-f]{64}$/)
-      .nullable(),
-  ),
+  // By hand, since there are hundreds of thousands.
+  chunks: z.custom<(string | null)[]>(isNameList, 'wanted a list of SHA-256 digests and nulls'),
 })
 
-/** Reads a serialized manifest; throws on anything else. */
+function isNameList(value: unknown): boolean {
+  return Array.isArray(value) && value.every((name) => name === null || typeof name === 'string')
+}
+
+/** Reads a serialized manifest; throws a sentence that says what is wrong with anything else. */
 export function parseManifest(text: string): Manifest {
-  const found = manifestDocument.parse(JSON.parse(text))
+  if (text.length > MAX_MANIFEST_BYTES) throw unsound(`it is longer than ${MAX_MANIFEST_BYTES}`)
+  const { data: found, error } = manifestDocument.safeParse(parseText(text))
+  if (error) throw unsound(describeIssue(error))
   const manifest = {
     size: found.size,
     chunkSize: found.chunk_size,
@@ -65,8 +81,52 @@ export function parseManifest(text: string): Manifest {
     hashValue: found.os_hash_value,
     chunks: found.chunks,
   }
-  if (manifest.chunks.length === Math.ceil(manifest.size / manifest.chunkSize)) return manifest
-  throw new Error(`Manifest has ${manifest.chunks.length} chunks for ${manifest.size} bytes`)
+  requireSound(manifest)
+  return manifest
+}
+
+function parseText(text: string): unknown {
+  try {
+    return parseBounded(text, { values: MAX_CHUNKS + 16, depth: 2 })
+  } catch (error) {
+    throw unsound(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** Throws unless a manifest is one that this service can have made, whoever made it. */
+export function requireSound(manifest: Manifest): void {
+  const { size, chunkSize, chunks, checksum, hashAlgorithm, hashValue } = manifest
+  const isPowerOfTwo = Number.isInteger(Math.log2(chunkSize))
+  if (!isPowerOfTwo || chunkSize < MIN_CHUNK_BYTES || chunkSize > MAX_CHUNK_BYTES) {
+    throw unsound(`chunk_size is ${chunkSize}, wanted a power of two from 1 to 64 MiB`)
+  }
+  if (!Number.isSafeInteger(size) || size < 0) throw unsound(`size is ${size}, wanted bytes`)
+  const count = Math.ceil(size / chunkSize)
+  if (count > MAX_CHUNKS) throw unsound(`size is ${size}, wanted at most ${MAX_CHUNKS} chunks`)
+  if (chunks.length !== count) {
+    throw unsound(`it has ${chunks.length} chunks for ${size} bytes, wanted ${count}`)
+  }
+  requireHex('checksum', checksum, CHECKSUM_DIGITS)
+  requireHex('os_hash_value', hashValue, HASH_DIGITS[hashAlgorithm])
+  if (chunks.some((chunk) => chunk !== null && !isDigest(chunk))) {
+    throw unsound('a chunk is named by something else than a SHA-256')
+  }
+  if (isLastAmbiguous(manifest)) throw unsound('its last chunk has two lengths')
+}
+
+/** Whether the last chunk, which is shorter, is also one of those before it. */
+function isLastAmbiguous({ size, chunkSize, chunks }: Content): boolean {
+  const last = chunks.at(-1) ?? null
+  return last !== null && size % chunkSize !== 0 && chunks.indexOf(last) < chunks.length - 1
+}
+
+function requireHex(name: string, value: string, digits: number): void {
+  if (value.length === digits && HEX.test(value)) return
+  throw unsound(`${name} is not ${digits} hex digits`)
+}
+
+function unsound(what: string): Error {
+  return new Error(`Manifest is refused: ${what}`)
 }
 
 /** SHA-256 of the serialized manifest: the blob's name. */

@@ -1,10 +1,19 @@
+import { getLogger } from '@logtape/logtape'
 import { asc, eq, sql } from 'drizzle-orm'
 import { blobChunks, blobs } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
-import type { Manifest } from './manifest.ts'
+import {
+  MAX_CHUNK_BYTES,
+  MAX_CHUNKS,
+  type Manifest,
+  manifestDigest,
+  requireSound,
+} from './manifest.ts'
 
-/** About 30 MB of digests: the chunks of 2 TiB of images at 8 MiB a chunk. */
-const MAX_CACHED_CHUNKS = 256 * 1024
+/** About 30 MB of digests. */
+const MAX_CACHED_CHUNKS = MAX_CHUNKS
+
+const log = getLogger(['heliostat', 'manifests'])
 
 /** The most recently used manifests. They never change, so they may stay in memory. */
 function createManifestCache() {
@@ -65,9 +74,13 @@ export function createManifests(registry: Registry) {
     async sizeOfChunk(digest: string): Promise<number | null> {
       const found = await findUse.get({ digest })
       if (!found) return null
-      return Math.min(found.chunkSize, found.size - found.position * found.chunkSize)
+      const { size, chunkSize, position } = found
+      const length = Math.min(chunkSize, size - position * chunkSize)
+      // Whoever asks is about to take memory for it, and a disk may have changed the row.
+      return length > 0 && length <= MAX_CHUNK_BYTES ? length : null
     },
 
+    /** Null for an unknown one, and for one that the registry no longer has as it was. */
     async find(digest: string): Promise<Manifest | null> {
       const known = cache.get(digest)
       if (known) return known
@@ -75,8 +88,7 @@ export function createManifests(registry: Registry) {
         findBlob.get({ digest }),
         findChunks.all({ digest }),
       ])
-      // Without all of its chunks it is being removed right now; what is missing must not pass for zeros.
-      if (!blob || chunks.length !== Math.ceil(blob.size / blob.chunk_size)) return null
+      if (!blob) return null
       const manifest = {
         size: blob.size,
         chunkSize: blob.chunk_size,
@@ -85,8 +97,24 @@ export function createManifests(registry: Registry) {
         hashValue: blob.hash_value,
         chunks: chunks.map((chunk) => chunk.digest),
       }
+      if (!isWhole(digest, manifest)) return null
       cache.set(digest, manifest)
       return manifest
     },
+  }
+}
+
+/** Whether a manifest is what its name says: one bit that has changed on a disk would be wrong bytes for a reader. */
+function isWhole(digest: string, manifest: Manifest): boolean {
+  try {
+    requireSound(manifest)
+    if (manifestDigest(manifest) === digest) return true
+    throw new Error('it is not what its name says')
+  } catch (error) {
+    log.error('Manifest {digest} in the registry is damaged: {reason}', {
+      digest,
+      reason: error instanceof Error ? error.message : String(error),
+    })
+    return false
   }
 }

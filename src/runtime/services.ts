@@ -2,6 +2,7 @@ import { defineImage } from '../../schema/image.ts'
 import type { OpenBody } from '../blobs/body.ts'
 import type { ChunkBuffers } from '../blobs/chunk-buffers.ts'
 import type { Digester } from '../blobs/digest.ts'
+import { MAX_CHUNKS } from '../blobs/manifest.ts'
 import { createManifests } from '../blobs/manifests.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import { claimedByPut, createStoreOwner, type StoreOwner } from '../blobs/store-owner.ts'
@@ -72,7 +73,7 @@ export function createServices(parts: Parts): Services & Chores {
   const images = createImageRepo(registry)
   const metadefs = createMetadefRepo(registry)
   const limits = createProjectLimits(registry, openKeystoneLimits(config, fetch))
-  const options = { ...config.heliostat, ...config.DEFAULT }
+  const options = { ...config.heliostat, ...config.DEFAULT, image_size_cap: sizeCap(config) }
   return {
     config,
     definition: defineImage(config.image_format),
@@ -153,6 +154,11 @@ function createIdentify({ config, tokens }: Parts, store: RememberedTokens): Ide
 function challengeOf({ paste_deploy, keystone_authtoken }: Config): string {
   if (paste_deploy.flavor === 'keystone') return keystoneChallenge(keystone_authtoken)
   return 'Token realm="heliostat"'
+}
+
+/** Bytes of one upload: what more chunks would have than a manifest may name could never be read. */
+function sizeCap({ DEFAULT, heliostat }: Config): number {
+  return Math.min(DEFAULT.image_size_cap, heliostat.chunk_size * MAX_CHUNKS)
 }
 
 /** Bytes an owner may have. Keystone's limits take its place. */

@@ -3,7 +3,9 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import {
   type Manifest,
+  MAX_CHUNKS,
   manifestDigest,
+  parseManifest,
   pieces,
   serializeManifest,
 } from '../../src/blobs/manifest.ts'
@@ -46,6 +48,90 @@ describe('manifestDigest', () => {
 
   it('differs by where the zeros are', () => {
     assert.notEqual(manifestDigest({ ...manifest, chunks: [null, A, B] }), manifestDigest(manifest))
+  })
+})
+
+describe('parseManifest', () => {
+  const MIB = 1 << 20
+  const sound = { ...manifest, size: 2 * MIB + 4, chunkSize: MIB }
+  const reads = (changes: Partial<Manifest>) =>
+    parseManifest(serializeManifest({ ...sound, ...changes }))
+
+  function refuses(changes: Partial<Manifest>, reason: RegExp): void {
+    assert.throws(
+      () => reads(changes),
+      (error: Error) => {
+        assert.match(error.message, reason)
+        assert.doesNotMatch(error.message, /[\n{]/)
+        return true
+      },
+    )
+  }
+
+  it('reads what was serialized', () => {
+    assert.deepEqual(reads({}), sound)
+    const empty = { ...sound, size: 0, chunks: [] }
+    assert.deepEqual(reads(empty), empty)
+  })
+
+  it('refuses a chunk size that is no power of two from 1 to 64 MiB', () => {
+    for (const chunkSize of [0, 1, -MIB, MIB + 1, 3 * MIB, MIB / 2, 128 * MIB, 9e12, 2 ** 60]) {
+      refuses({ chunkSize }, /chunk_size is \S+, wanted a power of two/)
+    }
+    for (const text of ['null', '"8"', '1e999']) {
+      const odd = serializeManifest(sound).replace(`"chunk_size":${MIB}`, `"chunk_size":${text}`)
+      assert.throws(() => parseManifest(odd), /chunk_size/)
+    }
+  })
+
+  it('refuses a size that its chunks do not have', () => {
+    refuses({ size: -1 }, /size is -1/)
+    refuses({ size: 0.5 }, /size is 0\.5/)
+    refuses({ size: 2 ** 60 }, /size is/)
+    refuses({ size: 2 * MIB }, /has 3 chunks for 2097152 bytes, wanted 2/)
+    refuses({ size: 0 }, /wanted 0/)
+    refuses({ size: 4 * MIB }, /wanted 4/)
+  })
+
+  it('refuses hashes that are not hex of their length', () => {
+    refuses({ checksum: 'x'.repeat(32) }, /checksum is not 32 hex digits/)
+    refuses({ checksum: 'A'.repeat(32) }, /checksum/)
+    refuses({ checksum: '' }, /checksum/)
+    refuses({ hashValue: 'c'.repeat(128) }, /os_hash_value is not 64 hex digits/)
+    refuses({ hashValue: `${'c'.repeat(63)}\n` }, /os_hash_value/)
+    refuses({ hashAlgorithm: 'sha512' }, /os_hash_value is not 128 hex digits/)
+  })
+
+  it('refuses chunks that are named by something else than a SHA-256', () => {
+    refuses({ chunks: [A, null, 'b'.repeat(63)] }, /named by something else/)
+    refuses({ chunks: [A, null, `${'b'.repeat(62)}/.`] }, /named by something else/)
+    refuses({ chunks: [A, null, 'B'.repeat(64)] }, /named by something else/)
+  })
+
+  it('refuses a last chunk that would have two lengths', () => {
+    refuses({ chunks: [A, null, A] }, /last chunk has two lengths/)
+    const whole = { size: 3 * MIB, chunks: [A, null, A] }
+    assert.deepEqual(reads(whole).chunks, [A, null, A])
+  })
+
+  it('refuses what is no manifest, in one sentence', () => {
+    for (const text of ['', 'null', '[]', '{}', '<html>', '{"version":2}', '"x"', '[[[[]]]]']) {
+      assert.throws(() => parseManifest(text), /^Error: Manifest is refused: [^\n]{1,120}$/)
+    }
+  })
+
+  it('refuses more chunks than it may have, at once', () => {
+    const many = (name: string, count: number) =>
+      serializeManifest({ ...sound, size: count * MIB, chunks: [] }).replace(
+        '[]',
+        `[${Array(count).fill(name).join()}]`,
+      )
+    assert.equal(parseManifest(many('null', MAX_CHUNKS)).chunks.length, MAX_CHUNKS)
+    const started = performance.now()
+    assert.throws(() => parseManifest(many('null', MAX_CHUNKS + 1)), /wanted at most/)
+    assert.throws(() => parseManifest(many('0', 5_000_000)), /more than \d+ values/)
+    assert.throws(() => parseManifest(many(`"${A}"`, 1_000_000)), /longer than/)
+    assert.ok(performance.now() - started < 10_000)
   })
 })
 

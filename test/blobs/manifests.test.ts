@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { eq, sql } from 'drizzle-orm'
 import { blobChunks, blobs } from '../../schema/tables.ts'
+import { type Manifest, manifestDigest } from '../../src/blobs/manifest.ts'
 import { createManifests, type Manifests } from '../../src/blobs/manifests.ts'
+import { collectLogs } from '../support/logs.ts'
 import { openTestRegistry, type TestRegistry } from '../support/registry.ts'
 
 let site: TestRegistry
@@ -14,28 +16,37 @@ beforeEach(async () => {
 })
 afterEach(() => site.close())
 
+const MIB = 1 << 20
 const digestOf = (letter: string) => letter.repeat(64)
 
-const CHECKSUM = '0'.repeat(32)
+const manifestOf = (size: number, chunks: (string | null)[], letter = 'f'): Manifest => ({
+  size,
+  chunkSize: MIB,
+  checksum: letter.repeat(32),
+  hashAlgorithm: 'sha512',
+  hashValue: letter.repeat(128),
+  chunks,
+})
 
-async function insertBlob(digest: string, size: number): Promise<void> {
+/** A blob of so many chunks of zeros; the letter tells it from others. */
+const zeros = (count: number, letter = 'f') =>
+  manifestOf(count * MIB, Array<null>(count).fill(null), letter)
+
+async function insert(manifest: Manifest): Promise<string> {
+  const digest = manifestDigest(manifest)
   await site.registry.insert(blobs).values({
     digest,
-    size,
-    chunk_size: 8,
-    checksum: CHECKSUM,
-    hash_algo: 'sha512',
-    hash_value: digestOf('f'),
+    size: manifest.size,
+    chunk_size: manifest.chunkSize,
+    checksum: manifest.checksum,
+    hash_algo: manifest.hashAlgorithm,
+    hash_value: manifest.hashValue,
     created_at: 1,
   })
-}
-
-/** A blob of so many chunks of zeros. */
-async function insertZeros(digest: string, count: number): Promise<void> {
-  await insertBlob(digest, count * 8)
-  await site.registry.run(sql`
-    WITH RECURSIVE positions(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM positions WHERE n < ${count - 1})
-    INSERT INTO ${blobChunks} SELECT ${digest}, n, NULL FROM positions`)
+  // The last one first: the order of rows says nothing.
+  await site.registry.run(sql`INSERT INTO ${blobChunks}
+    SELECT ${digest}, key, value FROM json_each(${JSON.stringify(manifest.chunks)}) ORDER BY key DESC`)
+  return digest
 }
 
 /** Takes the blob out of the registry, so that only the memory can still know it. */
@@ -43,52 +54,91 @@ const forget = (digest: string) => site.registry.delete(blobs).where(eq(blobs.di
 
 describe('manifest of a blob', () => {
   it('has the chunks in their order, zeros as null', async () => {
-    await insertBlob(digestOf('1'), 20)
-    await site.registry.insert(blobChunks).values([
-      { blob: digestOf('1'), position: 2, digest: digestOf('b') },
-      { blob: digestOf('1'), position: 1, digest: null },
-      { blob: digestOf('1'), position: 0, digest: digestOf('a') },
-    ])
-    assert.deepEqual(await manifests.find(digestOf('1')), {
-      size: 20,
-      chunkSize: 8,
-      checksum: CHECKSUM,
-      hashAlgorithm: 'sha512',
-      hashValue: digestOf('f'),
-      chunks: [digestOf('a'), null, digestOf('b')],
-    })
+    const manifest = manifestOf(2 * MIB + 4, [digestOf('a'), null, digestOf('b')])
+    assert.deepEqual(await manifests.find(await insert(manifest)), manifest)
   })
 
   it('of an empty blob has no chunks', async () => {
-    await insertBlob(digestOf('1'), 0)
-    assert.deepEqual((await manifests.find(digestOf('1')))?.chunks, [])
+    assert.deepEqual((await manifests.find(await insert(manifestOf(0, []))))?.chunks, [])
   })
 
   it('is null for an unknown blob, which may become known', async () => {
-    assert.equal(await manifests.find(digestOf('1')), null)
-    await insertZeros(digestOf('1'), 1)
-    assert.equal((await manifests.find(digestOf('1')))?.chunks.length, 1)
+    assert.equal(await manifests.find(manifestDigest(zeros(1))), null)
+    const digest = await insert(zeros(1))
+    assert.equal((await manifests.find(digest))?.chunks.length, 1)
+  })
+})
+
+describe('manifest that has changed in the registry', () => {
+  let digest: string
+
+  beforeEach(async () => {
+    digest = await insert(manifestOf(2 * MIB, [digestOf('a'), digestOf('b')]))
   })
 
-  it('is null for a blob that lacks chunks: they would read as zeros', async () => {
-    await insertBlob(digestOf('1'), 20)
-    assert.equal(await manifests.find(digestOf('1')), null)
+  async function tells(reason: RegExp): Promise<void> {
+    const { lines, stop } = collectLogs()
+    assert.equal(await manifests.find(digest), null)
+    assert.match(lines.join(), reason)
+    stop()
+  }
+
+  it('is null where it lacks chunks: they would read as zeros', async () => {
+    await site.registry.delete(blobChunks).where(eq(blobChunks.position, 1))
+    await tells(/has 1 chunks for 2097152 bytes, wanted 2/)
+  })
+
+  it('is null where a digit of a chunk is another one', async () => {
+    const digest = `c${'a'.repeat(63)}`
+    await site.registry.update(blobChunks).set({ digest }).where(eq(blobChunks.position, 0))
+    await tells(/is not what its name says/)
+  })
+
+  it('is null where chunks have changed places', async () => {
+    await site.registry.update(blobChunks).set({ digest: digestOf('a') })
+    await tells(/is not what its name says/)
+  })
+
+  it('is null where a size or a checksum is another one', async () => {
+    await site.registry.update(blobs).set({ size: 2 * MIB - 1 })
+    await tells(/is not what its name says/)
+    await site.registry.update(blobs).set({ size: 2 * MIB, chunk_size: 3 * MIB })
+    await tells(/chunk_size is 3145728, wanted a power of two/)
+    await site.registry.update(blobs).set({ chunk_size: MIB, checksum: '0'.repeat(32) })
+    await tells(/is not what its name says/)
+  })
+})
+
+describe('size of a chunk', () => {
+  it('is that of the piece, and null for a chunk of no blob', async () => {
+    await insert(manifestOf(MIB + 5, [digestOf('a'), digestOf('b')]))
+    assert.equal(await manifests.sizeOfChunk(digestOf('a')), MIB)
+    assert.equal(await manifests.sizeOfChunk(digestOf('b')), 5)
+    assert.equal(await manifests.sizeOfChunk(digestOf('c')), null)
+  })
+
+  it('is null where the registry says what no chunk may have', async () => {
+    await insert(manifestOf(MIB, [digestOf('a')]))
+    await site.registry.update(blobs).set({ size: 9e12, chunk_size: 9e12 })
+    assert.equal(await manifests.sizeOfChunk(digestOf('a')), null)
+    await site.registry.update(blobs).set({ size: MIB, chunk_size: MIB })
+    await site.registry.update(blobChunks).set({ position: 1_000_000 })
+    assert.equal(await manifests.sizeOfChunk(digestOf('a')), null)
   })
 })
 
 describe('memory of manifests', () => {
   it('answers without the registry', async () => {
-    await insertZeros(digestOf('1'), 2)
-    const found = await manifests.find(digestOf('1'))
-    await forget(digestOf('1'))
-    assert.equal(await manifests.find(digestOf('1')), found)
+    const digest = await insert(zeros(2))
+    const found = await manifests.find(digest)
+    await forget(digest)
+    assert.equal(await manifests.find(digest), found)
   })
 
   it('lets go of what was least recently used when the chunks become too many', async () => {
-    const [first, second, third] = [digestOf('1'), digestOf('2'), digestOf('3')]
-    await insertZeros(first, 90_000)
-    await insertZeros(second, 90_000)
-    await insertZeros(third, 90_000)
+    const first = await insert(zeros(90_000, '1'))
+    const second = await insert(zeros(90_000, '2'))
+    const third = await insert(zeros(90_000, '3'))
     await manifests.find(first)
     await manifests.find(second)
     await manifests.find(first)
@@ -100,9 +150,9 @@ describe('memory of manifests', () => {
   })
 
   it('counts a manifest once that several requests look for at once', async () => {
-    await insertZeros(digestOf('1'), 140_000)
-    await Promise.all([manifests.find(digestOf('1')), manifests.find(digestOf('1'))])
-    await forget(digestOf('1'))
-    assert.ok(await manifests.find(digestOf('1')))
+    const digest = await insert(zeros(140_000))
+    await Promise.all([manifests.find(digest), manifests.find(digest)])
+    await forget(digest)
+    assert.ok(await manifests.find(digest))
   })
 })

@@ -8,6 +8,7 @@ import { createFeed } from '../../src/mirror/feed.ts'
 import type { ImageRecord } from '../../src/mirror/record.ts'
 import { openTestRegistry, queuedRow, type TestRegistry } from '../support/registry.ts'
 
+const MIB = 1 << 20
 const cursor = { epoch: 'epoch', seq: 7, sites: ['near', 'far'] }
 
 let site: TestRegistry
@@ -170,8 +171,8 @@ function named(manifest: Manifest): Map<string, Manifest> {
 /** Two chunks, the second of which is zeros. */
 function manifestOf(digit: string): Manifest {
   return {
-    size: 12,
-    chunkSize: 8,
+    size: MIB + 4,
+    chunkSize: MIB,
     checksum: digit.repeat(32),
     hashAlgorithm: 'sha512',
     hashValue: digit.repeat(128),

@@ -143,10 +143,10 @@ describe('the sites that an edge follows', () => {
   it('cannot send another manifest than was asked for', async () => {
     const manifest: Manifest = {
       size: 3,
-      chunkSize: 8,
-      checksum: 'c',
+      chunkSize: 1 << 20,
+      checksum: 'c'.repeat(32),
       hashAlgorithm: 'sha512',
-      hashValue: 'h',
+      hashValue: 'c'.repeat(128),
       chunks: [DIGEST],
     }
     first.answer = send(serializeManifest({ ...manifest, size: 4 }))
