@@ -7,10 +7,7 @@ import { allMetadefs, changedMetadefs } from './metadef-feed.ts'
 import { firstPage, lastOfPage, PAGE_ROWS } from './page-size.ts'
 import type { Changes, ImageRecord } from './record.ts'
 import { tombstone } from './tombstone.ts'
-
-const POLL_MS = 100
-/** Each look is a request then, which may be paid for. */
-const REMOTE_POLL_MS = 1_000
+import { createWaits } from './waits.ts'
 
 /**
  * The statement that tells mirrors of a change. It goes into the same batch as the change itself. A row only names
@@ -30,27 +27,18 @@ export function announceImages(registry: Registry, imageIds: string[], at: numbe
 export type Feed = ReturnType<typeof createFeed>
 
 export function createFeed(registry: Registry) {
-  const pollMs = registry.$client.protocol === 'file' ? POLL_MS : REMOTE_POLL_MS
-  let closing = false
+  const isFile = registry.$client.protocol === 'file'
+  const waits = createWaits(() => latestSeq(registry), isFile)
 
   return {
     /** The number of the latest change; 0 before the first. It survives compaction. */
     seq: () => latestSeq(registry),
 
     /** Resolves once the latest change is another one than `since`, at the latest after `milliseconds`. */
-    async untilMoved(since: number, milliseconds: number, signal: AbortSignal): Promise<void> {
-      const end = Date.now() + milliseconds
-      // Asked of the database, not of this process alone: another one may have made the change.
-      while (!closing && !signal.aborted && (await latestSeq(registry)) === since) {
-        if (Date.now() >= end) return
-        await new Promise((resolve) => setTimeout(resolve, pollMs))
-      }
-    },
+    untilMoved: waits.untilMoved,
 
     /** Lets go of all who wait for a change, so that a server can stop. */
-    endWaits(): void {
-      closing = true
-    },
+    endWaits: waits.end,
 
     /** Names this history of changes. Made at first use, and anew where a database is not the one it was. */
     epoch: () => findOrMake(registry, 'epoch'),
