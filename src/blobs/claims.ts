@@ -41,7 +41,8 @@ async function create(path: string): Promise<Release | 'taken'> {
 
 async function isAbandoned(path: string): Promise<boolean> {
   try {
-    const age = Date.now() - (await stat(path)).mtimeMs
+    // A clock that was set back makes a claim seem to be of the future.
+    const age = Math.abs(Date.now() - (await stat(path)).mtimeMs)
     const owner = await readFile(path, 'utf8')
     // Without a name it was killed in that very moment.
     if (age > (owner === '' ? UNNAMED_MS : STALE_MS)) return true

@@ -5,7 +5,7 @@ export function createAbsences(milliseconds: number) {
 
   function forgetOld(): void {
     for (const [name, end] of until) {
-      if (end > Date.now()) return
+      if (end > performance.now()) return
       until.delete(name)
     }
   }
@@ -19,7 +19,7 @@ export function createAbsences(milliseconds: number) {
     add(name: string): void {
       forgetOld()
       until.delete(name)
-      until.set(name, Date.now() + milliseconds)
+      until.set(name, performance.now() + milliseconds)
     },
 
     count: () => until.size,

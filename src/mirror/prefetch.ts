@@ -173,8 +173,8 @@ function createPace(mbits: number, signal: AbortSignal) {
 
   async function waitForOwn(bytes: number, isWanted: () => boolean): Promise<void> {
     if (!isWanted()) return
-    await sleep(free - Date.now(), signal)
-    free = Date.now() + (bytes * 8) / (mbits * 1000)
+    await sleep(free - performance.now(), signal)
+    free = performance.now() + (bytes * 8) / (mbits * 1000)
   }
 
   return (bytes: number, isWanted: () => boolean): Promise<void> => {
