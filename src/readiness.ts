@@ -21,6 +21,7 @@ const STOPS = {
   'database-damaged': 'nobody',
   'disk-full': 'nobody',
   'damaged-chunks': 'nobody',
+  'withheld-images': 'nobody',
 } as const
 
 export type Reason = keyof typeof STOPS
@@ -67,6 +68,7 @@ export function createReadiness(parts: ReadinessParts) {
       ['database-damaged', damage() !== null],
       ['disk-full', space?.full === true],
       ['damaged-chunks', lost > 0],
+      ['withheld-images', condition !== null && condition.withheld.length > 0],
     ]
     const reasons = wrong.flatMap(([reason, applies]) => (applies ? [reason] : []))
     if (database !== null) reasons.unshift(database)

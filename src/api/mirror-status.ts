@@ -28,8 +28,8 @@ export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services)
 }
 
 async function describeUpstream(edge: EdgeWatch) {
-  const { seq, upstreamSeq, lag, stale, error } = await edge.condition()
-  return { seq, upstream_seq: upstreamSeq, lag, stale, error }
+  const { seq, upstreamSeq, lag, stale, error, withheld } = await edge.condition()
+  return { seq, upstream_seq: upstreamSeq, lag, stale, error, withheld }
 }
 
 function describeResident(edge: EdgeWatch) {

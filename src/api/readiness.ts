@@ -17,6 +17,7 @@ export function mountReadiness(app: App, readiness: () => Promise<Readiness>): v
           lag: edge.lag,
           ...(edge.stale !== null && { stale: edge.stale }),
           error: edge.error,
+          ...(edge.withheld.length > 0 && { withheld_images: edge.withheld.length }),
         },
       }),
     }

@@ -11,6 +11,8 @@ const upstream = z.object({
   /** The same, where the upstream is lost. */
   stale: z.number().nullable(),
   error: z.string().nullable(),
+  /** Images that are not shown as they are upstream, since they could not be served. */
+  withheld: z.array(z.object({ id: z.string(), reason: z.string() })).default([]),
 })
 
 const resident = z.object({
@@ -76,6 +78,7 @@ function rows(found: SiteStatus): Row[] {
     ['reads', `${here.hits} here, ${here.misses} fetched, ${here.coalesced} waited for a fetch`],
     ['fetched', `${formatBytes(here.upstream_bytes)}, ${here.streamed_through} chunks not stored`],
     ['damaged', `${here.corrupt} chunks since the start`],
+    ...found.upstream.withheld.map(({ id, reason }): Row => ['withheld', `${id}  ${reason}`]),
     ...(found.images ?? []).map(imageRow),
   ]
 }

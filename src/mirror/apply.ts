@@ -14,8 +14,10 @@ import {
 import type { Manifest } from '../blobs/manifest.ts'
 import type { Registry } from '../registry/database.ts'
 import { replaceAllMetadefs, replaceMetadefs } from './apply-metadefs.ts'
+import { findDisagreement } from './chunk-lengths.ts'
 import { announceImages } from './feed.ts'
 import type { ImageRecord, MetadefChanges } from './record.ts'
+import { loadWithheld, saveWithheld, WITHHELD_KEY, type WithheldImage } from './withheld.ts'
 
 type Statement = BatchItem<'sqlite'>
 
@@ -30,13 +32,16 @@ export interface Cursor {
   sites: string[]
 }
 
-/** What is taken over besides images. Of a snapshot it is all that there is. */
-export interface TakenMetadefs {
+/** What is taken over besides images that can be served. */
+export interface TakenBeside {
   changes: MetadefChanges
+  /** Of a snapshot they are all that there are. */
   complete: boolean
+  /** All images that are withheld from now on; without it they stay the same. */
+  withheld?: WithheldImage[]
 }
 
-const NO_METADEFS: TakenMetadefs = {
+export const NOTHING_BESIDE: TakenBeside = {
   changes: { namespaces: [], resource_types: [] },
   complete: false,
 }
@@ -45,7 +50,13 @@ const NO_METADEFS: TakenMetadefs = {
 const FOLLOWED = 'images metadefs'
 
 /** Where an edge stands, among what else is known of a site. An origin has none of it. */
-export const FOLLOWING = ['upstream_epoch', 'cursor', 'upstream_sites', 'followed'] as const
+export const FOLLOWING = [
+  'upstream_epoch',
+  'cursor',
+  'upstream_sites',
+  'followed',
+  WITHHELD_KEY,
+] as const
 
 /** The registry of an edge, which only the feed changes. */
 export type Replica = ReturnType<typeof createReplica>
@@ -58,8 +69,16 @@ export function createReplica(registry: Registry) {
       const epoch = known.get('upstream_epoch')
       if (epoch === undefined || known.get('followed') !== FOLLOWED) return null
       const sites = known.get('upstream_sites')?.split(' ') ?? []
-      return { epoch, seq: Number(known.get('cursor') ?? 0), sites }
+      const seq = Number(known.get('cursor') ?? 0)
+      // What a disk has made of it is nowhere in the feed.
+      return Number.isSafeInteger(seq) ? { epoch, seq, sites } : null
     },
+
+    /** The first chunk of a manifest that has another length in one that is here; null for none. */
+    disagreement: (manifest: Manifest) => findDisagreement(registry, manifest),
+
+    /** The images that are not shown as they are upstream, since they could not be served. */
+    withheld: () => loadWithheld(registry),
 
     /** Which of the blobs are not known yet. */
     async missingBlobs(digests: string[]): Promise<string[]> {
@@ -77,7 +96,7 @@ export function createReplica(registry: Registry) {
       records: ImageRecord[],
       manifests: Map<string, Manifest>,
       cursor: Cursor | null,
-      { changes, complete }: TakenMetadefs = NO_METADEFS,
+      { changes, complete, withheld }: TakenBeside = NOTHING_BESIDE,
     ): Promise<void> {
       const now = Date.now()
       const replace = complete ? replaceAllMetadefs : replaceMetadefs
@@ -87,6 +106,7 @@ export function createReplica(registry: Registry) {
         ),
         ...replaceImages(registry, records, now),
         ...replace(registry, changes, now),
+        ...(withheld ? [saveWithheld(registry, withheld)] : []),
         ...(cursor ? saveCursor(registry, cursor) : []),
       ])
     },
@@ -116,7 +136,6 @@ function insertBlob(
   { digest, manifest, now }: { digest: string; manifest: Manifest; now: number },
 ): Statement[] {
   const { size, chunkSize, checksum, hashAlgorithm, hashValue, chunks } = manifest
-  const rows = chunks.map((chunk, position) => ({ blob: digest, position, digest: chunk }))
   return [
     registry
       .insert(blobs)
@@ -128,10 +147,20 @@ function insertBlob(
         hash_algo: hashAlgorithm,
         hash_value: hashValue,
         created_at: now,
+        // Until an image has it.
+        released_at: now,
       })
       .onConflictDoNothing(),
-    ...inPages(rows).map((page) => registry.insert(blobChunks).values(page).onConflictDoNothing()),
+    insertChunks(registry, digest, chunks),
   ]
+}
+
+/** One value for all of them: parameters of their own would take ten times the memory. */
+function insertChunks(registry: Registry, blob: string, chunks: Manifest['chunks']): Statement {
+  return registry
+    .insert(blobChunks)
+    .select(sql`SELECT ${blob}, key, value FROM json_each(${JSON.stringify(chunks)}) WHERE true`)
+    .onConflictDoNothing()
 }
 
 /** One statement a table for all records, so that a page of hundreds takes a moment. */
@@ -226,7 +255,7 @@ function keepUsedBlobs(registry: Registry): Statement {
 }
 
 function saveCursor(registry: Registry, { epoch, seq, sites }: Cursor): Statement[] {
-  const values: Record<(typeof FOLLOWING)[number], string> = {
+  const values = {
     upstream_epoch: epoch,
     cursor: String(seq),
     upstream_sites: sites.join(' '),

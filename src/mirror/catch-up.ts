@@ -1,12 +1,17 @@
 import { getLogger } from '@logtape/logtape'
-import type { Manifest } from '../blobs/manifest.ts'
-import type { Cursor, Replica } from './apply.ts'
+import { type Cursor, NOTHING_BESIDE, type Replica } from './apply.ts'
 import type { Head, ImageRecord, MetadefChanges } from './record.ts'
-import { parseSnapshotLine, parseSnapshotStart, type Upstream } from './upstream.ts'
+import { sortOut } from './servable.ts'
+import type { SnapshotLine } from './snapshot.ts'
+import type { Upstream } from './upstream.ts'
+import { refuseTooMany, type WithheldImage } from './withheld.ts'
 
 const RECORDS_A_BATCH = 200
-const CHARACTERS_A_BATCH = 8 << 20
-const MANIFESTS_AT_ONCE = 4
+const BYTES_A_BATCH = 8 << 20
+/** Their ids are kept until the end, to know which images are gone. */
+const MAX_IMAGES = 1_000_000
+/** Each may take as long as an upstream takes that drips, and the feed waits meanwhile. */
+const ASKED_AGAIN_AT_ONCE = 20
 
 const log = getLogger(['heliostat', 'follow'])
 
@@ -30,60 +35,87 @@ export async function takeChanges(
   }
   const records = page.changes.map((change) => change.image)
   const next = { epoch: page.epoch, seq: page.seq, sites: head.sites }
-  const manifests = await fetchManifests(parts, records)
-  const metadefs = page.metadefs && { changes: page.metadefs, complete: false }
-  await parts.replica.apply(records, manifests, next, metadefs)
+  const { servable, manifests, withheld } = await sortOut(parts, records)
+  const changed = new Set(records.map(({ id }) => id))
+  const before = await parts.replica.withheld()
+  const others = before.filter(({ image }) => !changed.has(image.id))
+  await parts.replica.apply(servable, manifests, next, {
+    ...(page.metadefs ? { changes: page.metadefs, complete: false } : NOTHING_BESIDE),
+    ...(before.length + withheld.length > 0 && { withheld: [...others, ...withheld] }),
+  })
   return next
 }
 
 /** Takes over everything. The cursor comes last, so that a snapshot that breaks off is taken anew. */
 export async function takeSnapshot(parts: CatchUpParts, head: Head): Promise<Cursor> {
-  const lines = (await parts.upstream.snapshot(parts.signal))[Symbol.asyncIterator]()
-  const start = parseSnapshotStart((await lines.next()).value ?? '')
-  const ids: string[] = []
+  const { replica } = parts
+  const { start, lines } = await parts.upstream.snapshot(parts.signal)
+  const ids = new Set<string>()
+  const withheld: WithheldImage[] = []
   let batch: ImageRecord[] = []
-  let characters = 0
   let metadefs: MetadefChanges = { namespaces: [], resource_types: [] }
-  for await (const line of { [Symbol.asyncIterator]: () => lines }) {
-    const record = parseSnapshotLine(line)
-    if ('metadefs' in record) {
-      metadefs = record.metadefs
-      continue
+  for await (const taken of inBatches(lines)) {
+    if (batch.length > 0) {
+      const { servable, manifests } = await take(batch)
+      await replica.apply(servable, manifests, null)
     }
-    ids.push(record.id)
-    batch.push(record)
-    characters += line.length
-    if (batch.length < RECORDS_A_BATCH && characters < CHARACTERS_A_BATCH) continue
-    await parts.replica.apply(batch, await fetchManifests(parts, batch), null)
-    batch = []
-    characters = 0
+    batch = taken.images
+    metadefs = taken.metadefs ?? metadefs
+    noteIds(ids, batch)
   }
+
+  async function take(images: ImageRecord[]) {
+    const sorted = await sortOut(parts, images)
+    withheld.push(...sorted.withheld)
+    refuseTooMany(withheld)
+    return sorted
+  }
+
   const cursor = { ...start, sites: head.sites }
-  await parts.replica.keepOnly(ids)
-  const manifests = await fetchManifests(parts, batch)
-  await parts.replica.apply(batch, manifests, cursor, { changes: metadefs, complete: true })
-  log.info('Took a snapshot of {images} images at {seq}', { images: ids.length, seq: start.seq })
+  const { servable, manifests } = await take(batch)
+  await replica.keepOnly([...ids])
+  const beside = { changes: metadefs, complete: true, withheld }
+  await replica.apply(servable, manifests, cursor, beside)
+  log.info('Took a snapshot of {images} images at {seq}', { images: ids.size, seq: start.seq })
   return cursor
 }
 
-/** The manifests that are not here yet: nothing is listed before it can be served. */
-async function fetchManifests(
-  { upstream, replica, signal }: CatchUpParts,
-  records: ImageRecord[],
-): Promise<Map<string, Manifest>> {
-  signal.throwIfAborted()
-  const named = records.map(({ blob }) => blob).filter((blob) => blob !== null)
-  const missing = await replica.missingBlobs(named)
-  const found = new Map<string, Manifest>()
-  for (let i = 0; i < missing.length; i += MANIFESTS_AT_ONCE) {
-    await Promise.all(
-      missing.slice(i, i + MANIFESTS_AT_ONCE).map(async (digest) => {
-        const manifest = await upstream.manifest(digest, signal)
-        // The image was deleted since: its record is about to change once more.
-        if (!manifest) throw new Error(`The upstream no longer has the manifest ${digest}`)
-        found.set(digest, manifest)
-      }),
-    )
+interface SnapshotBatch {
+  images: ImageRecord[]
+  metadefs: MetadefChanges | null
+}
+
+async function* inBatches(lines: AsyncIterable<SnapshotLine>): AsyncGenerator<SnapshotBatch> {
+  let batch: SnapshotBatch = { images: [], metadefs: null }
+  let bytes = 0
+  for await (const line of lines) {
+    if ('metadefs' in line) batch.metadefs = line.metadefs
+    else batch.images.push(line.image)
+    bytes += line.bytes
+    if (batch.images.length < RECORDS_A_BATCH && bytes < BYTES_A_BATCH) continue
+    yield batch
+    batch = { images: [], metadefs: null }
+    bytes = 0
   }
-  return found
+  yield batch
+}
+
+function noteIds(ids: Set<string>, images: ImageRecord[]): void {
+  for (const { id } of images) {
+    if (ids.has(id)) throw new Error(`The snapshot has image ${id} twice`)
+    ids.add(id)
+  }
+  if (ids.size > MAX_IMAGES) throw new Error(`The snapshot has more than ${MAX_IMAGES} images`)
+}
+
+/** Asks once more for what some images are withheld for, in turn, and takes over those that can be served now. */
+export async function askForWithheld(parts: CatchUpParts): Promise<void> {
+  const before = await parts.replica.withheld()
+  const others = before.slice(ASKED_AGAIN_AT_ONCE)
+  const asked = before.slice(0, ASKED_AGAIN_AT_ONCE).map(({ image }) => image)
+  const { servable, manifests, withheld } = await sortOut(parts, asked)
+  if (servable.length === 0 && others.length === 0) return
+  const beside = { ...NOTHING_BESIDE, withheld: [...others, ...withheld] }
+  await parts.replica.apply(servable, manifests, null, beside)
+  for (const { id } of servable) log.info('Image {id} is no longer withheld', { id })
 }

@@ -16,6 +16,8 @@ export interface EdgeCondition {
   /** The same, but only where the upstream is lost: for so long the edge has been serving alone. */
   stale: number | null
   error: string | null
+  /** Images that are not shown as they are upstream, since they could not be served. */
+  withheld: { id: string; reason: string }[]
 }
 
 export interface EdgeWatchParts {
@@ -28,25 +30,26 @@ export interface EdgeWatchParts {
 export type EdgeWatch = ReturnType<typeof createEdgeWatch>
 
 export function createEdgeWatch({ replica, follower, readThrough }: EdgeWatchParts) {
-  const startedAt = Date.now()
+  const startedAt = performance.now()
 
   /** What is known without asking the registry. */
   function lag() {
     const { seq, upstreamSeq, heardAt } = follower.status()
     return {
       changes: Math.max(0, upstreamSeq - seq),
-      seconds: Math.max(0, Math.round((Date.now() - (heardAt ?? startedAt)) / 1000)),
+      seconds: Math.round((performance.now() - (heardAt ?? startedAt)) / 1000),
     }
   }
 
   return {
     lag,
+    withheld: () => follower.status().withheld.length,
     look: follower.look,
     counters: readThrough.counters,
     residency: readThrough.residency,
 
     async condition(): Promise<EdgeCondition> {
-      const { upstreamSeq, heardAt, error } = follower.status()
+      const { upstreamSeq, heardAt, error, withheld } = follower.status()
       const seq = (await replica.cursor())?.seq ?? null
       const { seconds } = lag()
       return {
@@ -56,6 +59,7 @@ export function createEdgeWatch({ replica, follower, readThrough }: EdgeWatchPar
         lag: seconds,
         stale: error !== null || seconds > SILENT_SECONDS ? seconds : null,
         error,
+        withheld,
       }
     },
   }

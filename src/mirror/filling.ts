@@ -58,15 +58,24 @@ export function createFilling({ upstream, local, residency, sizeOfChunk, digeste
     if (absences.has(digest)) throw nowhere(digest)
     const memory = digester.allocate(size)
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const bytes = await upstream.chunk(digest, memory, { fresh: attempt > 1 })
-      if (bytes === null) {
-        absences.add(digest)
-        throw nowhere(digest)
+      let came = false
+      // Its length too: a manifest may say another one than its bytes have, which no answer could keep to.
+      const isWhole = async (bytes: Uint8Array) => {
+        came = true
+        counters.upstreamBytes += bytes.length
+        if (bytes.length === size && (await digester.sha256(bytes)) === digest) return true
+        counters.corrupt++
+        log.error('Chunk {digest} came damaged from upstream, attempt {attempt}', {
+          digest,
+          attempt,
+        })
+        return false
       }
-      counters.upstreamBytes += bytes.length
-      if ((await digester.sha256(bytes)) === digest) return bytes
-      counters.corrupt++
-      log.error('Chunk {digest} came damaged from upstream, attempt {attempt}', { digest, attempt })
+      const bytes = await upstream.chunk(digest, memory, { fresh: attempt > 1, isWhole })
+      if (bytes !== null) return bytes
+      if (came) continue
+      absences.add(digest)
+      throw nowhere(digest)
     }
     throw unavailable('A part of the image comes damaged from upstream', 30_000)
   }

@@ -1,5 +1,6 @@
 import { createSelectSchema } from 'drizzle-zod'
 import { z } from 'zod'
+import { UUID } from '../../schema/image.ts'
 import {
   imageMembers,
   images,
@@ -10,61 +11,146 @@ import {
   metadefResourceTypes,
   metadefTags,
 } from '../../schema/tables.ts'
+import { unstorableWithin } from '../../schema/text.ts'
+import { isDigest } from '../blobs/store.ts'
 
-const member = createSelectSchema(imageMembers).omit({ image_id: true })
+/** An image with all that belongs to it, or all metadata definitions. */
+export const MAX_RECORD_BYTES = 32 << 20
+/** Lists of an image: more than any quota allows, fewer than hold up those who read it. */
+const MANY = 100_000
+/** The end of the year 9999, the last that a date has four digits for. */
+const MAX_TIME = Date.UTC(10_000, 0) - 1
+
+const time = z.number().int().min(0).max(MAX_TIME)
+const times = { created_at: time, updated_at: time }
+/** A chain of edges is not longer. */
+const MAX_SITES = 100
+
+const seq = z.number().int().min(0)
+const bytes = z.number().int().min(0)
+const minimum = bytes.max(2 ** 31 - 1)
+const hex = z.string().regex(/^[0-9a-f]*$/)
+const name = z.string().max(255)
+/** Of a site, or of a history of changes: it becomes a part of lists and headers. */
+const token = z.string().regex(/^[\w.-]{1,64}$/)
+
+const isDistinct = (values: unknown[]) => new Set(values).size === values.length
+const isStorable = (value: unknown) => unstorableWithin(value) === null
+const UNSTORABLE = 'has a text with NUL characters or lone surrogates, which cannot be stored'
+
+const member = createSelectSchema(imageMembers)
+  .omit({ image_id: true })
+  .extend({ ...times, member: name, deleted_at: time.nullable() })
 
 /** An image as one site tells it to another: the whole record, also of a deleted one. Times are milliseconds. */
-export const imageRecord = createSelectSchema(images).extend({
-  tags: z.array(z.string()),
-  properties: z.record(z.string(), z.string().nullable()),
-  members: z.array(member),
-  /** The digest of the manifest of its bytes. */
-  blob: z.string().nullable(),
-})
+export const imageRecord = createSelectSchema(images)
+  .extend({
+    ...times,
+    id: z.string().regex(UUID, 'wanted a UUID'),
+    deleted_at: time.nullable(),
+    size: bytes.nullable(),
+    virtual_size: bytes.nullable(),
+    min_disk: minimum,
+    min_ram: minimum,
+    checksum: hex.length(32).nullable(),
+    os_hash_value: hex.max(128).nullable(),
+    tags: z.array(name).max(MANY).refine(isDistinct, 'has one twice'),
+    properties: z.record(name, z.string().nullable()),
+    members: z
+      .array(member)
+      .max(MANY)
+      .refine((list) => isDistinct(list.map(({ member }) => member)), 'has one twice'),
+    /** The digest of the manifest of its bytes. */
+    blob: z.string().refine(isDigest, 'wanted a SHA-256').nullable(),
+  })
+  .refine(isStorable, UNSTORABLE)
 export type ImageRecord = z.output<typeof imageRecord>
 
 /** A change names the sequence number up to which its reader is then up to date. */
-export const change = z.object({ seq: z.number().int(), image: imageRecord })
+export const change = z.object({ seq, image: imageRecord })
 
 /** What a site keeps to itself. */
 const OWN = { id: true, namespace_id: true } as const
 
 const definition = z.record(z.string(), z.unknown())
 
+/** Entries of a namespace, each of another name. */
+function entries<T extends z.ZodRawShape>(
+  entry: z.ZodObject<T>,
+  nameOf: (value: z.output<z.ZodObject<T>>) => string,
+) {
+  return z.array(entry).refine((list) => isDistinct(list.map(nameOf)), 'has one twice')
+}
+const nameOf = ({ name }: { name: string }) => name
+
 /** A namespace of metadata definitions with all that it holds, in the order of creation. */
 const namespaceRecord = createSelectSchema(metadefNamespaces).extend({
-  properties: z.array(
-    createSelectSchema(metadefProperties).omit(OWN).extend({ json_schema: definition }),
+  ...times,
+  properties: entries(
+    createSelectSchema(metadefProperties)
+      .omit(OWN)
+      .extend({ ...times, json_schema: definition }),
+    nameOf,
   ),
-  objects: z.array(
+  objects: entries(
     createSelectSchema(metadefObjects)
       .omit(OWN)
       .extend({
+        ...times,
         required: z.array(z.string()).nullable(),
         json_schema: z.record(z.string(), definition).nullable(),
       }),
+    nameOf,
   ),
-  tags: z.array(createSelectSchema(metadefTags).omit(OWN)),
-  associations: z.array(
-    createSelectSchema(metadefResourceTypeAssociations).omit({ namespace_id: true }),
+  tags: entries(createSelectSchema(metadefTags).omit(OWN).extend(times), nameOf),
+  associations: entries(
+    createSelectSchema(metadefResourceTypeAssociations).omit({ namespace_id: true }).extend(times),
+    ({ resource_type }) => resource_type,
   ),
 })
 
+const namespaceChange = z
+  .object({ id: z.string().max(36), record: namespaceRecord.nullable() })
+  .refine(
+    ({ id, record }) => record === null || record.id === id,
+    'is another one than it is called',
+  )
+
+const resourceTypeChange = z
+  .object({
+    id: z.string().max(80),
+    record: createSelectSchema(metadefResourceTypes).extend(times).nullable(),
+  })
+  .refine(
+    ({ id, record }) => record === null || record.name === id,
+    'is another one than it is called',
+  )
+
 /** Namespaces by their ids and resource types by their names, as they are now; null for what is gone. */
-export const metadefChanges = z.object({
-  namespaces: z.array(z.object({ id: z.string(), record: namespaceRecord.nullable() })),
-  resource_types: z.array(
-    z.object({ id: z.string(), record: createSelectSchema(metadefResourceTypes).nullable() }),
-  ),
-})
+export const metadefChanges = z
+  .object({
+    namespaces: z
+      .array(namespaceChange)
+      .refine((list) => isDistinct(list.map(({ id }) => id)), 'has one twice')
+      .refine(
+        (list) => isDistinct(list.flatMap(({ record }) => record?.namespace ?? [])),
+        'has two of one name',
+      ),
+    resource_types: z
+      .array(resourceTypeChange)
+      .refine((list) => isDistinct(list.map(({ id }) => id)), 'has one twice'),
+  })
+  .refine(isStorable, UNSTORABLE)
 export type MetadefChanges = z.output<typeof metadefChanges>
 
 /** `seq` is how far the reader is after these changes; `more` says that others wait already. */
 export const changes = z.object({
-  epoch: z.string(),
-  seq: z.number().int(),
+  epoch: token,
+  seq,
   more: z.boolean(),
-  changes: z.array(change),
+  changes: z
+    .array(change)
+    .refine((list) => isDistinct(list.map(({ image }) => image.id)), 'has an image twice'),
   /** Beside the others, since sites of an older version know of images only. */
   metadefs: metadefChanges.optional(),
 })
@@ -72,10 +158,17 @@ export type Changes = z.output<typeof changes>
 
 /** The only document that changes: where the feed stands. `sites` are this site and those it follows, nearest first. */
 export const head = z.object({
-  epoch: z.string(),
-  seq: z.number().int(),
+  epoch: token,
+  seq,
   /** Milliseconds since 1970 UTC at the answering site. */
   time: z.number().int(),
-  sites: z.array(z.string()),
+  sites: z.array(token).max(MAX_SITES),
 })
 export type Head = z.output<typeof head>
+
+/** The first line of a snapshot. */
+export const snapshotStart = z.object({ epoch: token, seq })
+export type SnapshotStart = z.output<typeof snapshotStart>
+
+/** The line of a snapshot that has all metadata definitions. */
+export const snapshotMetadefs = z.object({ metadefs: metadefChanges })

@@ -1,11 +1,19 @@
+import { getLogger } from '@logtape/logtape'
 import { eq, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { site } from '../../schema/tables.ts'
+import { reasonOf } from '../http/reason.ts'
 import type { Registry } from '../registry/database.ts'
+import { parseAs } from './documents.ts'
 
 const KEY = 'scrub'
 
 const document = z.object({ position: z.string(), lost: z.array(z.string()) })
+type Saved = z.output<typeof document>
+
+const NOTHING: Saved = { position: '', lost: [] }
+
+const log = getLogger(['heliostat', 'scrub'])
 
 /** What a scrubber must still know after a restart; `save` writes it down. */
 export interface ScrubNotes {
@@ -18,10 +26,10 @@ export interface ScrubNotes {
 
 export async function openScrubNotes(registry: Registry): Promise<ScrubNotes> {
   const found = await registry.select().from(site).where(eq(site.key, KEY)).get()
-  const saved = found ? document.parse(JSON.parse(found.value)) : { position: '', lost: [] }
+  const { position, lost } = found ? read(found.value) : NOTHING
   const notes: ScrubNotes = {
-    position: saved.position,
-    lost: new Set(saved.lost),
+    position,
+    lost: new Set(lost),
     async save() {
       const value = JSON.stringify({ position: notes.position, lost: [...notes.lost] })
       await registry
@@ -31,4 +39,15 @@ export async function openScrubNotes(registry: Registry): Promise<ScrubNotes> {
     },
   }
   return notes
+}
+
+/** Notes that a disk has changed are as good as none: the next round finds what they told of. */
+function read(text: string): Saved {
+  try {
+    return parseAs(document, text)
+  } catch (error) {
+    const reason = reasonOf(error)
+    log.error('What the scrubber noted cannot be read, it begins anew: {reason}', { reason })
+    return NOTHING
+  }
 }

@@ -25,30 +25,44 @@ interface AskOptions {
   forClient?: boolean
 }
 
+/** What is made of an answer. Null stands for what is not there. `blame` tells of what turns out to be wrong later. */
+type Use<T> = (response: Response, blame: (error: unknown) => void) => Promise<T | null>
+
 interface Question<T> {
   path: string
-  use(response: Response): Promise<T>
+  use: Use<T>
   options: AskOptions
 }
 
-/** An upstream that does not answer is left alone until `retryAt`, so that the preferred one is asked again by itself. */
+interface Failures {
+  count: number
+  /** By `performance.now()`. */
+  retryAt: number
+}
+
+/** An upstream that does not answer is left alone for a while, so that the preferred one is asked again by itself. */
 interface Site {
   url: string
-  failures: number
-  retryAt: number
+  /** By the kind of question: a site that tells where the feed stands may be one that never gives a chunk. */
+  failures: Map<string, Failures>
   /** Of the last failure. */
   reason: string | null
 }
+
+export type Ask = ReturnType<typeof createUpstreamSites>['ask']
 
 /** The upstreams behind one question: the first that answers is the one that counts. */
 export function createUpstreamSites({ urls, token }: UpstreamOptions) {
   const sites = urls.map((url): Site => ({
     url: url.replace(/\/$/, ''),
-    failures: 0,
-    retryAt: 0,
+    failures: new Map(),
     reason: null,
   }))
-  const headers: Record<string, string> = token === null ? {} : { Authorization: `Bearer ${token}` }
+  const headers: Record<string, string> = {
+    // What is compressed may expand to any size.
+    'Accept-Encoding': 'identity',
+    ...(token !== null && { Authorization: `Bearer ${token}` }),
+  }
 
   async function request(site: Site, path: string, options: AskOptions) {
     const send = (signal: AbortSignal) =>
@@ -62,34 +76,36 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
 
   async function answerOf<T>(site: Site, { path, use, options }: Question<T>): Promise<T | null> {
     const response = await request(site, path, options)
-    if (response.status !== 404) return use(response)
+    await refuseEncoded(response)
+    const startedAt = performance.now()
+    const blame = (error: unknown) => {
+      if (!options.signal?.aborted) failed(site, kindOf(path), { error, startedAt })
+    }
+    if (response.status !== 404) return use(response, blame)
     await response.body?.cancel()
     return null
   }
 
   function isWorthAsking(site: Site, evenIfDown: boolean): boolean {
-    const isLeftAlone = ({ retryAt }: Site) => retryAt > Date.now()
+    const isLeftAlone = (other: Site) => retryAt(other) > performance.now()
     return !isLeftAlone(site) || (evenIfDown && sites.every(isLeftAlone))
   }
 
   return {
     /** What `use` makes of the first answer. Null where every site that answers lacks the thing. */
-    async ask<T>(
-      path: string,
-      use: (response: Response) => Promise<T>,
-      options: AskOptions,
-    ): Promise<T | null> {
+    async ask<T>(path: string, use: Use<T>, options: AskOptions): Promise<T | null> {
       let answered = false
       for (const site of sites) {
         if (!isWorthAsking(site, options.evenIfDown ?? false)) continue
+        const startedAt = performance.now()
         try {
           const result = await askTwice(site, () => answerOf(site, { path, use, options }))
-          succeeded(site)
+          succeeded(site, kindOf(path))
           if (result !== null) return result
           answered = true
         } catch (error) {
           if (options.signal?.aborted) throw error
-          failed(site, error)
+          failed(site, kindOf(path), { error, startedAt })
         }
       }
       if (answered) return null
@@ -98,19 +114,36 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
   }
 }
 
+/** `head`, `changes`, `snapshot`, `manifests` or `chunks`. */
+function kindOf(path: string): string {
+  return path.split(/[/?]/)[0] ?? ''
+}
+
+function retryAt({ failures }: Site): number {
+  return Math.max(0, ...[...failures.values()].map((failure) => failure.retryAt))
+}
+
+/** Before a byte of it is read, since `fetch` expands whatever the header names, asked for or not. */
+async function refuseEncoded(response: Response): Promise<void> {
+  const encoding = response.headers.get('Content-Encoding') ?? 'identity'
+  if (encoding.toLowerCase() === 'identity') return
+  await response.body?.cancel()
+  throw new Error('answers compressed: wanted no Content-Encoding')
+}
+
 /** One failure of a site that was well may be that of an old connection, and must not break readers' answers off. */
 async function askTwice<T>({ failures }: Site, ask: () => Promise<T>): Promise<T> {
   try {
     return await ask()
   } catch (error) {
-    if (failures > 0 || !(error instanceof TypeError)) throw error
+    if (failures.size > 0 || !(error instanceof TypeError)) throw error
     return ask()
   }
 }
 
 function unreachable(sites: Site[], forClient: boolean): HeliostatError {
-  const next = Math.min(...sites.map((site) => site.retryAt))
-  const seconds = Math.max(1, Math.ceil((next - Date.now()) / 1000))
+  const next = Math.min(...sites.map(retryAt))
+  const seconds = Math.max(1, Math.ceil((next - performance.now()) / 1000))
   const failures = sites.filter(({ reason }) => reason !== null)
   const reasons = failures.map(({ url, reason }) => `${url}: ${reason}`).join('; ')
   return new HeliostatError(
@@ -122,20 +155,32 @@ function unreachable(sites: Site[], forClient: boolean): HeliostatError {
   )
 }
 
-function succeeded(site: Site): void {
-  if (site.failures > 0) log.info('Upstream {url} answers again', { url: site.url })
-  site.failures = 0
-  site.retryAt = 0
+/** A site that answers where the feed stands, as it could not before, is back with all that it has. */
+function succeeded(site: Site, kind: string): void {
+  if (!site.failures.has(kind)) return
+  if (kind === 'head') site.failures.clear()
+  else site.failures.delete(kind)
+  if (site.failures.size > 0) return
+  log.info('Upstream {url} answers again', { url: site.url })
   site.reason = null
 }
 
-function failed(site: Site, error: unknown): void {
+function failed(
+  site: Site,
+  kind: string,
+  { error, startedAt }: { error: unknown; startedAt: number },
+): void {
   site.reason = reasonOf(error)
+  const now = performance.now()
+  const { count, retryAt: known } = site.failures.get(kind) ?? { count: 0, retryAt: 0 }
   // Questions that were under way together fail together, which counts once.
-  if (site.retryAt > Date.now()) return
-  const pause = Math.min(FIRST_PAUSE_MS * 2 ** site.failures, LONGEST_PAUSE_MS)
-  site.failures++
-  // Jitter, so that a thousand edges do not come back at once.
-  site.retryAt = Date.now() + pause * (0.5 + Math.random() / 2)
+  if (known > now) return
+  const pause = Math.min(FIRST_PAUSE_MS * 2 ** count, LONGEST_PAUSE_MS)
+  // Jitter, so that a thousand edges do not come back at once. What took its time to fail is not worth it at once again.
+  const wait = Math.max(
+    pause * (0.5 + Math.random() / 2),
+    Math.min(now - startedAt, LONGEST_PAUSE_MS),
+  )
+  site.failures.set(kind, { count: count + 1, retryAt: now + wait })
   log.warn('Upstream {url} does not answer: {reason}', { url: site.url, reason: site.reason })
 }

@@ -144,7 +144,7 @@ function scrubReadings({ counters }: Scrubber): Reading[] {
   ]
 }
 
-function edgeReadings({ counters, residency, lag }: EdgeWatch): Reading[] {
+function edgeReadings({ counters, residency, lag, withheld }: EdgeWatch): Reading[] {
   const { status } = residency
   return [
     ['counter', 'hits_total', 'Chunks that were here when asked for', () => counters().hits],
@@ -182,6 +182,12 @@ function edgeReadings({ counters, residency, lag }: EdgeWatch): Reading[] {
       'feed_lag_seconds',
       'Seconds since the upstream was last heard, which it is at least every 25',
       () => lag().seconds,
+    ],
+    [
+      'gauge',
+      'withheld_images',
+      'Images that are not shown as they are upstream, since they could not be served',
+      withheld,
     ],
   ]
 }

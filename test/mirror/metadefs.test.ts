@@ -6,6 +6,7 @@ import { unloadAll } from '../../src/metadefs/catalog.ts'
 import { createReplica } from '../../src/mirror/apply.ts'
 import { takeChanges, takeSnapshot } from '../../src/mirror/catch-up.ts'
 import { changes, head } from '../../src/mirror/record.ts'
+import { openSnapshot } from '../../src/mirror/snapshot.ts'
 import { createImage } from '../support/images.ts'
 import { bodyOf, createNamespace, metadefs, refusal } from '../support/metadefs.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
@@ -45,11 +46,11 @@ function upstreamAt(site: TestSite) {
       const response = await ask(site, `changes?after=${afterSeq}`)
       return response.status === 410 ? null : changes.parse(await response.json())
     },
-    async *lines() {
-      yield* await readSnapshot(site, '?with=metadefs')
+    async snapshot() {
+      const { body } = await ask(site, 'snapshot?with=metadefs')
+      return openSnapshot(body, () => undefined)
     },
-    snapshot: async () => upstreamAt(site).lines(),
-    manifest: async () => null,
+    manifest: async () => 'no upstream has its manifest',
   }
 }
 

@@ -1,0 +1,58 @@
+import { getLogger } from '@logtape/logtape'
+import { eq, sql } from 'drizzle-orm'
+import { z } from 'zod'
+import { site } from '../../schema/tables.ts'
+import { reasonOf } from '../http/reason.ts'
+import type { Registry } from '../registry/database.ts'
+import { parseAs } from './documents.ts'
+import { type ImageRecord, imageRecord } from './record.ts'
+
+export const WITHHELD_KEY = 'withheld'
+
+const MAX_IMAGES = 1_000
+const MAX_CHARACTERS = 16 << 20
+
+const log = getLogger(['heliostat', 'follow'])
+
+const withheldImage = z.object({ image: imageRecord, reason: z.string() })
+const withheldImages = z.array(withheldImage)
+
+/** An image that is not shown as it is upstream, since its manifest cannot be had. An older version stays as it was. */
+export type WithheldImage = z.output<typeof withheldImage>
+
+/** The images that are withheld, also after a restart. */
+export async function loadWithheld(registry: Registry): Promise<WithheldImage[]> {
+  const found = await registry.select().from(site).where(eq(site.key, WITHHELD_KEY)).get()
+  if (!found) return []
+  try {
+    return parseAs(withheldImages, found.value)
+  } catch (error) {
+    const reason = reasonOf(error)
+    log.error('Which images are withheld cannot be read: {reason}', { reason })
+    return []
+  }
+}
+
+/** For the batch that takes over what they are withheld from. Throws where they are too many. */
+export function saveWithheld(registry: Registry, withheld: WithheldImage[]) {
+  refuseTooMany(withheld)
+  return registry
+    .insert(site)
+    .values({ key: WITHHELD_KEY, value: JSON.stringify(withheld) })
+    .onConflictDoUpdate({ target: site.key, set: { value: sql`excluded.value` } })
+}
+
+/** A feed of which hardly anything can be served is not followed. */
+export function refuseTooMany(withheld: WithheldImage[]): void {
+  const characters = withheld.reduce((sum, { image }) => sum + lengthOf(image), 0)
+  if (withheld.length <= MAX_IMAGES && characters <= MAX_CHARACTERS) return
+  const [first] = withheld
+  throw new Error(
+    `Too much is withheld, ${withheld.length} images: wanted at most ${MAX_IMAGES}, and ${MAX_CHARACTERS} characters. ` +
+      `Of the first, ${first?.image.id}: ${first?.reason}`,
+  )
+}
+
+function lengthOf(image: ImageRecord): number {
+  return JSON.stringify(image).length
+}
