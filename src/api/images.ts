@@ -26,6 +26,7 @@ import { refuseBody, resource } from './resource.ts'
 import { serviceRoot } from './service-root.ts'
 
 const COLLECTION = '/v2/images'
+const EMPTY = { images: [], isFull: false }
 
 /** Mounts the image records: list, create, show, patch, delete. */
 export function mountImages(app: App, services: Services): void {
@@ -44,11 +45,11 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
       const query = parseListQuery(params, config.DEFAULT)
       access.requireList('get_images', caller)
       const marker = query.marker === null ? null : await findMarker(images, query.marker, caller)
-      const isEmpty = query.limit === 0 || protection.hidesTerm(query.filters.terms, caller)
-      const found = isEmpty ? [] : await images.list(query, caller, marker)
-      const visible = found.filter((image) => access.mayOnImage('get_image', caller, image))
+      const isEmpty = protection.hidesTerm(query.filters.terms, caller)
+      const page = isEmpty ? EMPTY : await images.list(query, caller, marker)
+      const visible = page.images.filter((image) => access.mayOnImage('get_image', caller, image))
       // Where a rule hides a whole page the walk still has to go on behind it.
-      const last = found.length === query.limit ? (visible.at(-1) ?? found.at(-1)) : undefined
+      const last = page.isFull ? (visible.at(-1) ?? page.images.at(-1)) : undefined
       return json(context, {
         images: visible.map((image) => toWire(protection.readable(image, caller))),
         ...listLinks(COLLECTION, params, last?.id ?? null),

@@ -71,7 +71,7 @@ function update(registry: Registry, { before, after, quotas }: Update): Promise<
     alive(id),
     formatsChanged ? eq(images.status, before.status) : undefined,
     tagsFit(id, tags, most.tags),
-    propertiesFit(id, properties, most.properties),
+    propertiesFit(id, properties, most),
   )
   return changesOne(
     registry,

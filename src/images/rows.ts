@@ -5,6 +5,7 @@ import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { imageProperties, images, imageTags } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
 import type { Properties } from './image.ts'
+import { bytesOf, type Most } from './quota.ts'
 
 type Statement = BatchItem<'sqlite'>
 
@@ -51,13 +52,19 @@ export function tagsFit(id: string, { removed, written }: TagChange, most: numbe
   return sql`(${others}) + ${written.length} <= ${most}`
 }
 
-/** As `tagsFit`, for custom properties; those of the service itself do not count. */
-export function propertiesFit(id: string, { removed, written }: PropertyChange, most: number) {
-  if (written.length === 0 || most === Infinity) return undefined
+/** As `tagsFit`, for the number and the bytes of custom properties; those of the service itself do not count. */
+export function propertiesFit(id: string, { removed, written }: PropertyChange, most: Most) {
+  if (written.length === 0) return undefined
   const names = [...removed, ...written.map(([name]) => name)]
-  const others = sql`SELECT count(*) FROM image_properties p
+  const others = sql`FROM image_properties p
     WHERE p.image_id = ${id} AND p.name NOT GLOB 'os_glance*' AND p.name NOT IN (${listed(names)})`
-  return sql`(${others}) + ${written.length} <= ${most}`
+  const bytes = sql`SELECT coalesce(sum(octet_length(p.name) + coalesce(octet_length(p.value), 0)), 0)`
+  return and(
+    sql`(${bytes} ${others}) + ${bytesOf(written.flat())} <= ${most.propertyBytes}`,
+    most.properties === Infinity
+      ? undefined
+      : sql`(SELECT count(*) ${others}) + ${written.length} <= ${most.properties}`,
+  )
 }
 
 export function writeTags(

@@ -31,6 +31,13 @@ export function canSee(
   )
 }
 
+/** Whether an image is shared with a project, as a column of a select from `images`. */
+export const isMemberOf = (project: unknown) =>
+  sql<boolean>`EXISTS (
+    SELECT 1 FROM image_members m
+    WHERE m.image_id = images.id AND m.member = ${project} AND m.deleted_at IS NULL
+  )`.mapWith(Boolean)
+
 /** The condition on `images` that a list shows this viewer; `undefined` if that is every image. */
 export function visibleInList(viewer: Viewer, scope: Scope): SQL | undefined {
   return viewer.isAdmin ? visibleToAdmin(viewer, scope) : visibleToProject(viewer, scope)

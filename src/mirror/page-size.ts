@@ -2,21 +2,19 @@
 import { inArray, type SQL, sql } from 'drizzle-orm'
 import { images, metadefNamespaces } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
-import { membersOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
-import { namespaceColumns } from '../registry/metadef-contents.ts'
+import { memberBytes, propertyBytes, tagBytes } from '../registry/image-columns.ts'
+import { namespaceBytes } from '../registry/metadef-contents.ts'
 
 export const PAGE_ROWS = 500
 /** A page ends with the record that reaches this. */
 const PAGE_BYTES = 8 << 20
 
-/** What may be long of a record, as long as it is in JSON. */
-const imageLength = lengthOf(propertiesOf, tagsOf, membersOf)
-const { properties, objects, tags, associations } = namespaceColumns
-const namespaceLength = lengthOf(properties, objects, tags, associations)
+/** What may be long of a record. */
+const imageBytes = sql<number>`${propertyBytes} + ${tagBytes} + ${memberBytes}`.mapWith(Number)
 
 /** The id of the last image of the page that comes after another id. */
 export function lastOfPage(afterId: string): SQL {
-  const rows = sql`SELECT id, ${imageLength} AS bytes FROM ${images} WHERE id > ${afterId}
+  const rows = sql`SELECT id, ${imageBytes} AS bytes FROM ${images} WHERE id > ${afterId}
     ORDER BY id LIMIT ${PAGE_ROWS}`
   const sums = sql`SELECT id, sum(bytes) OVER (ORDER BY id) - bytes AS before FROM (${rows})`
   return sql`(SELECT max(id) FROM (${sums}) WHERE before < ${PAGE_BYTES})`
@@ -27,34 +25,29 @@ export async function firstPage<Row extends { kind: string; id: string }>(
   registry: Registry,
   rows: Row[],
 ): Promise<Row[]> {
-  const lengths = await readLengths(registry, rows)
+  const sizes = await readSizes(registry, rows)
   let bytes = 0
   const end = rows.findIndex(({ id }) => {
     const isFull = bytes >= PAGE_BYTES
-    bytes += lengths.get(id) ?? 0
+    bytes += sizes.get(id) ?? 0
     return isFull
   })
   return end === -1 ? rows : rows.slice(0, end)
 }
 
-async function readLengths(
+async function readSizes(
   registry: Registry,
   rows: { kind: string; id: string }[],
 ): Promise<Map<string, number>> {
   const idsOf = (wanted: string) => rows.filter(({ kind }) => kind === wanted).map(({ id }) => id)
   const ofImages = registry
-    .select({ id: images.id, length: imageLength })
+    .select({ id: images.id, bytes: imageBytes })
     .from(images)
     .where(inArray(images.id, idsOf('image')))
   const ofNamespaces = registry
-    .select({ id: metadefNamespaces.id, length: namespaceLength })
+    .select({ id: metadefNamespaces.id, bytes: namespaceBytes })
     .from(metadefNamespaces)
     .where(inArray(metadefNamespaces.id, idsOf('metadef_namespace')))
   const found = await Promise.all([ofImages, ofNamespaces])
-  return new Map(found.flat().map(({ id, length }) => [id, length]))
-}
-
-function lengthOf(...columns: SQL[]): SQL<number> {
-  const lengths = columns.map((column) => sql`length(${column})`)
-  return sql`${sql.join(lengths, sql` + `)}`.mapWith(Number)
+  return new Map(found.flat().map(({ id, bytes }) => [id, bytes]))
 }

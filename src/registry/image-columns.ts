@@ -4,12 +4,17 @@
  */
 import { sql } from 'drizzle-orm'
 import type { imageMembers } from '../../schema/tables.ts'
+import { rowBytes } from './row-bytes.ts'
+
+type Properties = Record<string, string | null>
+
+const OF_IMAGE = 'image_id = images.id'
 
 // Spelled out rather than built from columns: in a select of one table drizzle drops the table's name from a column,
 // and a bare "id" would then mean the inner table's.
-export const propertiesOf = sql<Record<string, string | null>>`(
+export const propertiesOf = sql<Properties>`(
   SELECT json_group_object(p.name, p.value) FROM image_properties p WHERE p.image_id = images.id
-)`.mapWith(parseJson<Record<string, string | null>>)
+)`.mapWith(parseJson<Properties>)
 
 // In the order in which they were added.
 export const tagsOf = sql<string[]>`(
@@ -28,6 +33,17 @@ export const membersOf = sql<Omit<typeof imageMembers.$inferSelect, 'image_id'>[
     'created_at', m.created_at, 'updated_at', m.updated_at, 'deleted_at', m.deleted_at
   )) FROM image_members m WHERE m.image_id = images.id
 )`.mapWith(parseJson<Omit<typeof imageMembers.$inferSelect, 'image_id'>[]>)
+
+export const propertyBytes = rowBytes('image_properties', ['name', 'value'], OF_IMAGE)
+export const tagBytes = rowBytes('image_tags', ['value'], OF_IMAGE)
+export const memberBytes = rowBytes('image_members', ['member', 'status'], OF_IMAGE)
+
+/** Null where they have more bytes than that, which is found out before any is read. */
+export function propertiesUpTo(most: number) {
+  return sql<Properties | null>`CASE WHEN ${propertyBytes} <= ${most} THEN ${propertiesOf} END`.mapWith(
+    parseJson<Properties | null>,
+  )
+}
 
 function parseJson<T>(text: string): T {
   return JSON.parse(text)

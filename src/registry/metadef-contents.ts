@@ -14,6 +14,7 @@ import {
   metadefTags,
 } from '../../schema/tables.ts'
 import type { Registry } from './database.ts'
+import { rowBytes } from './row-bytes.ts'
 
 type Statement = BatchItem<'sqlite'>
 
@@ -93,6 +94,14 @@ export const namespaceColumns = {
   objects: listOf<Contents['objects'][number]>('objects'),
   tags: listOf<Contents['tags'][number]>('tags'),
 }
+
+/** About how long it is as JSON. */
+export const namespaceBytes = sql<number>`${sql.join(
+  Object.values(CONTENT).map(({ table, columns }) =>
+    rowBytes(getTableName(table), columns, 'namespace_id = metadef_namespaces.id'),
+  ),
+  sql` + `,
+)}`.mapWith(Number)
 
 /** What becomes of an entry that is there already: the whole batch fails, it stays as it is, or it is replaced. */
 export type OnConflict = 'fail' | 'keep' | 'replace'
