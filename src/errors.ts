@@ -5,6 +5,7 @@ const STATUS_BY_CODE = {
   forbidden: 403,
   'not-found': 404,
   'method-not-allowed': 405,
+  'request-timeout': 408,
   conflict: 409,
   gone: 410,
   'precondition-failed': 412,

@@ -4,22 +4,49 @@ import { HeliostatError } from '../errors.ts'
 const MAX_DISCARDED = 64 * 1024 * 1024
 const DISCARDING_MS = 60_000
 
-/** Collects a small body, such as a JSON document. Never for image data, which is streamed. */
+/**
+ * Collects a small body, such as a JSON document. Never for image data, which is streamed. One that has not come as a
+ * whole within the given time, however it drips, is given up [408].
+ */
 export async function readLimited(
   body: ReadableStream<Uint8Array> | null,
   limit: number,
+  milliseconds = Infinity,
 ): Promise<Uint8Array> {
+  if (!body) return new Uint8Array()
+  const bytes = await inTime(collect(body, limit), milliseconds)
+  if (bytes === 'late') throw tooSlow(milliseconds)
+  if (bytes) return bytes
+  if (!(await discard(body))) await body.cancel().catch(() => undefined)
+  throw tooLarge(limit)
+}
+
+/** Null for a body that is larger. */
+async function collect(
+  body: ReadableStream<Uint8Array>,
+  limit: number,
+): Promise<Uint8Array | null> {
   const chunks: Uint8Array[] = []
   let length = 0
-
-  for await (const chunk of body?.values({ preventCancel: true }) ?? []) {
+  for await (const chunk of body.values({ preventCancel: true })) {
     length += chunk.byteLength
-    if (length > limit) break
+    if (length > limit) return null
     chunks.push(chunk)
   }
-  if (length <= limit) return concatenate(chunks, length)
-  if (body && !(await discard(body))) await body.cancel().catch(() => undefined)
-  throw tooLarge(limit)
+  return concatenate(chunks, length)
+}
+
+async function inTime<T>(work: Promise<T>, milliseconds: number): Promise<T | 'late'> {
+  if (milliseconds === Infinity) return work
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, milliseconds, 'late')
+  })
+  try {
+    return await Promise.race([work, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /**
@@ -33,15 +60,9 @@ export async function discard(
   // Somebody has given it up while he waited for it.
   if (body.locked) return false
   const until = Date.now() + milliseconds
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, milliseconds, false)
-  })
   // A sender that has gone is not to be answered.
   const ended = readToEnd(body, until).catch(() => false)
-  const isWhole = await Promise.race([ended, late])
-  clearTimeout(timer)
-  return isWhole
+  return (await inTime(ended, milliseconds)) === true
 }
 
 async function readToEnd(body: ReadableStream<Uint8Array>, until: number): Promise<boolean> {
@@ -99,4 +120,13 @@ function concatenate(chunks: Uint8Array[], length: number): Uint8Array {
 
 function tooLarge(limit: number): HeliostatError {
   return new HeliostatError('too-large', `Request body is larger than the limit of ${limit} bytes`)
+}
+
+/** What is still to come of it would otherwise be taken for the next request. */
+function tooSlow(milliseconds: number): HeliostatError {
+  return new HeliostatError(
+    'request-timeout',
+    `Request body has not come within ${milliseconds / 1000} seconds`,
+    { headers: { Connection: 'close' } },
+  )
 }

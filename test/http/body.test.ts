@@ -87,6 +87,20 @@ describe('readLimited', () => {
     assert.equal(source.cancelled, true)
   })
 
+  it('gives up a body that is not there in time, however it drips (408)', async () => {
+    const dripping = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        controller.enqueue(new Uint8Array(1))
+      },
+    })
+    await assert.rejects(readLimited(dripping, MIB, 50), {
+      status: 408,
+      message: 'Request body has not come within 0.05 seconds',
+      headers: { Connection: 'close' },
+    })
+  })
+
   it('passes on what the source fails with', async () => {
     const lost = new Error('connection lost')
     const stream = new ReadableStream<Uint8Array>({
