@@ -5,6 +5,8 @@ import { errorBody, reasonPhrase, standardSentence } from '../http/error-body.ts
 import type { RequestContext } from './context.ts'
 
 const MAX_LOGGED = 4000
+/** Messages quote what a client has sent, which may be megabytes. */
+const MAX_TOLD = 2000
 
 const log = getLogger(['heliostat', 'error'])
 
@@ -13,7 +15,7 @@ export function answerError(error: Error, context: RequestContext): Response {
   const known = findKnown(error)
   const status = known?.status ?? 500
   if (known?.code !== 'not-implemented' && status >= 500) logFailure(error, context)
-  const detail = known?.message ?? standardSentence(500) ?? ''
+  const detail = (known?.message ?? standardSentence(500) ?? '').slice(0, MAX_TOLD)
   const format = errorFormat(context.req.header('Accept') ?? null)
   const { contentType, body } = errorBody(format, status, reasonPhrase(status), detail)
   const bytes = new TextEncoder().encode(body)

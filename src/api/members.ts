@@ -6,7 +6,7 @@ import { type Member, notShared, toWireMember } from '../images/members.ts'
 import type { Services } from '../services.ts'
 import type { App, RequestContext } from './context.ts'
 import { json } from './json.ts'
-import { readJson } from './json-body.ts'
+import { readJson, SMALL_JSON_BYTES } from './json-body.ts'
 import { refuseBody, resource } from './resource.ts'
 
 const COLLECTION = '/v2/images/:image_id/members'
@@ -36,7 +36,7 @@ function mountCollection(app: App, { config, access, members }: Services): void 
     },
 
     async POST(context) {
-      const member = parseNewMember(await readJson(context.req.raw))
+      const member = parseNewMember(await readJson(context.req.raw, SMALL_JSON_BYTES))
       const image = await findImage(context, access)
       if (image.visibility !== 'shared') throw notShared('create', image.id)
       access.requireOnImage('add_member', context.get('caller'), image, member)
@@ -59,7 +59,7 @@ function mountMember(app: App, services: Services): void {
     },
 
     async PUT(context) {
-      const wanted = parseStatusChange(await readJson(context.req.raw))
+      const wanted = parseStatusChange(await readJson(context.req.raw, SMALL_JSON_BYTES))
       const image = await findImage(context, access)
       if (image.visibility !== 'shared') throw notShared('update', image.id)
       const found = await findMember(context, services, image)

@@ -6,7 +6,7 @@ import { toGivenObject, toWireObject } from '../metadefs/wire.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
-import { readJson } from './json-body.ts'
+import { DEFINITION_BYTES, readJson } from './json-body.ts'
 import { clearContents, NAMESPACE, namespaceFor, removeEntry } from './metadef-contents.ts'
 import { refuseBody, resource } from './resource.ts'
 
@@ -31,7 +31,7 @@ function mountCollection(app: App, services: Services): void {
     },
 
     async POST(context) {
-      const given = parseObject(await readJson(context.req.raw))
+      const given = parseObject(await readJson(context.req.raw, DEFINITION_BYTES))
       const namespace = await namespaceFor('add_metadef_object', context, services)
       const object = newObject(given, Date.now())
       await services.metadefs.add(namespace, 'objects', object)
@@ -52,7 +52,7 @@ function mountObject(app: App, services: Services): void {
     },
 
     async PUT(context) {
-      const given = parseObject(await readJson(context.req.raw))
+      const given = parseObject(await readJson(context.req.raw, DEFINITION_BYTES))
       const namespace = await namespaceFor('modify_metadef_object', context, services)
       const before = findEntry(namespace, 'objects', context.req.param('name'))
       const entry = newObject(given, Date.now(), before.created_at)

@@ -6,7 +6,7 @@ import { toWireProperties, toWireProperty } from '../metadefs/wire.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
-import { readJson } from './json-body.ts'
+import { DEFINITION_BYTES, readJson } from './json-body.ts'
 import { clearContents, NAMESPACE, namespaceFor, removeEntry } from './metadef-contents.ts'
 import { refuseBody, resource } from './resource.ts'
 
@@ -27,7 +27,7 @@ function mountCollection(app: App, services: Services): void {
     },
 
     async POST(context) {
-      const given = parseProperty(await readJson(context.req.raw))
+      const given = parseProperty(await readJson(context.req.raw, DEFINITION_BYTES))
       const namespace = await namespaceFor('add_metadef_property', context, services)
       const property = newProperty(given, Date.now())
       await services.metadefs.add(namespace, 'properties', property)
@@ -54,7 +54,7 @@ function mountProperty(app: App, services: Services): void {
     },
 
     async PUT(context) {
-      const given = parseProperty(await readJson(context.req.raw))
+      const given = parseProperty(await readJson(context.req.raw, DEFINITION_BYTES))
       const namespace = await namespaceFor('modify_metadef_property', context, services)
       const before = findEntry(namespace, 'properties', context.req.param('name'))
       const entry = newProperty(given, Date.now(), before.created_at)

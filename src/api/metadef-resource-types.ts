@@ -4,7 +4,7 @@ import { toWireAssociation, toWireResourceType } from '../metadefs/wire.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
-import { readJson } from './json-body.ts'
+import { readJson, SMALL_JSON_BYTES } from './json-body.ts'
 import { NAMESPACE, namespaceFor, removeEntry } from './metadef-contents.ts'
 import { refuseBody, resource } from './resource.ts'
 
@@ -29,7 +29,7 @@ export function mountMetadefResourceTypes(app: App, services: Services): void {
     },
 
     async POST(context) {
-      const given = parseAssociation(await readJson(context.req.raw))
+      const given = parseAssociation(await readJson(context.req.raw, SMALL_JSON_BYTES))
       const action = 'add_metadef_resource_type_association'
       const namespace = await namespaceFor(action, context, services)
       const association = newAssociation(given, Date.now())

@@ -6,7 +6,7 @@ import { toWireTag } from '../metadefs/wire.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
-import { readJson } from './json-body.ts'
+import { readJson, SMALL_JSON_BYTES } from './json-body.ts'
 import { clearContents, NAMESPACE, namespaceFor, removeEntry } from './metadef-contents.ts'
 import { refuseBody, resource } from './resource.ts'
 
@@ -68,7 +68,7 @@ function mountTag(app: App, services: Services): void {
     },
 
     async PUT(context) {
-      const given = parseTag(await readJson(context.req.raw))
+      const given = parseTag(await readJson(context.req.raw, SMALL_JSON_BYTES))
       const namespace = await namespaceFor('modify_metadef_tag', context, services)
       const before = findEntry(namespace, 'tags', context.req.param('name'))
       const entry = newTag(given.name, Date.now(), before.created_at)
