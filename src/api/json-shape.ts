@@ -21,7 +21,7 @@ export function refuseExcessiveJson(bytes: Uint8Array): void {
   let depth = 0
   let values = 1
   for (let at = 0; at < bytes.length; at++) {
-    switch (bytes[at]) {
+    switch (bytes[at] ?? 0) {
       case QUOTE:
         at = endOfString(bytes, at)
         break

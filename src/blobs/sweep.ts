@@ -7,7 +7,7 @@ import {
   uploadChunks,
 } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import type { Registry } from '../registry/database.ts'
+import { freeing, type Registry } from '../registry/database.ts'
 import type { ChunkStore } from './store.ts'
 import type { StoreOwner } from './store-owner.ts'
 
@@ -49,16 +49,16 @@ export function createSweeper({ registry, store, owner, damage }: SweeperParts) 
       refuseDamaged(damage())
       await owner.claim()
       const before = Date.now() - grace
-      const swept: Swept = { blobs: await removeBlobs(registry, before), chunks: 0 }
-      await forgetStaleCondemnations(registry)
+      const swept: Swept = { blobs: await removeBlobs(freeing(registry), before), chunks: 0 }
+      await forgetStaleCondemnations(freeing(registry))
       let batch: string[] = []
       for await (const { digest, storedAt } of store.list()) {
         if (storedAt <= before) batch.push(digest)
         if (batch.length < BATCH) continue
-        swept.chunks += await removeChunks(registry, store, batch)
+        swept.chunks += await removeChunks(freeing(registry), store, batch)
         batch = []
       }
-      swept.chunks += await removeChunks(registry, store, batch)
+      swept.chunks += await removeChunks(freeing(registry), store, batch)
       await store.removeUnfinished(Date.now() - Math.max(grace, UNFINISHED_MS))
       return swept
     },
@@ -67,7 +67,7 @@ export function createSweeper({ registry, store, owner, damage }: SweeperParts) 
     async discard(digests: string[]): Promise<void> {
       if (damage() !== null || !(await owner.isOurs())) return
       for (let i = 0; i < digests.length; i += BATCH) {
-        await removeChunks(registry, store, digests.slice(i, i + BATCH))
+        await removeChunks(freeing(registry), store, digests.slice(i, i + BATCH))
       }
     },
   }

@@ -3,7 +3,7 @@ import type { BatchItem } from 'drizzle-orm/batch'
 import { feed, images, imageTags } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import { announceImage } from '../mirror/feed.ts'
-import { changesOne, type Registry } from '../registry/database.ts'
+import { changesOne, freeing, type Registry } from '../registry/database.ts'
 import type { Image, ImageStatus } from './image.ts'
 import { mostOf, type Quotas } from './quota.ts'
 import {
@@ -31,7 +31,8 @@ export function createImageChanges(registry: Registry) {
     update: (before: Image, after: Image, quotas: Quotas) =>
       update(registry, { before, after, quotas }),
     addTag: (id: string, tag: string, at: number) => addTag(registry, { id, tag, at }),
-    removeTag: (id: string, tag: string, at: number) => removeTag(registry, { id, tag, at }),
+    removeTag: (id: string, tag: string, at: number) =>
+      removeTag(freeing(registry), { id, tag, at }),
     changeStatus: (image: Image, status: ImageStatus, at: number) =>
       changeStatus(registry, image, { status, at }),
   }

@@ -11,7 +11,7 @@ import {
 } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import { announceImage, announceImages } from '../mirror/feed.ts'
-import { changesOne, type Registry } from '../registry/database.ts'
+import { changesOne, freeing, type Registry } from '../registry/database.ts'
 import type { ImageStatus } from './image.ts'
 
 type Statement = BatchItem<'sqlite'>
@@ -23,17 +23,18 @@ const PAGE = 100
 export function createImageDeletions(registry: Registry) {
   return {
     /** False when the image is protected, or was deleted meanwhile. */
-    delete: (id: string, at: number) => deleteImage(registry, id, at),
+    delete: (id: string, at: number) => deleteImage(freeing(registry), id, at),
 
     /** As `delete`, but an active image keeps its data until it is scrubbed, and may be restored. */
     deleteLater: async (id: string, at: number) =>
-      (await markPending(registry, id, at)) || (await deleteImage(registry, id, at)),
+      (await markPending(freeing(registry), id, at)) ||
+      (await deleteImage(freeing(registry), id, at)),
 
     /** Brings back an image that waits for the scrubber, and returns its status; any other is refused [404, 409]. */
     restore: (id: string, at: number) => restore(registry, id, at),
 
     /** Deletes for good the images that were deleted no later than `until`, and returns their ids. */
-    scrub: (until: number) => scrub(registry, until),
+    scrub: (until: number) => scrub(freeing(registry), until),
   }
 }
 

@@ -3,7 +3,7 @@ import type { WireMember } from '../../schema/member.ts'
 import { imageMembers, images } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import { announceImage } from '../mirror/feed.ts'
-import { affectedRows, changesOne, type Registry } from '../registry/database.ts'
+import { affectedRows, changesOne, freeing, type Registry } from '../registry/database.ts'
 import { imageNotFound } from './access.ts'
 import type { Image } from './image.ts'
 import type { MemberStatus } from './member-body.ts'
@@ -11,6 +11,9 @@ import type { Viewer } from './visibility.ts'
 import { wireTime } from './wire.ts'
 
 export type Member = typeof imageMembers.$inferSelect
+
+/** Removed members of an image whose rows are kept. */
+const KEPT_REMOVED = 128
 
 /** Whom images are shared with. */
 export type MemberRepo = ReturnType<typeof createMemberRepo>
@@ -46,7 +49,7 @@ export function createMemberRepo(registry: Registry) {
 
     /** False when he is no longer a member, or the image is no longer shared. */
     remove: (member: Member, at: number): Promise<boolean> =>
-      change(registry, member, { updated_at: at, deleted_at: at }),
+      change(freeing(registry), member, { updated_at: at, deleted_at: at }),
   }
 }
 
@@ -106,7 +109,24 @@ function change(registry: Registry, { image_id, member }: Member, values: Partia
       .set(values)
       .where(and(oneMember(image_id, member), isShared(image_id))),
     announceImage(registry, image_id, values.updated_at ?? 0),
+    forgetRemoved(registry, image_id),
   )
+}
+
+/** Mirrors are told of removed members too, so that not all of them can be kept for their date. */
+function forgetRemoved(registry: Registry, imageId: string) {
+  const kept = sql`SELECT m.rowid FROM image_members m
+    WHERE m.image_id = ${imageId} AND m.deleted_at IS NOT NULL
+    ORDER BY m.deleted_at DESC LIMIT ${KEPT_REMOVED}`
+  return registry
+    .delete(imageMembers)
+    .where(
+      and(
+        eq(imageMembers.image_id, imageId),
+        isNotNull(imageMembers.deleted_at),
+        sql`rowid NOT IN (${kept})`,
+      ),
+    )
 }
 
 function membersOf(imageId: string): SQL | undefined {

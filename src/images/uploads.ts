@@ -12,7 +12,7 @@ import {
 import { type Manifest, manifestDigest } from '../blobs/manifest.ts'
 import { CONDEMNED_MS } from '../blobs/sweep.ts'
 import { announceImage } from '../mirror/feed.ts'
-import { affectedRows, changesOne, type Registry } from '../registry/database.ts'
+import { affectedRows, changesOne, freeing, type Registry } from '../registry/database.ts'
 import type { StorageSpace } from './quota.ts'
 import { storedBytes, usageOf } from './usage.ts'
 
@@ -50,9 +50,10 @@ export function createUploadRepo(registry: Registry, quota = 0) {
       keep(registry, upload, { position, digest }),
     finish: (upload: Upload, manifest: Manifest, virtualSize: number | null) =>
       finish(registry, upload, { manifest, virtualSize, quota }),
-    abort: (upload: Upload, at: number) => abort(registry, upload, { at }),
+    abort: (upload: Upload, at: number) => abort(freeing(registry), upload, { at }),
     /** As `abort`, unless the upload has been heard of again by now [false]. */
-    abortDead: (upload: Upload, at: number) => abort(registry, upload, { at, only: isDead() }),
+    abortDead: (upload: Upload, at: number) =>
+      abort(freeing(registry), upload, { at, only: isDead() }),
 
     /** Whether the image is still there that the bytes are for. */
     async hasImage({ imageId }: Upload): Promise<boolean> {
@@ -61,7 +62,10 @@ export function createUploadRepo(registry: Registry, quota = 0) {
     },
 
     async heartbeat({ id }: Upload): Promise<void> {
-      await registry.update(uploads).set({ heartbeat_at: Date.now() }).where(eq(uploads.id, id))
+      await freeing(registry)
+        .update(uploads)
+        .set({ heartbeat_at: Date.now() })
+        .where(eq(uploads.id, id))
     },
 
     /** Uploads whose process has died. */

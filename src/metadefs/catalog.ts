@@ -6,7 +6,7 @@ import {
   announceNamespaceIf,
   announceResourceTypes,
 } from '../mirror/metadef-feed.ts'
-import { affectedRows, type Registry } from '../registry/database.ts'
+import { affectedRows, freeing, type Registry } from '../registry/database.ts'
 import {
   CONTENT_KINDS,
   deleteContent,
@@ -87,7 +87,7 @@ function named({ namespace }: NamespaceRow): SQL {
 
 /** Removes every definition, also protected ones, and every resource type. Tells how many namespaces there were. */
 export async function unloadAll(registry: Registry): Promise<number> {
-  const results = await registry.batch([
+  const results = await freeing(registry).batch([
     ...announceAllMetadefs(registry, Date.now()),
     ...deleteNamespaces(registry, namespaceIds()),
     registry.delete(metadefResourceTypes),

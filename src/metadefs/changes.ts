@@ -3,7 +3,7 @@ import type { BatchItem } from 'drizzle-orm/batch'
 import { metadefNamespaces } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import { announceNamespace, announceResourceTypes } from '../mirror/metadef-feed.ts'
-import { changesOne, type Registry } from '../registry/database.ts'
+import { changesOne, freeing, type Registry } from '../registry/database.ts'
 import {
   CONTENT_KINDS,
   type ContentKind,
@@ -31,7 +31,7 @@ export function createMetadefChanges(registry: Registry) {
   return {
     create: (namespace: Namespace) => create(registry, namespace),
     update: (row: NamespaceRow) => update(registry, row),
-    delete: (namespace: NamespaceRow) => deleteNamespace(registry, namespace),
+    delete: (namespace: NamespaceRow) => deleteNamespace(freeing(registry), namespace),
 
     add: <Kind extends ContentKind>(namespace: NamespaceRow, kind: Kind, entry: Entry<Kind>) =>
       add(registry, namespace, kind, entry),
@@ -44,10 +44,11 @@ export function createMetadefChanges(registry: Registry) {
     ) => replace(registry, namespace, kind, change),
 
     remove: (namespace: NamespaceRow, kind: ContentKind, name: string) =>
-      remove(registry, namespace, kind, name),
+      remove(freeing(registry), namespace, kind, name),
 
     /** Removes every entry of a kind. */
-    clear: (namespace: NamespaceRow, kind: ContentKind) => clear(registry, namespace, kind),
+    clear: (namespace: NamespaceRow, kind: ContentKind) =>
+      clear(freeing(registry), namespace, kind),
 
     /** Puts tags in the place of those that are there, or adds them. */
     setTags: (namespace: NamespaceRow, tags: Contents['tags'], append: boolean) =>

@@ -12,7 +12,7 @@ import {
   site,
 } from '../../schema/tables.ts'
 import type { Manifest } from '../blobs/manifest.ts'
-import type { Registry } from '../registry/database.ts'
+import { freeing, type Registry } from '../registry/database.ts'
 import { replaceAllMetadefs, replaceMetadefs } from './apply-metadefs.ts'
 import { findDisagreement } from './chunk-lengths.ts'
 import { announceImages } from './feed.ts'
@@ -58,7 +58,7 @@ export const FOLLOWING = [
   WITHHELD_KEY,
 ] as const
 
-/** The registry of an edge, which only the feed changes. */
+/** The registry of an edge, which only the feed changes: also on a full disk, for what is deleted upstream goes here too. */
 export type Replica = ReturnType<typeof createReplica>
 
 export function createReplica(registry: Registry) {
@@ -128,7 +128,7 @@ export function createReplica(registry: Registry) {
 
 async function runBatch(registry: Registry, statements: Statement[]): Promise<void> {
   const [first, ...rest] = statements
-  if (first) await registry.batch([first, ...rest])
+  if (first) await freeing(registry).batch([first, ...rest])
 }
 
 function insertBlob(

@@ -1,7 +1,7 @@
 import { and, asc, eq, getTableColumns, gt, inArray, lte, max, sql } from 'drizzle-orm'
 import { feed, images, site } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import type { Registry } from '../registry/database.ts'
+import { freeing, type Registry } from '../registry/database.ts'
 import { blobOf, membersOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
 import { allMetadefs, changedMetadefs } from './metadef-feed.ts'
 import { firstPage, lastOfPage, PAGE_ROWS } from './page-size.ts'
@@ -73,7 +73,9 @@ export function createFeed(registry: Registry) {
     /** Forgets all but the latest `keep` changes. */
     async compact(keep: number): Promise<void> {
       const seq = await latestSeq(registry)
-      await registry.delete(feed).where(lte(feed.seq, seq - keep))
+      await freeing(registry)
+        .delete(feed)
+        .where(lte(feed.seq, seq - keep))
     },
   }
 }

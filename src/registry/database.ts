@@ -4,12 +4,31 @@ import type { LibSQLDatabase } from 'drizzle-orm/libsql/driver-core'
 import { drizzle } from 'drizzle-orm/libsql/web'
 import * as tables from '../../schema/tables.ts'
 
+/** A client that may have another one for statements that make room, which works on a full disk too. */
+export interface RegistryClient extends Client {
+  freeing?: Client
+}
+
 /** The registry's handle. Atomic writes are single `batch()` calls, since an interactive transaction is not to be had everywhere. */
-export type Registry = LibSQLDatabase<typeof tables> & { $client: Client }
+export type Registry = LibSQLDatabase<typeof tables> & { $client: RegistryClient }
 
 /** Wraps a client, embedded or remote, for the tables of the registry. */
-export function openRegistry(client: Client): Registry {
+export function openRegistry(client: RegistryClient): Registry {
   return drizzle({ client, schema: tables })
+}
+
+const freeingOf = new WeakMap<Registry, Registry>()
+
+/**
+ * The same registry for writes that make room, or that must not fail because others have left none: on a full disk
+ * these may use what is kept in reserve.
+ */
+export function freeing(registry: Registry): Registry {
+  const { freeing: client } = registry.$client
+  if (!client) return registry
+  const known = freeingOf.get(registry) ?? openRegistry(client)
+  freeingOf.set(registry, known)
+  return known
 }
 
 /** Runs a batch and tells whether its first statement, which carries the condition, changed a row. */

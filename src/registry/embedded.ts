@@ -10,6 +10,8 @@ import { type FileHandle, open } from 'node:fs/promises'
 import type { Client, InStatement, ResultSet, Row } from '@libsql/client/web'
 import Database from 'libsql'
 import { HeliostatError } from '../errors.ts'
+import type { RegistryClient } from './database.ts'
+import { createReserve } from './reserve.ts'
 
 const BUSY_TIMEOUT_MS = 10_000
 const MAX_CACHED_STATEMENTS = 256
@@ -22,12 +24,11 @@ const PRAGMAS = `
 `
 
 /** Opens (and creates) the database file. A batch is durable when it resolves. */
-export function openEmbedded(path: string): Client {
-  createPrivately(path)
-  const database = new Database(path, { timeout: BUSY_TIMEOUT_MS })
-  database.exec(PRAGMAS)
-  const prepare = statementCache(database)
+export function openEmbedded(path: string): RegistryClient {
+  const reserve = createReserve(`${path}-reserve`)
+  const database = openDatabase(path, reserve)
   const log = createLogSync(`${path}-wal`)
+  const { run, batch } = createRunner(database)
 
   /** A full disk is the operator's to mend and the client's to know; every other database error stays as it is. */
   function attempt<T>(action: () => T): T {
@@ -36,10 +37,84 @@ export function openEmbedded(path: string): Client {
     try {
       return action()
     } catch (error) {
-      if (!isFull(error)) throw error
-      throw new HeliostatError('too-large', 'The database has no space left', { cause: error })
+      throw isFull(error) ? noSpace(error) : error
     }
   }
+
+  function insist<T>(action: () => T): T {
+    return withReserve(
+      reserve,
+      () => attempt(action),
+      () => beginLogAnew(database),
+    )
+  }
+
+  /** While the reserve is used up by what makes room, nothing else may take more. */
+  async function requireReserve(): Promise<void> {
+    if (!(await reserve.hold())) throw noSpace(new Error('The reserve is used up'))
+  }
+
+  function clientOf(doing: typeof attempt, admit: () => Promise<void>): Client {
+    return {
+      execute: async (statement: InStatement) => doing(() => run(statement)),
+      async batch(statements) {
+        await admit()
+        const results = doing(() => batch(statements.map(asStatement)))
+        await log.sync()
+        return results
+      },
+      migrate: async (statements) => doing(() => batch(statements)),
+      executeMultiple: async (sql) => doing(() => void database.exec(sql)),
+      transaction: () => Promise.reject(new Error('Interactive transactions are not available')),
+      sync: () => Promise.resolve(undefined),
+      close() {
+        log.close()
+        database.close()
+      },
+      reconnect: () => undefined,
+      closed: false,
+      protocol: 'file',
+    }
+  }
+
+  return { ...clientOf(attempt, requireReserve), freeing: clientOf(insist, async () => undefined) }
+}
+
+type Reserve = ReturnType<typeof createReserve>
+
+/** Also on a full disk, where its shared memory may find no room. */
+function openDatabase(path: string, reserve: Reserve): Database.Database {
+  return withReserve(reserve, () => {
+    createPrivately(path)
+    const database = new Database(path, { timeout: BUSY_TIMEOUT_MS })
+    database.exec(PRAGMAS)
+    return database
+  })
+}
+
+/** Does something once more, with the reserve, when there was no space for it. */
+function withReserve<T>(reserve: Reserve, action: () => T, prepare = () => undefined): T {
+  try {
+    return action()
+  } catch (error) {
+    if (!isFull(error)) throw error
+    reserve.release()
+    prepare()
+    return action()
+  }
+}
+
+/** The log then takes no more space than it has. */
+function beginLogAnew(database: Database.Database): undefined {
+  try {
+    database.exec('PRAGMA wal_checkpoint(RESTART)')
+  } catch (error) {
+    if (!isFull(error)) throw error
+  }
+}
+
+function createRunner(database: Database.Database) {
+  const prepare = statementCache(database)
 
   function run(statement: InStatement): ResultSet {
     const { sql, args } = typeof statement === 'string' ? { sql: statement, args: [] } : statement
@@ -62,25 +137,7 @@ export function openEmbedded(path: string): Client {
     }
   }
 
-  return {
-    execute: async (statement: InStatement) => attempt(() => run(statement)),
-    async batch(statements) {
-      const results = attempt(() => batch(statements.map(asStatement)))
-      await log.sync()
-      return results
-    },
-    migrate: async (statements) => attempt(() => batch(statements)),
-    executeMultiple: async (sql) => attempt(() => void database.exec(sql)),
-    transaction: () => Promise.reject(new Error('Interactive transactions are not available')),
-    sync: () => Promise.resolve(undefined),
-    close() {
-      log.close()
-      database.close()
-    },
-    reconnect: () => undefined,
-    closed: false,
-    protocol: 'file',
-  }
+  return { run, batch }
 }
 
 /** The engine would make a file that everybody may read. Its log and its shared memory get the mode of the database. */
@@ -135,8 +192,16 @@ function createLogSync(path: string) {
   }
 }
 
+const FULL = new Set(['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'])
+
+/** Also as the error that it has become. */
 function isFull(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL'
+  if (error instanceof HeliostatError) return isFull(error.cause)
+  return error instanceof Error && 'code' in error && FULL.has(String(error.code))
+}
+
+function noSpace(cause: unknown): HeliostatError {
+  return new HeliostatError('too-large', 'The database has no space left', { cause })
 }
 
 function asStatement(statement: InStatement | [string, ...unknown[]]): InStatement {

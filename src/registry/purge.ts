@@ -7,7 +7,7 @@ import {
   imageTags,
   tasks,
 } from '../../schema/tables.ts'
-import type { Registry } from './database.ts'
+import { freeing, type Registry } from './database.ts'
 
 /** Rows a statement, so that requests get their turn in between. */
 const PAGE = 1000
@@ -64,7 +64,7 @@ async function purgeTable(
   let rows = 0
   while (rows < maxRows) {
     const limit = Math.min(PAGE, maxRows - rows)
-    const { rowsAffected } = await registry.run(sql`DELETE FROM ${table} WHERE rowid IN (
+    const { rowsAffected } = await freeing(registry).run(sql`DELETE FROM ${table} WHERE rowid IN (
       SELECT rowid FROM ${table} WHERE ${condition} LIMIT ${limit}
     )`)
     rows += rowsAffected

@@ -1,6 +1,6 @@
 import { eq, lte } from 'drizzle-orm'
 import { rememberedTokens } from '../../schema/tables.ts'
-import type { Registry } from './database.ts'
+import { freeing, type Registry } from './database.ts'
 
 interface RememberedToken {
   /** Whose token it is. */
@@ -30,11 +30,13 @@ export function createRememberedTokens(registry: Registry) {
     },
 
     async delete(hash: string): Promise<void> {
-      await registry.delete(rememberedTokens).where(is(hash))
+      await freeing(registry).delete(rememberedTokens).where(is(hash))
     },
 
     async deleteExpired(): Promise<void> {
-      await registry.delete(rememberedTokens).where(lte(rememberedTokens.expires_at, Date.now()))
+      await freeing(registry)
+        .delete(rememberedTokens)
+        .where(lte(rememberedTokens.expires_at, Date.now()))
     },
   }
 }

@@ -415,4 +415,15 @@ describe('a change of members', () => {
     ])
     assert.deepEqual(await told(() => remove('bob')), [['bob', 'accepted', true]])
   })
+
+  it('is remembered of the last 128 who were removed, however many there were', async () => {
+    for (let i = 0; i < 140; i++) {
+      assert.ok((await add({ member: `project-${i}` })).ok)
+      assert.ok((await remove(`project-${i}`)).ok)
+    }
+    const seq = await site.services.feed.seq()
+    await add({ member: 'bob' })
+    const { changes } = await site.services.feed.changes(seq)
+    assert.equal(changes[0]?.image.members.length, 129)
+  })
 })

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
-import { patchImage } from '../support/images.ts'
+import { deleteImage, patchImage } from '../support/images.ts'
 import { compareDownload, MIB, siteAt } from '../support/mirrors.ts'
 import { eventually } from '../support/server.ts'
 import { chunkFiles, show } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
-import { mountSmallDisk, unmount, whyNoSmallDisk } from './small-disk.ts'
+import { fill, mountSmallDisk, unmount, whyNoSmallDisk } from './small-disk.ts'
 
 const SIZE = 40 * MIB
 const WHOLE = { status: 200, right: SIZE, wrong: false }
@@ -60,5 +60,14 @@ describe('an edge whose disk is smaller than the image', { skip }, () => {
     await eventually('the edge shows the name', 2_000, async () =>
       (await show(pair.edge.url, id))['name'] === 'renamed' ? true : null,
     )
+  })
+
+  it('takes over deletions when it has no room at all (404)', async () => {
+    fill(pair.atEdge)
+    assert.equal((await deleteImage(siteAt(pair.origin.url), id)).status, 204)
+    await eventually('the edge has deleted the image', 5_000, async () => {
+      const { status } = await fetch(`${pair.edge.url}/v2/images/${id}`)
+      return status === 404 ? true : null
+    })
   })
 })

@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto'
+import { rmSync, statSync } from 'node:fs'
+import { rm, statfs, writeFile } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+/** What the write-ahead log grows to before it begins anew. */
+const RESERVE_BYTES = 4 << 20
+/** What others may write meanwhile. */
+const MARGIN_BYTES = 1 << 20
+
+/** A file beside a database that takes space for nothing, so that on a full disk there is some for what makes room. */
+export function createReserve(path: string) {
+  let isHeld = statSync(path, { throwIfNoEntry: false })?.size === RESERVE_BYTES
+  let making: Promise<boolean> | null = null
+
+  /** False when there is no room for it. */
+  async function make(): Promise<boolean> {
+    const { bavail, bsize } = await statfs(dirname(path))
+    if (bavail * bsize < RESERVE_BYTES + MARGIN_BYTES) return false
+    try {
+      // A file system that compresses would find no space in zeros.
+      await writeFile(path, randomBytes(RESERVE_BYTES), { mode: 0o640 })
+      return (isHeld = true)
+    } catch {
+      await rm(path, { force: true }).catch(() => undefined)
+      return false
+    }
+  }
+
+  return {
+    /** Whether it is there. It is made at first, and again as soon as there is room for it. */
+    async hold(): Promise<boolean> {
+      if (isHeld) return true
+      making ??= make().finally(() => (making = null))
+      return making
+    },
+
+    /** Gives the space away. */
+    release(): void {
+      isHeld = false
+      rmSync(path, { force: true })
+    },
+  }
+}
