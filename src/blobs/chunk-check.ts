@@ -1,6 +1,6 @@
 import type { Digester, RunningSha256 } from './digest.ts'
 import { isUnreadable, type LocalChunk, type OpenChunk } from './open-files.ts'
-import { createTurns } from './turns.ts'
+import { createTurns } from '../turns.ts'
 
 /** More at once would only wait for the disk. */
 const AT_ONCE = 4

@@ -1,6 +1,6 @@
 import { and, eq, getTableColumns, sql } from 'drizzle-orm'
 import { images } from '../../schema/tables.ts'
-import { createTurns } from '../mirror/turns.ts'
+import { createTurns } from '../turns.ts'
 import type { Registry } from '../registry/database.ts'
 import { propertiesOf, propertiesUpTo, tagsOf } from '../registry/image-columns.ts'
 import { filterConditions, markerCondition, orderBy } from './filters.ts'

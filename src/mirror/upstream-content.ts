@@ -7,7 +7,7 @@ import {
 import type { Limit } from '../http/deadline.ts'
 import { reasonOf } from '../http/reason.ts'
 import { readText, requireOk } from './documents.ts'
-import { createTurns } from '../blobs/turns.ts'
+import { createTurns } from '../turns.ts'
 import type { Ask } from './upstream-sites.ts'
 
 /** More would share the link between ever thinner streams, none of which ends. */

@@ -10,6 +10,7 @@ import { type FileHandle, open } from 'node:fs/promises'
 import type { Client, InStatement, ResultSet, Row } from '@libsql/client/web'
 import Database from 'libsql'
 import { HeliostatError } from '../errors.ts'
+import { isDamage } from './damage.ts'
 import type { RegistryClient } from './database.ts'
 import { createReserve } from './reserve.ts'
 
@@ -30,13 +31,14 @@ export function openEmbedded(path: string): RegistryClient {
   const log = createLogSync(`${path}-wal`)
   const { run, batch } = createRunner(database)
 
-  /** A full disk is the operator's to mend and the client's to know; every other database error stays as it is. */
+  /** A full disk and a damaged file are the operator's to mend; every other error of the database stays as it is. */
   function attempt<T>(action: () => T): T {
     // The native engine does not survive a call after its close.
     if (!database.open) throw new Error('The database is closed')
     try {
       return action()
     } catch (error) {
+      if (isDamage(error)) throw damaged(error)
       throw isFull(error) ? noSpace(error) : error
     }
   }
@@ -78,6 +80,11 @@ export function openEmbedded(path: string): RegistryClient {
   }
 
   return { ...clientOf(attempt, requireReserve), freeing: clientOf(insist, async () => undefined) }
+}
+
+/** What the operator has to mend, and a client cannot help. */
+function damaged(cause: unknown): HeliostatError {
+  return new HeliostatError('unavailable', 'The database is damaged', { cause })
 }
 
 type Reserve = ReturnType<typeof createReserve>
