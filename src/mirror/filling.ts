@@ -1,11 +1,14 @@
 import { getLogger } from '@logtape/logtape'
 import type { Digester } from '../blobs/digest.ts'
 import { HeliostatError } from '../errors.ts'
+import { createTurns } from '../turns.ts'
 import { createAbsences } from './absences.ts'
 import type { LocalChunks } from './local-chunks.ts'
 import type { Residency } from './residency.ts'
 import type { Upstream } from './upstream.ts'
 
+/** More would share the link between ever thinner streams, none of which ends, and each takes the memory of a chunk. */
+const AT_ONCE = 8
 const ATTEMPTS = 3
 const ABSENT_MS = 30_000
 
@@ -37,6 +40,7 @@ export function createFilling({ upstream, local, residency, sizeOfChunk, digeste
   const counters = { misses: 0, coalesced: 0, corrupt: 0, upstreamBytes: 0, streamedThrough: 0 }
   const running = new Map<string, Promise<Uint8Array>>()
   const absences = createAbsences(ABSENT_MS)
+  const inTurn = createTurns(AT_ONCE)
 
   async function fetchAndKeep(digest: string): Promise<Uint8Array> {
     const size = await sizeOfChunk(digest)
@@ -93,7 +97,7 @@ export function createFilling({ upstream, local, residency, sizeOfChunk, digeste
         return known
       }
       counters.misses++
-      const filling = fetchAndKeep(digest).finally(() => running.delete(digest))
+      const filling = inTurn(() => fetchAndKeep(digest)).finally(() => running.delete(digest))
       running.set(digest, filling)
       return filling
     },

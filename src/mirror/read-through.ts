@@ -45,7 +45,9 @@ export function createReadThrough(parts: ReadThroughParts) {
       hits++
       return here
     }
-    return inMemory(await (readAhead.held(digest) ?? filling.fill(digest)))
+    const bytes = await (readAhead.held(digest) ?? filling.fill(digest))
+    // From the disk, where it lies by now: a reader who takes his time would keep it in memory.
+    return (await local.open(digest)) ?? inMemory(bytes)
   }
 
   /** Throws when the upstream cannot be reached. The very first piece is left to whoever opens the body. */

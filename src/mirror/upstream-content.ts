@@ -7,11 +7,7 @@ import {
 import type { Limit } from '../http/deadline.ts'
 import { reasonOf } from '../http/reason.ts'
 import { readText, requireOk } from './documents.ts'
-import { createTurns } from '../turns.ts'
 import type { Ask } from './upstream-sites.ts'
-
-/** More would share the link between ever thinner streams, none of which ends. */
-const CHUNKS_AT_ONCE = 8
 
 export interface ContentParts {
   ask: Ask
@@ -31,7 +27,6 @@ interface ChunkOptions {
 /** What never changes: the bytes of images, and what they are made of. */
 export function createUpstreamContent(parts: ContentParts) {
   const { ask, manifestLimit, chunkLimit, askHead } = parts
-  const inTurn = createTurns(CHUNKS_AT_ONCE)
 
   return {
     /**
@@ -70,8 +65,7 @@ export function createUpstreamContent(parts: ContentParts) {
         const bytes = await collect(requireOk(response), memory)
         return bytes && (await isWhole(bytes)) ? bytes : null
       }
-      const limit = chunkLimit()
-      return inTurn(() => ask(`chunks/${digest}`, use, { limit, fresh, forClient: true }))
+      return ask(`chunks/${digest}`, use, { limit: chunkLimit(), fresh, forClient: true })
     },
   }
 }

@@ -8,6 +8,7 @@ import { createFileStore, type FileStore } from '../../src/blobs/fs.ts'
 import type { OpenChunk, OpenFile } from '../../src/blobs/open-files.ts'
 import { createReadThrough } from '../../src/mirror/read-through.ts'
 import { type Chunk, randomChunk } from '../support/chunks.ts'
+import { eventually } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 
 const SIZE = 1000
@@ -34,23 +35,29 @@ afterEach(async () => {
 /** An edge whose upstream has the chunk, on a disk of which a test may change how it behaves. */
 function readThrough(disk: Partial<FileStore> = {}, chunks = [chunk]) {
   return createReadThrough({
-    local: {
-      ...store,
-      openChunk: async (digest) => counted(await store.openChunk(digest)),
-      ...disk,
-    },
+    ...parts(disk),
     upstream: {
       chunk: async (digest: string) => {
         fetched++
         return chunks.find((known) => known.digest === digest)?.bytes ?? null
       },
     },
+  })
+}
+
+function parts(disk: Partial<FileStore> = {}) {
+  return {
+    local: {
+      ...store,
+      openChunk: async (digest: string) => counted(await store.openChunk(digest)),
+      ...disk,
+    },
     manifests: { sizeOfChunk: async () => SIZE },
     digester: inlineDigester,
     check: createChunkCheck(inlineDigester),
     limit: SIZE,
     isPinned: () => false,
-  })
+  }
 }
 
 function counted(file: OpenFile | null, changes: Partial<OpenFile> = {}): OpenFile | null {
@@ -156,6 +163,41 @@ describe('a chunk that the disk cannot read', () => {
     assert.deepEqual([open, await quarantined(chunk.digest)], [0, 0])
     await edge.load()
     assert.equal(await edge.residency.reserve(SIZE), true)
+  })
+})
+
+describe('chunks that many want at once', () => {
+  it('are fetched eight at a time, in the order in which they were wanted, and take memory only then', async () => {
+    const wanted = Array.from({ length: 20 }, () => randomChunk(SIZE))
+    const asked = new Map<string, () => void>()
+    let allocated = 0
+    const edge = createReadThrough({
+      ...parts(),
+      limit: 20 * SIZE,
+      digester: {
+        ...inlineDigester,
+        allocate(size) {
+          allocated++
+          return new Uint8Array(size)
+        },
+      },
+      upstream: {
+        chunk: async (digest) => {
+          await new Promise<void>((resolve) => asked.set(digest, resolve))
+          return wanted.find((known) => known.digest === digest)?.bytes ?? null
+        },
+      },
+    })
+    const fetching = wanted.map(({ digest }) => edge.ensure(digest))
+    for (const [done, { digest }] of wanted.entries()) {
+      const expected = wanted.slice(0, done + 8)
+      await eventually('the next one is asked for', 2_000, () =>
+        expected.every((next) => asked.has(next.digest)) ? true : null,
+      )
+      assert.deepEqual([asked.size, allocated], [expected.length, expected.length])
+      asked.get(digest)?.()
+      await fetching[done]
+    }
   })
 })
 

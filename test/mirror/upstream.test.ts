@@ -249,30 +249,6 @@ describe('a site that falls silent', () => {
   })
 })
 
-describe('chunks that many want at once', () => {
-  it('are fetched eight at a time, in the order in which they were wanted', async () => {
-    const site = await startSite()
-    const open: ServerResponse[] = []
-    site.answer = (_incoming, outgoing) => void open.push(outgoing)
-    const upstream = createUpstream({ urls: [site.url], token: null })
-    const wanted = Array.from({ length: 20 }, (_, i) => `${i}`)
-    const fetching = wanted.map((digest) => upstream.chunk(digest, memory()))
-    for (let done = 0; done < wanted.length; done++) {
-      const expected = Math.min(done + 8, wanted.length)
-      await eventually('the next one is asked for', 2_000, async () =>
-        site.asked.length === expected ? true : null,
-      )
-      open[done]?.end('x')
-      await fetching[done]
-    }
-    assert.deepEqual(
-      site.asked.slice(8).map((path) => path.split(/[/ ]/)[4]),
-      wanted.slice(8),
-    )
-    site.close()
-  })
-})
-
 async function readAll(lines: AsyncIterable<SnapshotLine>): Promise<number> {
   let count = 0
   for await (const _line of lines) count++
