@@ -1,8 +1,8 @@
 /** What may be printed of what an operator has written, and of what fails: nothing that may be a secret. */
 const MASK = '***'
 
-/** In a text a URL ends at a blank; of several `@` the last one ends the user, whose password may have some. */
-const USER_IN_TEXT = /\/\/(?:[^/\s]*|[^/\s@]*:\S*)@/g
+/** Where an `@` follows: of several the last one ends the user, whose password may have some, and slashes too. */
+const USER_IN_WORD = /\/\/(?:[^/]*|[^/@:]*:.*)@/g
 const PARAMETER_IN_TEXT = /([?&;#])([^=?&;#\s]+)=[^&;#\s"']*/g
 
 /** A value is one whole: what a mistyped URL has for a password may have anything in it. */
@@ -14,7 +14,13 @@ const HARMLESS_PARAMETERS = ['tls']
 
 /** A text, such as the reason of a failure, without the credentials of the URLs in it. */
 export function hideCredentials(text: string): string {
-  return text.replace(USER_IN_TEXT, `//${MASK}@`).replace(PARAMETER_IN_TEXT, masked)
+  return text.replace(/\S+/g, hideUser).replace(PARAMETER_IN_TEXT, masked)
+}
+
+/** Clients write some of the texts: without the end behind the last `@` each character is looked at once. */
+function hideUser(word: string): string {
+  const end = word.lastIndexOf('@') + 1
+  return word.slice(0, end).replace(USER_IN_WORD, `//${MASK}@`) + word.slice(end)
 }
 
 /** A value that is in force and no secret by its name: without the credentials that a URL may have. */

@@ -33,6 +33,20 @@ describe('a text that is told', () => {
   })
 })
 
+describe('a long text that a client has written', () => {
+  it('is told in no time worth mentioning', () => {
+    const length = 300_000
+    const texts = ['//a:', '//', '//a@', '//:', '/a:', '?a', '?a=', '//a: ', '@', '//a:@']
+    const startedAt = performance.now()
+    for (const text of texts) {
+      const long = text.repeat(length / text.length)
+      for (const written of [long, `@${long}`, `${long}@`, `${long} @`]) hideCredentials(written)
+    }
+    const took = performance.now() - startedAt
+    assert.ok(took < 10_000, `${took} ms`)
+  })
+})
+
 describe('a value that is shown', () => {
   it('has no credentials, whatever they consist of', () => {
     expect(shownValue, {

@@ -22,7 +22,7 @@ program
   .showHelpAfterError('(see heliostat --help)')
   // A mistyped option is quoted with its value.
   .configureOutput({
-    outputError: (text, write) => write(text.replace(/(--[\w-]+=)[^']*/g, '$1***')),
+    outputError: (text, write) => write(text.replace(/(--[\w-]+=).*(?=')/g, '$1***')),
   })
 
 addServeCommand(program)

@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { type ConfigOptions, readConfig } from '../../src/cli/options.ts'
+import { describeConfig } from '../../src/config.ts'
+import { ConfigError } from '../../src/errors.ts'
 import { SECTIONS } from '../../src/options.ts'
 import { LAUNCHER } from '../support/launcher.ts'
 import { startOrigin, TOKEN } from '../support/mirrors.ts'
@@ -23,20 +26,38 @@ async function printed(args: string[], env: Record<string, string> = {}): Promis
   return stdout + stderr
 }
 
-const configOf = async (name: string, ...lines: string[]) =>
-  printed(['config', '--config-file', await folder.write(name, ...lines)])
+/** What `heliostat config` and the others print of a configuration, or of why there is none. */
+async function told(options: ConfigOptions): Promise<string> {
+  try {
+    const { config, warnings } = await readConfig(options)
+    return [...warnings, describeConfig(config)].join('\n')
+  } catch (error) {
+    assert.ok(error instanceof ConfigError)
+    return error.message
+  }
+}
 
-describe('heliostat config', { concurrency: 2 }, () => {
+const configOf = async (name: string, ...lines: string[]) =>
+  told({ configFile: await folder.write(name, ...lines) })
+
+describe('a configuration', () => {
   it('tells no line that it cannot read, only where it is', async () => {
     const lines = [`password ${SECRET}`, SECRET, `[${SECRET}`, `"${SECRET}"`, `]${SECRET}[`]
     for (const [index, line] of lines.entries()) {
       const text = await configOf(`malformed-${index}.conf`, '[keystone_authtoken]', '', line)
-      assert.match(text, /^heliostat: Cannot parse .*: line 3: wanted a section such as /, line)
+      assert.match(text, /^Cannot parse .*: line 3: wanted a section such as /, line)
       assert.doesNotMatch(text, /hunter2|Zx9/, line)
     }
     const twice = await configOf('twice.conf', `password = ${SECRET}`, '[password]', 'x = 1')
-    assert.match(twice, /^heliostat: Cannot parse .*: wanted no section with the name of an option/)
+    assert.match(twice, /^Cannot parse .*: wanted no section with the name of an option/)
     assert.doesNotMatch(twice, /hunter2|Zx9/)
+  })
+
+  it('is told of in the same way by the command', async () => {
+    const file = await folder.write('printed.conf', `password ${SECRET}`)
+    const text = await printed(['config', '--config-file', file])
+    assert.match(text, /^heliostat: Cannot parse the configuration file .*: line 1: wanted /)
+    assert.doesNotMatch(text, /hunter2|Zx9/)
   })
 
   it('tells no value that it refuses, where it may be a secret', async () => {
@@ -54,7 +75,7 @@ describe('heliostat config', { concurrency: 2 }, () => {
       '[paste_deploy]',
       `flavor = ${SECRET}`,
     )
-    assert.match(text, /^heliostat: \[DEFAULT\] bind_port: got "\*\*\*", wanted a whole number$/m)
+    assert.match(text, /^\[DEFAULT\] bind_port: got "\*\*\*", wanted a whole number$/m)
     assert.match(text, /public_endpoint: got "https:\/\/\*\*\*@a", wanted/)
     assert.match(text, /^\[paste_deploy\] flavor: got "\*\*\*", wanted/m)
     assert.doesNotMatch(text, /hunter2|Zx9/)
@@ -119,10 +140,10 @@ describe('a secret on the command line', { concurrency: 2 }, () => {
   })
 
   it('may be in a file instead, which has to be there and have one', async () => {
-    assert.match(await serve('--upstream-token-file', SECRET), /cannot read the file: ENOENT/)
+    assert.match(await told({ upstreamTokenFile: SECRET }), /: cannot read the file: ENOENT$/)
     for (const lines of [[], ['', ''], [SECRET, SECRET], [`a ${SECRET}`]]) {
-      const text = await serve('--upstream-token-file', await folder.write('bad-token', ...lines))
-      assert.match(text, /^heliostat: --upstream-token-file: wanted one line with the token/)
+      const text = await told({ upstreamTokenFile: await folder.write('bad-token', ...lines) })
+      assert.match(text, /^--upstream-token-file: wanted one line with the token/)
       assert.doesNotMatch(text, /hunter2|Zx9/)
     }
     const both = ['--upstream-token', 'x', '--upstream-token-file', 'y']
