@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { after, before, describe, it, type TestContext } from 'node:test'
 import { temporaryFolder } from '../support/site.ts'
 import { createFamilies, type Family } from './inspector/families.ts'
-import { look, showsSecret } from './inspector/qemu-img.ts'
+import { type Look, look, showsSecret } from './inspector/qemu-img.ts'
 import { createRandom } from './inspector/random.ts'
 import { refusalOf } from './inspector/refusal.ts'
 
@@ -67,22 +67,32 @@ interface Candidate {
 }
 
 async function lookAtAccepted(candidate: Candidate, accepted: string[], tally: Tally) {
-  const { family, path, index } = candidate
-  const forced = [
-    ...(accepted.includes(family.diskFormat) ? [family.qemuFormat] : []),
-    ...(accepted.includes('vmdk') && family.qemuFormat !== 'vmdk' && index % 8 === 0
-      ? ['vmdk']
-      : []),
-  ]
-  for (const format of [null, ...forced]) {
-    const { opened, size, references } = await look(path, format)
-    tally.calls++
-    if (references.length > 0) await fail(candidate, `${format ?? 'probed'}: ${references.join()}`)
-    const isRead = opened && format !== null && size <= LARGEST_CONVERTED && index % 10 === 0
+  const probed = await lookOnce(candidate, null, tally)
+  for (const format of formatsToForce(candidate, accepted)) {
+    // Then it would be opened by the same code once more; some are, to be sure of that.
+    if (probed.format === format && candidate.index % 4 > 0) continue
+    const { format: opened, size } = await lookOnce(candidate, format, tally)
+    const isRead = opened !== null && size <= LARGEST_CONVERTED && candidate.index % 8 === 0
     if (!isRead) continue
     tally.calls++
-    if (await showsSecret(path, format)) await fail(candidate, `${format}: shows a secret`)
+    if (await showsSecret(candidate.path, format)) await fail(candidate, `${format}: a secret`)
   }
+}
+
+async function lookOnce(candidate: Candidate, format: string | null, tally: Tally): Promise<Look> {
+  const found = await look(candidate.path, format)
+  tally.calls++
+  if (found.references.length > 0) {
+    await fail(candidate, `${format ?? 'probed'}: ${found.references.join()}`)
+  }
+  return found
+}
+
+/** What its owner says, and vmdk, which has no signature that it must begin with. */
+function formatsToForce({ family, index }: Candidate, accepted: string[]): string[] {
+  const own = accepted.includes(family.diskFormat) ? [family.qemuFormat] : []
+  const isSampled = accepted.includes('vmdk') && index % 8 === 0
+  return [...new Set([...own, ...(isSampled ? ['vmdk'] : [])])]
 }
 
 async function fail({ name, path, index }: Candidate, what: string): Promise<never> {

@@ -31,7 +31,8 @@ export async function createImage(path: string, args: readonly string[]): Promis
 }
 
 export interface Look {
-  opened: boolean
+  /** What it was opened as; `null` where it could not be opened. */
+  format: string | null
   /** Bytes, 0 where it could not be opened. */
   size: number
   /** Other files that qemu opened, would open, or could not open. */
@@ -44,11 +45,16 @@ export async function look(path: string, format: string | null): Promise<Look> {
   const forced = format === null ? [] : ['-f', format]
   const { failed, stdout, stderr } = await run(path, ['info', '--output=json', ...forced, name])
   if (failed) {
-    return { opened: false, size: 0, references: stderr.includes(SECRET) ? [stderr] : [] }
+    return { format: null, size: 0, references: stderr.includes(SECRET) ? [stderr] : [] }
   }
   const found: unknown = JSON.parse(stdout)
   const size: unknown = Object(found)['virtual-size']
-  return { opened: true, size: Number(size), references: referencesIn(found, name) }
+  const openedAs: unknown = Object(found).format
+  return {
+    format: String(openedAs),
+    size: Number(size),
+    references: referencesIn(found, name),
+  }
 }
 
 /** Of a key that names a file, anything but the image itself; and every mention of a secret. */
