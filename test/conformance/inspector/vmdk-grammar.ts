@@ -75,6 +75,7 @@ export function mutateVmdk(skeleton: Uint8Array, names: readonly string[], rando
   bytes.fill(0, 512, 512 + 20 * 512)
   put(bytes, 512, descriptorOf(names, random))
   if (random.chance(0.2)) makeDescriptorCount(bytes, names, random)
+  else if (random.chance(0.2)) hideBehindDescriptor(bytes, names, random)
   mutateFields(
     bytes,
     { fields: HEADER, most: random.pick([0, 0, 1, 2]), littleEndian: true },
@@ -96,6 +97,15 @@ function makeDescriptorCount(bytes: Uint8Array, names: readonly string[], random
   bytes.fill(0, 12, 20)
   const type = `createType${keywordEnd(random)}${random.pick(SPREAD_SUBFORMATS)}"`
   put(bytes, 512, `CID=1\nparentCID=ffffffff\n${type}\n${extentLine(names, random)}\n`)
+}
+
+/** Behind the sectors that the header allots to the descriptor, qemu reads on. */
+function hideBehindDescriptor(bytes: Uint8Array, names: readonly string[], random: Random): void {
+  const sectors = random.pick([1, 1, 2, 20])
+  new DataView(bytes.buffer).setUint32(36, sectors, true)
+  const text = descriptorOf(names, random)
+  const padding = random.pick(['\n', '#', ' ']).repeat(Math.max(sectors * 512 - text.length, 0))
+  put(bytes, 512, `${text}${padding}\n${oddLine(names, random)}\n`)
 }
 
 export function mutateCowDisk(names: readonly string[], random: Random): Uint8Array {
@@ -126,7 +136,7 @@ export function mutateDescriptorFile(names: readonly string[], random: Random): 
     random.chance(0.8) ? extentLine(names, random) : '',
     random.chance(0.6) ? hintLine(names, random) : '',
   ]
-  const start = startOfText(random) + startOfText(random)
+  const start = startOfText(names, random) + startOfText(names, random)
   const text = start + random.pick(VERSIONS) + lines.join('\n')
   return latin1(
     `${random.chance(0.1) ? withOddCharacter(text, random) : text}\n`.padEnd(1024, '\n'),
@@ -157,8 +167,12 @@ const STARTS = [
   '\x7fELF\n',
 ]
 
-function startOfText(random: Random): string {
-  return random.chance(0.7) ? '' : random.pick(STARTS)
+function startOfText(names: readonly string[], random: Random): string {
+  if (random.chance(0.7)) return ''
+  if (random.chance(0.8)) return random.pick(STARTS)
+  // All that qemu wants to know, before the end of the text and within a comment.
+  const type = `createType="${random.pick(SPREAD_SUBFORMATS)}"`
+  return `#${type} ${hintLine(names, random)} CID=1 parentCID=1${random.pick(['\0', '', '\xff\0'])}\n`
 }
 
 export function descriptorOf(names: readonly string[], random: Random): string {
