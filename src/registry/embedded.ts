@@ -111,10 +111,10 @@ function withReserve<T>(reserve: Reserve, action: () => T, prepare = () => undef
   }
 }
 
-/** The log then takes no more space than it has. */
+/** The next write then takes no more space for the log than that has. Waits for nobody who still reads. */
 function beginLogAnew(database: Database.Database): undefined {
   try {
-    database.exec('PRAGMA wal_checkpoint(RESTART)')
+    database.exec('PRAGMA wal_checkpoint(PASSIVE)')
   } catch (error) {
     if (!isFull(error)) throw error
   }

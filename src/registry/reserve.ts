@@ -21,9 +21,10 @@ export function createReserve(path: string) {
       // A file system that compresses would find no space in zeros.
       await writeFile(path, randomBytes(RESERVE_BYTES), { mode: 0o640 })
       return (isHeld = true)
-    } catch {
+    } catch (error) {
       await rm(path, { force: true }).catch(() => undefined)
-      return false
+      // Whatever else is wrong with the disk, the database will tell it.
+      return !(error instanceof Error && 'code' in error && error.code === 'ENOSPC')
     }
   }
 
