@@ -3,6 +3,8 @@
 export interface JsonBounds {
   /** Values that it may have, at all levels together. */
   values: number
+  /** Members that one list or object may have: an object of a million keys takes seconds. */
+  width: number
   /** Levels of lists and objects. SQLite reads a thousand of them. */
   depth: number
 }
@@ -23,15 +25,22 @@ export function parseBounded(text: string, bounds: JsonBounds): unknown {
 function requireBounds(text: string, bounds: JsonBounds): void {
   let values = 1
   let depth = 0
+  const widths = [0]
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (code === QUOTE) i = endOfString(text, i)
-    else if (code === COMMA) values++
-    else if (code === OPEN_LIST || code === OPEN_OBJECT) {
+    else if (code === COMMA) {
+      values++
+      widths[depth] = (widths[depth] ?? 0) + 1
+    } else if (code === OPEN_LIST || code === OPEN_OBJECT) {
       values++
       depth++
+      widths[depth] = 0
     } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth--
     if (values > bounds.values) throw new Error(`it has more than ${bounds.values} values`)
+    if ((widths[depth] ?? 0) >= bounds.width) {
+      throw new Error(`it has more than ${bounds.width} members in one list or object`)
+    }
     if (depth > bounds.depth) throw new Error(`it is nested deeper than ${bounds.depth} levels`)
   }
 }

@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { parseBounded } from '../src/bounded-json.ts'
 
-const BOUNDS = { values: 1_000, depth: 10 }
+const BOUNDS = { values: 1_000, width: 900, depth: 10 }
 
 describe('JSON of strangers', () => {
   it('is parsed as any other', () => {
@@ -24,9 +24,18 @@ describe('JSON of strangers', () => {
     const before = process.memoryUsage().heapTotal
     for (const part of ['[]', '{}', '0', '""']) {
       const text = `[${`${part},`.repeat(5_000_000)}0]`
-      assert.throws(() => parseBounded(text, BOUNDS), /^Error: it has more than 1000 values$/)
+      assert.throws(
+        () => parseBounded(text, BOUNDS),
+        /^Error: it has more than \d+ (values|members)/,
+      )
     }
     assert.ok(process.memoryUsage().heapTotal - before < 200e6)
+  })
+
+  it('is refused where one list or object has too many members', () => {
+    const nested = (count: number) => `[[${Array(count).fill('0').join()}],0]`
+    assert.doesNotThrow(() => parseBounded(nested(900), BOUNDS))
+    assert.throws(() => parseBounded(nested(901), BOUNDS), /more than 900 members in one/)
   })
 
   it('is refused where it is nested too deep', () => {

@@ -87,7 +87,7 @@ export function parseManifest(text: string): Manifest {
 
 function parseText(text: string): unknown {
   try {
-    return parseBounded(text, { values: MAX_CHUNKS + 16, depth: 2 })
+    return parseBounded(text, { values: MAX_CHUNKS + 16, width: MAX_CHUNKS + 1, depth: 2 })
   } catch (error) {
     throw unsound(error instanceof Error ? error.message : String(error))
   }

@@ -1,5 +1,5 @@
 import { getLogger } from '@logtape/logtape'
-import { asc, eq, sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { blobChunks, blobs } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
 import {
@@ -14,6 +14,10 @@ import {
 const MAX_CACHED_CHUNKS = MAX_CHUNKS
 
 const log = getLogger(['heliostat', 'manifests'])
+
+const listOfChunks = sql<(string | null)[]>`json_group_array(digest)`.mapWith(
+  (text: string): (string | null)[] => JSON.parse(text),
+)
 
 /** The most recently used manifests. They never change, so they may stay in memory. */
 function createManifestCache() {
@@ -54,11 +58,12 @@ export function createManifests(registry: Registry) {
     .where(eq(blobs.digest, sql.placeholder('digest')))
     .prepare()
 
+  const inOrder = sql`SELECT digest FROM ${blobChunks}
+    WHERE ${blobChunks.blob} = ${sql.placeholder('digest')} ORDER BY ${blobChunks.position}`
+  // One value: as rows they take ten times as long.
   const findChunks = registry
-    .select({ digest: blobChunks.digest })
-    .from(blobChunks)
-    .where(eq(blobChunks.blob, sql.placeholder('digest')))
-    .orderBy(asc(blobChunks.position))
+    .select({ list: listOfChunks })
+    .from(sql`(${inOrder})`)
     .prepare()
 
   const findUse = registry
@@ -86,7 +91,7 @@ export function createManifests(registry: Registry) {
       if (known) return known
       const [blob, chunks] = await Promise.all([
         findBlob.get({ digest }),
-        findChunks.all({ digest }),
+        findChunks.get({ digest }),
       ])
       if (!blob) return null
       const manifest = {
@@ -95,7 +100,7 @@ export function createManifests(registry: Registry) {
         checksum: blob.checksum,
         hashAlgorithm: blob.hash_algo,
         hashValue: blob.hash_value,
-        chunks: chunks.map((chunk) => chunk.digest),
+        chunks: chunks?.list ?? [],
       }
       if (!isWhole(digest, manifest)) return null
       cache.set(digest, manifest)

@@ -1,8 +1,7 @@
-import { and, eq, getTableColumns, inArray, isNotNull, type SQL, sql } from 'drizzle-orm'
+import { and, eq, getTableColumns, isNotNull, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import {
-  blobChunks,
   blobs,
   imageLocations,
   imageMembers,
@@ -14,6 +13,7 @@ import {
 import type { Manifest } from '../blobs/manifest.ts'
 import { freeing, type Registry } from '../registry/database.ts'
 import { replaceAllMetadefs, replaceMetadefs } from './apply-metadefs.ts'
+import { insertManifest, keepManifest, missingBlobs } from './blob-rows.ts'
 import { findDisagreement } from './chunk-lengths.ts'
 import { announceImages } from './feed.ts'
 import type { ImageRecord, MetadefChanges } from './record.ts'
@@ -81,15 +81,10 @@ export function createReplica(registry: Registry) {
     withheld: () => loadWithheld(registry),
 
     /** Which of the blobs are not known yet. */
-    async missingBlobs(digests: string[]): Promise<string[]> {
-      if (digests.length === 0) return []
-      const rows = await registry
-        .select({ digest: blobs.digest })
-        .from(blobs)
-        .where(inArray(blobs.digest, digests))
-      const known = new Set(rows.map(({ digest }) => digest))
-      return [...new Set(digests)].filter((digest) => !known.has(digest))
-    },
+    missingBlobs: (digests: string[]) => missingBlobs(registry, digests),
+
+    /** Stores a manifest of many chunks before the images that need it. */
+    keepManifest: (digest: string, manifest: Manifest) => keepManifest(registry, digest, manifest),
 
     /** Takes over records, with the manifests that are new and, if given, the cursor: all or nothing. */
     async apply(
@@ -102,7 +97,7 @@ export function createReplica(registry: Registry) {
       const replace = complete ? replaceAllMetadefs : replaceMetadefs
       await runBatch(registry, [
         ...[...manifests].flatMap(([digest, manifest]) =>
-          insertBlob(registry, { digest, manifest, now }),
+          insertManifest(registry, digest, manifest, now),
         ),
         ...replaceImages(registry, records, now),
         ...replace(registry, changes, now),
@@ -129,38 +124,6 @@ export function createReplica(registry: Registry) {
 async function runBatch(registry: Registry, statements: Statement[]): Promise<void> {
   const [first, ...rest] = statements
   if (first) await freeing(registry).batch([first, ...rest])
-}
-
-function insertBlob(
-  registry: Registry,
-  { digest, manifest, now }: { digest: string; manifest: Manifest; now: number },
-): Statement[] {
-  const { size, chunkSize, checksum, hashAlgorithm, hashValue, chunks } = manifest
-  return [
-    registry
-      .insert(blobs)
-      .values({
-        digest,
-        size,
-        chunk_size: chunkSize,
-        checksum,
-        hash_algo: hashAlgorithm,
-        hash_value: hashValue,
-        created_at: now,
-        // Until an image has it.
-        released_at: now,
-      })
-      .onConflictDoNothing(),
-    insertChunks(registry, digest, chunks),
-  ]
-}
-
-/** One value for all of them: parameters of their own would take ten times the memory. */
-function insertChunks(registry: Registry, blob: string, chunks: Manifest['chunks']): Statement {
-  return registry
-    .insert(blobChunks)
-    .select(sql`SELECT ${blob}, key, value FROM json_each(${JSON.stringify(chunks)}) WHERE true`)
-    .onConflictDoNothing()
 }
 
 /** One statement a table for all records, so that a page of hundreds takes a moment. */

@@ -4,7 +4,7 @@ import { type Manifest, pieces } from '../blobs/manifest.ts'
 import type { Registry } from '../registry/database.ts'
 
 /** As many as the registry compares in a moment. */
-const CHUNKS_AT_ONCE = 16 * 1024
+const CHUNKS_AT_ONCE = 8 * 1024
 
 /**
  * The first chunk of a manifest that has another length in a manifest of the registry; null where there is none. Bytes

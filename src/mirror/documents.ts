@@ -8,8 +8,8 @@ import { createGathering } from './gathering.ts'
 export const IS_IT_ONE = 'is it a Heliostat with mirror tokens?'
 const NEWLINE = 0x0a
 
-/** A page of the feed has some 500,000 values where images have all the members and properties that they may. */
-const BOUNDS = { values: 1_000_000, depth: 500 }
+/** A page of the feed has some 500,000 values where each image has all the members and properties that it may. */
+const BOUNDS = { values: 600_000, width: 20_000, depth: 500 }
 
 type Body = Response['body']
 

@@ -2,9 +2,7 @@ import { getLogger } from '@logtape/logtape'
 import { eq, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { site } from '../../schema/tables.ts'
-import { reasonOf } from '../http/reason.ts'
 import type { Registry } from '../registry/database.ts'
-import { parseAs } from './documents.ts'
 
 const KEY = 'scrub'
 
@@ -44,10 +42,9 @@ export async function openScrubNotes(registry: Registry): Promise<ScrubNotes> {
 /** Notes that a disk has changed are as good as none: the next round finds what they told of. */
 function read(text: string): Saved {
   try {
-    return parseAs(document, text)
-  } catch (error) {
-    const reason = reasonOf(error)
-    log.error('What the scrubber noted cannot be read, it begins anew: {reason}', { reason })
+    return document.parse(JSON.parse(text))
+  } catch {
+    log.error('What the scrubber noted cannot be read: it begins anew')
     return NOTHING
   }
 }

@@ -7,14 +7,14 @@ import type { Upstream } from './upstream.ts'
 import type { WithheldImage } from './withheld.ts'
 
 const MANIFESTS_AT_ONCE = 4
-/** Manifests that are held in memory until their images are taken over. */
-const CHUNKS_AT_ONCE = 64 * 1024
+/** Of the manifests that are held in memory until their images are taken over, or of one that is stored at once. */
+const CHUNKS_AT_ONCE = 8 * 1024
 
 const log = getLogger(['heliostat', 'follow'])
 
 export interface ServableParts {
   upstream: Pick<Upstream, 'manifest'>
-  replica: Pick<Replica, 'missingBlobs' | 'disagreement' | 'apply'>
+  replica: Pick<Replica, 'missingBlobs' | 'disagreement' | 'keepManifest' | 'apply'>
   signal: AbortSignal
 }
 
@@ -57,7 +57,7 @@ async function fetchManifests(
     const asking = missing.slice(i, i + MANIFESTS_AT_ONCE).map(async (digest) => {
       const found = await fetchManifest({ upstream, replica, signal }, digest, lengths)
       if (typeof found === 'string') refused.set(digest, found)
-      else manifests.set(digest, found)
+      else if (found.chunks.length <= CHUNKS_AT_ONCE) manifests.set(digest, found)
     })
     await Promise.all(asking)
     if (lengths.size < CHUNKS_AT_ONCE) continue
@@ -77,6 +77,9 @@ async function fetchManifest(
   const found = await upstream.manifest(digest, signal)
   if (typeof found === 'string') return found
   const chunk = (await replica.disagreement(found)) ?? noteLengths(lengths, found)
-  if (chunk === null) return found
+  if (chunk === null) {
+    if (found.chunks.length > CHUNKS_AT_ONCE) await replica.keepManifest(digest, found)
+    return found
+  }
   return `its manifest says another length of chunk ${chunk} than that of another image`
 }

@@ -41,11 +41,11 @@ async function* parseLines(
   lines: AsyncIterable<Line>,
   blame: (error: unknown) => void,
 ): AsyncGenerator<SnapshotLine> {
-  let line = 1
+  let line = 2
   try {
     for await (const { text, bytes } of lines) {
-      line++
       yield { bytes, ...parseLine(text) }
+      line++
     }
   } catch (cause) {
     const error = new Error(`line ${line} of the snapshot: ${reasonOf(cause)}`)

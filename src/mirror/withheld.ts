@@ -10,7 +10,7 @@ import { type ImageRecord, imageRecord } from './record.ts'
 export const WITHHELD_KEY = 'withheld'
 
 const MAX_IMAGES = 1_000
-const MAX_CHARACTERS = 16 << 20
+const MAX_CHARACTERS = 8 << 20
 
 const log = getLogger(['heliostat', 'follow'])
 

@@ -50,6 +50,14 @@ describe('claim on a file', () => {
     assert.notEqual(await claimFile(path), null)
   })
 
+  it('is taken over also where the clock has been set back since', async () => {
+    const path = join(folder.path, 'future')
+    await writeFile(path, 'another-machine 1')
+    const nextYear = new Date(Date.now() + 365 * 24 * 3600 * 1000)
+    await utimes(path, nextYear, nextYear)
+    assert.notEqual(await claimFile(path), null)
+  })
+
   it('is refused while it has no name yet, and taken over from a process that was killed then', async () => {
     const path = join(folder.path, 'unnamed')
     await writeFile(path, '')

@@ -129,7 +129,7 @@ describe('parseManifest', () => {
     assert.equal(parseManifest(many('null', MAX_CHUNKS)).chunks.length, MAX_CHUNKS)
     const started = performance.now()
     assert.throws(() => parseManifest(many('null', MAX_CHUNKS + 1)), /wanted at most/)
-    assert.throws(() => parseManifest(many('0', 5_000_000)), /more than \d+ values/)
+    assert.throws(() => parseManifest(many('0', 5_000_000)), /more than \d+ (values|members)/)
     assert.throws(() => parseManifest(many(`"${A}"`, 1_000_000)), /longer than/)
     assert.ok(performance.now() - started < 10_000)
   })

@@ -20,6 +20,13 @@ describe('the reason for which a request failed', () => {
     assert.doesNotMatch(reason ?? '', /operator|hidden/)
   })
 
+  it('is one line of a bounded length, whatever strangers have sent', () => {
+    assert.equal(reasonOf(new Error('a\r\n\u001b[31mb\0\u2028c')), 'a [31mb c')
+    assert.equal(reasonOf(new Error('x'.repeat(1e6))), `${'x'.repeat(500)}…`)
+    const secret = `${'x'.repeat(480)} http://user:${'p'.repeat(100)}@host/`
+    assert.doesNotMatch(reasonOf(new Error(secret)), /user|ppp/)
+  })
+
   it('is anything else that was thrown', () => {
     assert.equal(reasonOf(new Error('status 500')), 'status 500')
     assert.equal(reasonOf('gone'), 'gone')

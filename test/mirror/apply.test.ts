@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
+import { gt } from 'drizzle-orm'
 import { blobChunks, blobs, imageLocations } from '../../schema/tables.ts'
 import { type Manifest, manifestDigest } from '../../src/blobs/manifest.ts'
 import { createManifests } from '../../src/blobs/manifests.ts'
@@ -123,6 +124,30 @@ describe('a blob', () => {
     assert.deepEqual(await replica.missingBlobs([digest]), [])
     assert.deepEqual(await replica.missingBlobs([]), [])
     assert.equal((await site.registry.select().from(blobChunks)).length, 2)
+  })
+})
+
+describe('a manifest of many chunks', () => {
+  const size = 20_000 * MIB
+  const chunks = Array.from({ length: 20_000 }, (_, i) => i.toString(16).padStart(64, '0'))
+  const large = { ...manifestOf('a'), size, chunks }
+  const digest = manifestDigest(large)
+
+  it('is stored in pieces, and is not swept once an image has it', async () => {
+    await replica.keepManifest(digest, large)
+    assert.deepEqual(await released(), [digest])
+    await replica.apply([recordOf({ blob: digest })], new Map(), cursor)
+    assert.deepEqual(await released(), [])
+    assert.deepEqual(await createManifests(site.registry).find(digest), large)
+    assert.deepEqual(await replica.missingBlobs([digest]), [])
+  })
+
+  it('is missing where its storing was broken off, and can be stored then', async () => {
+    await replica.keepManifest(digest, large)
+    await site.registry.delete(blobChunks).where(gt(blobChunks.position, 8_000))
+    assert.deepEqual(await replica.missingBlobs([digest]), [digest])
+    await replica.keepManifest(digest, large)
+    assert.deepEqual(await createManifests(site.registry).find(digest), large)
   })
 })
 

@@ -3,6 +3,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { createChunkCheck } from '../../src/blobs/chunk-check.ts'
+import { site } from '../../schema/tables.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createFileStore, type FileStore } from '../../src/blobs/fs.ts'
 import { createLostChunks } from '../../src/blobs/lost-chunks.ts'
@@ -186,5 +187,16 @@ describe('a scrubber that is stopped', () => {
     assert.equal(second.counters().chunks, 2)
     await second.round()
     assert.equal(second.counters().chunks, 5)
+  })
+})
+
+describe('notes of a scrubber that a disk has changed', () => {
+  it('are as good as none', async () => {
+    await (await openScrubNotes(database.registry)).save()
+    for (const value of ['{"position":5}', '{"position":"a","lo', '']) {
+      await database.registry.update(site).set({ value })
+      const { position, lost } = await openScrubNotes(database.registry)
+      assert.deepEqual([position, lost.size], ['', 0])
+    }
   })
 })

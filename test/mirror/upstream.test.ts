@@ -141,6 +141,42 @@ describe('the sites that an edge follows', () => {
     assert.equal(await chunk(), 'second')
   })
 
+  it('stand in for each other also where a chunk comes damaged', async () => {
+    const isWhole = async (bytes: Uint8Array) => Buffer.from(bytes).toString() === 'second'
+    const bytes = await upstream.chunk(DIGEST, memory(), { isWhole })
+    assert.equal(bytes && Buffer.from(bytes).toString(), 'second')
+    second.answer = send('third')
+    assert.equal(await upstream.chunk(DIGEST, memory(), { isWhole }), null)
+  })
+
+  it('are not taken for well by their heads where they never give a chunk [500]', async () => {
+    const stands = JSON.stringify({ epoch: 'e', seq: 3, time: 1, sites: ['a'] })
+    const tellHead = (others: Answer): Answer => {
+      return (incoming, outgoing) =>
+        (incoming.url?.includes('/head') ? send(stands) : others)(incoming, outgoing)
+    }
+    first.answer = tellHead(send('', 500))
+    second.answer = tellHead(send('second'))
+    const end = performance.now() + 3_000
+    while (performance.now() < end) {
+      await upstream.head(0, 0, never)
+      assert.equal(await chunk(), 'second')
+    }
+    // Its pauses grow: at once, and after at least 0.25, 0.5, 1 and 2 seconds.
+    const asked = first.asked.filter((path) => path.includes('chunks'))
+    assert.ok(asked.length <= 4, `${asked.length}`)
+  })
+
+  it('may not compress what they send', async () => {
+    const asked: unknown[] = []
+    first.answer = ({ headers }, outgoing) => {
+      asked.push(headers['accept-encoding'])
+      outgoing.writeHead(200, { 'Content-Encoding': 'br' }).end('first')
+    }
+    assert.equal(await chunk(), 'second')
+    assert.deepEqual(asked, ['identity'])
+  })
+
   it('cannot send another manifest than was asked for', async () => {
     const manifest: Manifest = {
       size: 3,
