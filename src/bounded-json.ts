@@ -1,4 +1,4 @@
-/** JSON of strangers: looked through before it is parsed, since `[],[],[]…` takes twenty times its length in memory. */
+/** JSON of strangers, be they clients or upstreams: looked through before it is parsed, since `[],[],[]…` takes twenty times its length in memory. */
 
 export interface JsonBounds {
   /** Values that it may have, at all levels together. */
@@ -14,7 +14,8 @@ const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x
 
 /** Parses a text in one pass over it; throws a sentence, without anything of the text, where it is not as is wanted. */
 export function parseBounded(text: string, bounds: JsonBounds): unknown {
-  requireBounds(text, bounds)
+  const exceeded = exceededBound(text, bounds)
+  if (exceeded) throw new Error(EXCESS[exceeded](bounds[exceeded]))
   try {
     return JSON.parse(text)
   } catch {
@@ -22,7 +23,14 @@ export function parseBounded(text: string, bounds: JsonBounds): unknown {
   }
 }
 
-function requireBounds(text: string, bounds: JsonBounds): void {
+const EXCESS: Record<keyof JsonBounds, (bound: number) => string> = {
+  values: (bound) => `it has more than ${bound} values`,
+  width: (bound) => `it has more than ${bound} members in one list or object`,
+  depth: (bound) => `it is nested deeper than ${bound} levels`,
+}
+
+/** The bound that a text goes beyond; null where it keeps to all. Of what is no JSON either may be said. */
+export function exceededBound(text: string, bounds: JsonBounds): keyof JsonBounds | null {
   let values = 1
   let depth = 0
   const widths = [0]
@@ -37,12 +45,11 @@ function requireBounds(text: string, bounds: JsonBounds): void {
       depth++
       widths[depth] = 0
     } else if (code === CLOSE_LIST || code === CLOSE_OBJECT) depth--
-    if (values > bounds.values) throw new Error(`it has more than ${bounds.values} values`)
-    if ((widths[depth] ?? 0) >= bounds.width) {
-      throw new Error(`it has more than ${bounds.width} members in one list or object`)
-    }
-    if (depth > bounds.depth) throw new Error(`it is nested deeper than ${bounds.depth} levels`)
+    if (values > bounds.values) return 'values'
+    if ((widths[depth] ?? 0) >= bounds.width) return 'width'
+    if (depth > bounds.depth) return 'depth'
   }
+  return null
 }
 
 /** Where the string ends that begins there; the end of the text for one that does not. */
