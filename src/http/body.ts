@@ -14,7 +14,11 @@ export async function readLimited(
   milliseconds = Infinity,
 ): Promise<Uint8Array> {
   if (!body) return new Uint8Array()
-  const bytes = await inTime(collect(body, limit), milliseconds)
+  const reader = body.getReader()
+  // Let go of, it collects no more of what comes too late.
+  const bytes = await inTime(collect(reader, limit), milliseconds).finally(() =>
+    reader.releaseLock(),
+  )
   if (bytes === 'late') throw tooSlow(milliseconds)
   if (bytes) return bytes
   if (!(await discard(body))) await body.cancel().catch(() => undefined)
@@ -23,17 +27,18 @@ export async function readLimited(
 
 /** Null for a body that is larger. */
 async function collect(
-  body: ReadableStream<Uint8Array>,
+  reader: ReadableStreamDefaultReader<Uint8Array>,
   limit: number,
 ): Promise<Uint8Array | null> {
   const chunks: Uint8Array[] = []
   let length = 0
-  for await (const chunk of body.values({ preventCancel: true })) {
-    length += chunk.byteLength
+  for (;;) {
+    const { done, value } = await reader.read()
+    if (done) return concatenate(chunks, length)
+    length += value.byteLength
     if (length > limit) return null
-    chunks.push(chunk)
+    chunks.push(value)
   }
-  return concatenate(chunks, length)
 }
 
 async function inTime<T>(work: Promise<T>, milliseconds: number): Promise<T | 'late'> {

@@ -88,8 +88,10 @@ describe('readLimited', () => {
   })
 
   it('gives up a body that is not there in time, however it drips (408)', async () => {
+    let pulled = 0
     const dripping = new ReadableStream<Uint8Array>({
       async pull(controller) {
+        pulled++
         await new Promise((resolve) => setTimeout(resolve, 5))
         controller.enqueue(new Uint8Array(1))
       },
@@ -99,6 +101,9 @@ describe('readLimited', () => {
       message: 'Request body has not come within 0.05 seconds',
       headers: { Connection: 'close' },
     })
+    const before = pulled
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    assert.ok(pulled <= before + 1, 'nothing more is read of it')
   })
 
   it('passes on what the source fails with', async () => {
