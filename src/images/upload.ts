@@ -2,6 +2,7 @@ import { getLogger } from '@logtape/logtape'
 import { createStreamInspector } from '../blobs/inspect/stream.ts'
 import type { Sweeper } from '../blobs/sweep.ts'
 import { HeliostatError } from '../errors.ts'
+import { createClockWatch } from './clock-watch.ts'
 import type { Image } from './image.ts'
 import type { ProjectLimits } from './project-limits.ts'
 import { requireFormats } from './status.ts'
@@ -31,6 +32,7 @@ export type Uploader = ReturnType<typeof createUploader>
 export function createUploader(parts: UploadParts) {
   const { uploads } = parts
   const running = new Set<Upload>()
+  const clock = createClockWatch(UPLOAD_LEASE_MS)
 
   return {
     /**
@@ -72,6 +74,7 @@ export function createUploader(parts: UploadParts) {
     async recover(): Promise<void> {
       // After a suspend this process may come here before its own heartbeats do.
       await Promise.all([...running].map(uploads.heartbeat))
+      if (!clock.isSteady()) return
       for (const upload of await uploads.dead()) {
         if (!(await uploads.abortDead(upload, Date.now()))) continue
         log.warn('Upload of image {image} was left behind by a dead process', {

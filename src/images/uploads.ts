@@ -1,4 +1,4 @@
-import { and, eq, isNull, lt, not, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gt, isNull, lt, not, or, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import {
   blobChunks,
@@ -208,7 +208,7 @@ function isActivated({ id, imageId }: Upload): SQL {
 async function abort(
   registry: Registry,
   upload: Upload,
-  { at, only }: { at: number; only?: SQL },
+  { at, only }: { at: number; only?: SQL | undefined },
 ): Promise<boolean> {
   const which = and(eq(uploads.id, upload.id), only)
   const [, ended] = await registry.batch([
@@ -222,8 +222,13 @@ async function abort(
   return affectedRows(ended) === 1
 }
 
-function isDead(): SQL {
-  return lt(uploads.heartbeat_at, Date.now() - UPLOAD_LEASE_MS)
+/** Also when it was heard of in the future, as by a clock that was set back since. */
+function isDead(): SQL | undefined {
+  const now = Date.now()
+  return or(
+    lt(uploads.heartbeat_at, now - UPLOAD_LEASE_MS),
+    gt(uploads.heartbeat_at, now + UPLOAD_LEASE_MS),
+  )
 }
 
 function exists(uploadId: string): SQL {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
@@ -16,18 +17,21 @@ const SIZE = 64 * MIB
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let server: RunningProcess
+/** One that nobody attacks. */
+let yardstick: RunningProcess
 let image: string
 
 before(async () => {
   folder = await temporaryFolder()
-  server = await startOnNode(folder.path)
+  server = await startOnNode(join(folder.path, 'attacked'))
+  yardstick = await startOnNode(join(folder.path, 'yardstick'))
   image = await createRaw(server.url)
   const bytes = randomBytes(8 * MIB)
   const whole = Buffer.concat(Array.from({ length: SIZE / bytes.length }, () => bytes))
   assert.equal((await upload(server.url, image, whole)).status, 204)
 })
 after(async () => {
-  await server.kill()
+  await Promise.all([server.kill(), yardstick.kill()])
   await folder.remove()
 })
 
@@ -57,7 +61,7 @@ async function useService(): Promise<void> {
 
 /** Uses the service in the middle of an attack, which then ends. */
 async function useDuring(name: string): Promise<void> {
-  const limits = watchLimits(server)
+  const limits = watchLimits(server, yardstick)
   const { kill, ended } = attack(name)
   await setTimeout(1_500)
   await useService()
@@ -69,7 +73,7 @@ async function useDuring(name: string): Promise<void> {
 
 describe('a server under attack keeps its limits, and serves others,', () => {
   it('while it answers thousands of pipelined requests in turn', async () => {
-    const limits = watchLimits(server)
+    const limits = watchLimits(server, yardstick)
     const { ended } = attack('pipelines')
     await setTimeout(500)
     await useService()

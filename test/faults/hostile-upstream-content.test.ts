@@ -75,5 +75,5 @@ describe('an edge whose first upstream drips', () => {
 })
 
 describe('all the while', () => {
-  it('the edges are well', () => site.requireWell())
+  it('the edges are well', async () => void (await site.requireWell()))
 })

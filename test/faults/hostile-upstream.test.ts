@@ -72,5 +72,5 @@ describe('an upstream whose snapshots are hostile', () => {
 })
 
 describe('all the while', () => {
-  it('the edge is well', () => site.requireWell())
+  it('the edges are well', async () => void (await site.requireWell()))
 })
