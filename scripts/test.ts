@@ -26,7 +26,7 @@ const SERVERS = [
 ]
 
 /** What holds a server to limits of time runs after the others, without any other beside it. */
-const ALONE = join('test', 'faults', 'hostile-')
+const ALONE = join('test', 'faults', 'hostile-clients')
 
 const TIMEOUT = '--test-timeout=120000'
 

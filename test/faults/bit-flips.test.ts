@@ -15,7 +15,7 @@ const IMAGES = 4
 /** Two chunks. */
 const SIZE = MIB + 1000
 /** Bits that are flipped in the database and in its log, each in a copy of its own. */
-const FLIPS = 12
+const FLIPS = 8
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let origin: string

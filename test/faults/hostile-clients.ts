@@ -59,7 +59,7 @@ const ATTACKS: Record<string, () => Promise<unknown>> = {
   /** Thousands of requests at once on each connection, of which the answers are read. */
   async pipelines() {
     const opened = await openMany(8, true)
-    for (const { socket } of opened) socket.write(get('/v2/images?limit=1').repeat(2000))
+    for (const { socket } of opened) socket.write(get(`/v2/images/${image}`).repeat(2000))
     return { answered: await untilAnswered(opened, 2000) }
   },
 

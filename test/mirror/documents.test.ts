@@ -29,7 +29,7 @@ async function linesOf(
 
 describe('the lines of a body', () => {
   it('are the same however they come', async () => {
-    const lines = ['', 'ä€😀', 'x'.repeat(200_000), '{}', '']
+    const lines = ['', 'ä€😀', 'x'.repeat(20_000), '{}', '']
     const text = lines.map((line) => `${line}\n`).join('')
     for (const pieceBytes of [1, 2, 3, 7, 65_536, 1 << 20]) {
       assert.deepEqual(await linesOf(bodyOf(text, pieceBytes).body, 1 << 20), lines)
