@@ -16,8 +16,10 @@ const MUTATIONS = Number(process.env.MUTATIONS ?? 2000)
 const SEED = Number(process.env.SEED ?? 8)
 
 /** Of the refused ones that are different, so many are not looked at for one that is. */
-const REFUSED_PER_SAMPLE = Math.ceil(MUTATIONS / 200)
+const REFUSED_PER_SAMPLE = Math.ceil(MUTATIONS / 100)
 const LARGEST_CONVERTED = 16 * 1024 * 1024
+/** What is not written when it is zeros. */
+const BLOCK = Buffer.alloc(64 * 1024)
 const CONTAINER_FORMATS = ['bare', 'docker'] as const
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -39,11 +41,13 @@ function acceptedFormats(bytes: Uint8Array, family: Family): string[] {
 }
 
 async function writeSparse(path: string, bytes: Uint8Array): Promise<void> {
-  const zeros = Buffer.alloc(4096)
-  let end = bytes.length
-  while (end > 0 && zeros.compare(bytes, Math.max(end - 4096, 0), end) === 0) end -= 4096
   const file = await open(path, 'w')
-  await file.write(bytes.subarray(0, Math.max(end, 0)))
+  for (let at = 0; at < bytes.length; at += BLOCK.length) {
+    const block = bytes.subarray(at, at + BLOCK.length)
+    if (BLOCK.compare(block, 0, block.length, 0, block.length) !== 0) {
+      await file.write(block, 0, block.length, at)
+    }
+  }
   await file.truncate(bytes.length)
   await file.close()
 }

@@ -74,8 +74,10 @@ const QCOW: readonly Field[] = [
 export function mutateQcow(skeleton: Uint8Array, names: readonly string[], random: Random) {
   const bytes = new Uint8Array(4096)
   bytes.set(skeleton.subarray(0, 4096))
+  // Its time of change: no two images are the same.
+  setField(bytes, { at: 20, bytes: 4 }, random.below(2 ** 32), false)
   if (random.chance(0.7)) addBackingFile(bytes, random.pick(names))
-  if (random.chance(0.2)) setField(bytes, { at: 0, bytes: 4 }, random.pick([0x514649fa, 0]), false)
+  if (random.chance(0.1)) setField(bytes, { at: 0, bytes: 4 }, random.pick([0x514649fa, 0]), false)
   mutateFields(bytes, { fields: QCOW, most: 1, littleEndian: false }, random)
   return bytes
 }
@@ -93,13 +95,15 @@ const QED: readonly Field[] = [
 export function mutateQed(skeleton: Uint8Array, names: readonly string[], random: Random) {
   const bytes = skeleton.slice()
   const name = random.pick(names)
+  // Features that a reader may overlook: no two images are the same.
+  setField(bytes, { at: 24, bytes: 4 }, random.below(2 ** 32), true)
   if (random.chance(0.7)) {
     put(bytes, NAME_AT, name)
     setField(bytes, { at: 16, bytes: 8 }, random.pick([1, 5]), true)
     setField(bytes, { at: 56, bytes: 4 }, NAME_AT, true)
     setField(bytes, { at: 60, bytes: 4 }, name.length, true)
   }
-  if (random.chance(0.2)) setField(bytes, { at: 0, bytes: 4 }, random.pick([0x01444551, 0]), true)
+  if (random.chance(0.1)) setField(bytes, { at: 0, bytes: 4 }, random.pick([0x01444551, 0]), true)
   mutateFields(bytes, { fields: QED, most: 1, littleEndian: true }, random)
   return bytes
 }

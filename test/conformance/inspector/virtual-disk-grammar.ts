@@ -19,6 +19,8 @@ const VHD: readonly Field[] = [
 export function mutateVhd(skeleton: Uint8Array, _: readonly string[], random: Random): Uint8Array {
   const bytes = skeleton.slice()
   mutateFields(bytes, { fields: VHD, most: random.pick([0, 1, 3]), littleEndian: false }, random)
+  // The time of its making: no two images are the same.
+  setField(bytes, { at: 24, bytes: 4 }, random.below(2 ** 32), false)
   if (random.chance(0.6)) setField(bytes, { at: 60, bytes: 4 }, 4, false)
   const footer = vhdHeader(BigInt(GIB), random.chance(0.2) ? random.pick([2, 3]) : 4)
   return random.chance(0.7)
@@ -41,6 +43,8 @@ const VDI: readonly Field[] = [
 
 export function mutateVdi(skeleton: Uint8Array, _: readonly string[], random: Random): Uint8Array {
   const bytes = skeleton.slice()
+  // Its description: no two images are the same.
+  setField(bytes, { at: 0x54, bytes: 4 }, random.below(2 ** 32), true)
   if (random.chance(0.8))
     setField(bytes, { at: random.pick([0x4c, 0x1a8, 0x1b8]), bytes: 4 }, 4, true)
   mutateFields(bytes, { fields: VDI, most: random.pick([0, 1, 2, 3]), littleEndian: true }, random)
