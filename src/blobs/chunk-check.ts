@@ -6,8 +6,14 @@ import { createTurns } from '../turns.ts'
 const AT_ONCE = 4
 const PIECE = 1 << 20
 
-/** Whether a chunk of so many bytes is what its name says. One that the disk cannot read is not. */
-export type IsWhole = (digest: string, chunk: LocalChunk, size: number) => Promise<boolean>
+/** No chunk has more: what is larger need not be read. */
+const LARGEST = 64 << 20
+
+/**
+ * Whether a chunk is what its name says, whatever the registry says of its length: that may be damaged itself. One that
+ * the disk cannot read is not.
+ */
+export type IsWhole = (digest: string, chunk: LocalChunk) => Promise<boolean>
 
 /**
  * Checks chunks by reading them: a few at a time, piece by piece through the same memory, however large they are and
@@ -29,10 +35,11 @@ export function createChunkCheck(digester: Pick<Digester, 'startSha256' | 'alloc
     }
   }
 
-  return (digest, chunk, size) =>
+  return (digest, chunk) =>
     inTurn(async () => {
+      const { size } = chunk.state
       try {
-        return chunk.state.size === size && (await digestOf(chunk, size)) === digest
+        return size <= LARGEST && (await digestOf(chunk, size)) === digest
       } catch (error) {
         if (isUnreadable(error)) return false
         throw error

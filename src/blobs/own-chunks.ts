@@ -4,7 +4,7 @@ import { chunkStream } from './chunk-stream.ts'
 import type { LocalStore } from './local-store.ts'
 import type { LostChunks } from './lost-chunks.ts'
 import type { Content } from './manifest.ts'
-import type { OpenChunk } from './open-files.ts'
+import type { LocalChunk } from './open-files.ts'
 import type { ChunkStore, Span } from './store.ts'
 import { type ChunkAccount, createWholeChunks } from './whole-chunks.ts'
 
@@ -21,16 +21,15 @@ const NO_ACCOUNT: ChunkAccount = {
 
 export interface OwnChunksParts {
   store: LocalStore
-  sizeOfChunk(digest: string): Promise<number | null>
   check: IsWhole
   lost: LostChunks
 }
 
 /** The chunks of an origin, which nobody else has: verified before they are read, and noted as lost where they are not whole. */
-export function createOwnChunks({ store, sizeOfChunk, check, lost }: OwnChunksParts) {
-  const whole = createWholeChunks({ store, sizeOfChunk, check, account: NO_ACCOUNT })
+export function createOwnChunks({ store, check, lost }: OwnChunksParts) {
+  const whole = createWholeChunks({ store, check, account: NO_ACCOUNT })
 
-  async function openChunk(digest: string): Promise<OpenChunk | null> {
+  async function openChunk(digest: string): Promise<LocalChunk | null> {
     const chunk = await whole.open(digest)
     if (!chunk) await lost.add(digest)
     else if (lost.has(digest)) await lost.heal(digest)
@@ -67,7 +66,7 @@ export function createOwnChunks({ store, sizeOfChunk, check, lost }: OwnChunksPa
       async get(digest, span) {
         const chunk = await openChunk(digest)
         if (!chunk) return null
-        return chunkStream(chunk, span ?? { offset: 0, length: (await sizeOfChunk(digest)) ?? 0 })
+        return chunkStream(chunk, span ?? { offset: 0, length: chunk.state.size })
       },
       async put(digest, bytes) {
         await whole.put(digest, bytes)

@@ -4,16 +4,13 @@ import type { LocalChunk } from './open-files.ts'
 /** Remembers which chunks were found to be whole, until their files change. Several readers cost one check. */
 export type Verified = ReturnType<typeof createVerified>
 
-export function createVerified(
-  check: IsWhole,
-  sizeOfChunk: (digest: string) => Promise<number | null>,
-) {
+export function createVerified(check: IsWhole) {
   /** The stamps of the files that were whole. */
   const known = new Map<string, string>()
   const checking = new Map<string, Promise<boolean>>()
 
   async function checkAnew(digest: string, chunk: LocalChunk): Promise<boolean> {
-    const isWhole = await check(digest, chunk, (await sizeOfChunk(digest)) ?? 0)
+    const isWhole = await check(digest, chunk)
     if (isWhole) known.set(digest, chunk.state.stamp)
     return isWhole
   }

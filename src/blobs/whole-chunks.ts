@@ -1,7 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import { type IsWhole, readFully } from './chunk-check.ts'
 import type { LocalStore } from './local-store.ts'
-import { isUnreadable, type LocalChunk, type OpenChunk } from './open-files.ts'
+import { isUnreadable, type LocalChunk } from './open-files.ts'
 import { createVerified, type Verified } from './verified.ts'
 
 const log = getLogger(['heliostat', 'local-chunks'])
@@ -17,15 +17,14 @@ export interface ChunkAccount {
 
 export interface WholeChunksParts {
   store: Pick<LocalStore, 'openChunk' | 'put' | 'delete' | 'quarantine'>
-  sizeOfChunk(digest: string): Promise<number | null>
   check: IsWhole
   account: ChunkAccount
 }
 
 /** Chunks on this machine, given out whole or not at all: one that is damaged is taken out of the way. */
 export function createWholeChunks(parts: WholeChunksParts) {
-  const { store, sizeOfChunk, account } = parts
-  const verified = createVerified(parts.check, sizeOfChunk)
+  const { store, account } = parts
+  const verified = createVerified(parts.check)
   const quarantine = createQuarantine(parts, verified)
 
   async function openWhole(digest: string): Promise<LocalChunk | null> {
@@ -36,7 +35,7 @@ export function createWholeChunks(parts: WholeChunksParts) {
     }
     try {
       if (await verified.isWhole(digest, chunk)) {
-        if (!account.has(digest)) account.add(digest, (await sizeOfChunk(digest)) ?? 0)
+        if (!account.has(digest)) account.add(digest, chunk.state.size)
         return chunk
       }
       chunk.release()
@@ -48,7 +47,7 @@ export function createWholeChunks(parts: WholeChunksParts) {
     }
   }
 
-  async function open(digest: string): Promise<OpenChunk | null> {
+  async function open(digest: string): Promise<LocalChunk | null> {
     const letGo = account.use(digest)
     let chunk: LocalChunk | null = null
     try {
@@ -71,7 +70,7 @@ export function createWholeChunks(parts: WholeChunksParts) {
       const chunk = await open(digest)
       if (!chunk) return null
       try {
-        const bytes = new Uint8Array((await sizeOfChunk(digest)) ?? 0)
+        const bytes = new Uint8Array(chunk.state.size)
         const length = await quarantine.ifUnreadable(digest, readFully(chunk, bytes))
         return length === null ? null : bytes
       } finally {
@@ -133,8 +132,9 @@ interface Watch {
 }
 
 /** A disk may no longer be able to read what it could: then the next one who opens the chunk has it checked again. */
-function watched(chunk: OpenChunk, { letGo, unreadable }: Watch): OpenChunk {
+function watched(chunk: LocalChunk, { letGo, unreadable }: Watch): LocalChunk {
   return {
+    state: chunk.state,
     async read(buffer, position) {
       try {
         return await chunk.read(buffer, position)

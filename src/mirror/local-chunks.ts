@@ -18,7 +18,7 @@ export interface LocalChunksParts {
 export type LocalChunks = ReturnType<typeof createLocalChunks>
 
 export function createLocalChunks({ store, sizeOfChunk, check, residency }: LocalChunksParts) {
-  const whole = createWholeChunks({ store, sizeOfChunk, check, account: residency })
+  const whole = createWholeChunks({ store, check, account: residency })
 
   async function readOrClaim(digest: string): Promise<Release | Uint8Array | null> {
     const claim = await store.claim(digest)

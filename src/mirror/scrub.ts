@@ -47,7 +47,7 @@ export function createScrubber(parts: ScrubParts) {
 
   async function check(digest: string): Promise<void> {
     const size = await sizeOfChunk(digest)
-    const found = size === null ? null : await look(parts, digest, size)
+    const found = size === null ? null : await look(parts, digest)
     if (size === null || found === null) return
     counters.chunks++
     counters.bytes += size
@@ -117,13 +117,12 @@ async function isRefetched(
 async function look(
   { store, check }: Pick<ScrubParts, 'store' | 'check'>,
   digest: string,
-  size: number,
 ): Promise<{ isWhole: boolean; stamp: string | null } | null> {
   try {
     const chunk = await store.openChunk(digest)
     if (!chunk) return null
     try {
-      return { isWhole: await check(digest, chunk, size), stamp: chunk.state.stamp }
+      return { isWhole: await check(digest, chunk), stamp: chunk.state.stamp }
     } finally {
       chunk.release()
     }

@@ -2,7 +2,6 @@ import type { OpenBody } from '../blobs/body.ts'
 import type { IsWhole } from '../blobs/chunk-check.ts'
 import type { FileStore } from '../blobs/fs.ts'
 import type { LostChunks } from '../blobs/lost-chunks.ts'
-import type { Manifests } from '../blobs/manifests.ts'
 import { createOwnChunks } from '../blobs/own-chunks.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import type { Edge } from './edge.ts'
@@ -34,14 +33,13 @@ export function chunksOfEdge(
 
 export interface OriginParts {
   store: FileStore
-  manifests: Pick<Manifests, 'sizeOfChunk'>
   check: IsWhole
   lost: LostChunks
 }
 
 /** What an origin lacks is nowhere. */
-export function chunksOfOrigin({ manifests, ...parts }: OriginParts, bodies: Bodies): SiteChunks {
-  const own = createOwnChunks({ ...parts, sizeOfChunk: manifests.sizeOfChunk })
+export function chunksOfOrigin(parts: OriginParts, bodies: Bodies): SiteChunks {
+  const own = createOwnChunks(parts)
   return {
     store: own.store,
     openBody: own.guard(bodies({ get: own.store.get, openChunk: own.openChunk })),

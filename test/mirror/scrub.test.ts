@@ -127,6 +127,13 @@ describe('scrubbing an edge', () => {
     assert.equal(names.filter((name) => name.endsWith('.damaged')).length, 1)
   })
 
+  it('believes the bytes and not what a damaged registry says of their length', async () => {
+    const scrub = await scrubber({ refetch, sizeOfChunk: async () => SIZE - 1 })
+    await scrub.round()
+    assert.equal(scrub.counters().damaged, 0)
+    assert.equal((await stored()).length, 3)
+  })
+
   it('also finds a chunk that is too short', async () => {
     await writeFile(fileOf(chunk(2)), 'short')
     const scrub = await scrubber({ refetch })
