@@ -16,7 +16,7 @@ export function createCircuitBreaker(trial: number) {
   let trialUntil = 0
 
   function away(cause?: unknown): HeliostatError {
-    const seconds = Math.max(1, Math.ceil((retryAt - performance.now()) / 1000))
+    const seconds = Math.max(1, Math.ceil(Math.round(retryAt - performance.now()) / 1000))
     return new HeliostatError(
       'unavailable',
       'Keystone, which says who may use this service, does not answer at present',

@@ -58,7 +58,7 @@ export function startCare(parts: CareParts) {
     },
 
     async close(): Promise<void> {
-      endCheck()
+      await endCheck()
       scrubber.stop()
       await scrubbing
     },
@@ -66,9 +66,11 @@ export function startCare(parts: CareParts) {
 }
 
 /** A server looks after its own database. */
-function watchFile(config: Config, damage: Damage): () => void {
+function watchFile(config: Config, damage: Damage): () => Promise<void> {
   const connection = connectionOf(config)
-  return connection.kind === 'file' ? watchDatabase(connection.path, damage.note) : () => undefined
+  return connection.kind === 'file'
+    ? watchDatabase(connection.path, damage.note)
+    : async () => undefined
 }
 
 function createStoreScrubber(parts: CareParts): Scrubber {

@@ -7,12 +7,19 @@ const PAUSE_MS = 6 * 60 * 60_000
 
 const log = getLogger(['heliostat', 'registry'])
 
-/** Checks a database file now and then, in a thread of its own. Returns the function that ends it. */
-export function watchDatabase(path: string, found: (what: string) => Promise<void>): () => void {
+/**
+ * Checks a database file now and then, in a thread of its own. Returns the function that ends it, which waits for a
+ * check under way: the native engine does not survive that its thread is cut off.
+ */
+export function watchDatabase(
+  path: string,
+  found: (what: string) => Promise<void>,
+): () => Promise<void> {
   let thread: Worker | null = null
+  let running: Promise<void> = Promise.resolve()
 
   function check(): void {
-    thread = startCheck(path, {
+    const started = startCheck(path, {
       answered: (answer) => {
         if (answer !== 'ok') void found(answer)
       },
@@ -21,6 +28,8 @@ export function watchDatabase(path: string, found: (what: string) => Promise<voi
         else log.warn('Cannot check the database: {reason}', { reason: error.message })
       },
     })
+    thread = started
+    running = new Promise((resolve) => started.once('exit', () => resolve()))
   }
 
   const timer = setInterval(check, PAUSE_MS)
@@ -28,7 +37,8 @@ export function watchDatabase(path: string, found: (what: string) => Promise<voi
   check()
   return () => {
     clearInterval(timer)
-    void thread?.terminate()
+    thread?.ref()
+    return running
   }
 }
 

@@ -77,8 +77,8 @@ download_at_once() {
 assert_disk_use() {
   local used limit
   used=$(du -sm "$work/site/data" | cut -f 1)
-  # The rest is the database with its log.
-  limit=$((${#regions_mib[@]} * chunk_mib + 8))
+  # The rest is the database with its log, and what it keeps in reserve.
+  limit=$((${#regions_mib[@]} * chunk_mib + 12))
   echo "   disk: $used MiB for $((${#regions_mib[@]} * region_mib)) MiB of data"
   ((used <= limit)) || fail "the data folder has $used MiB, wanted at most $limit MiB"
 }

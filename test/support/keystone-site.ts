@@ -11,7 +11,7 @@ export type KeystoneSite = Awaited<ReturnType<typeof openKeystoneSite>>
 /** A whole service with a stand-in for Keystone; options are those of [keystone_authtoken]. Its clocks stand still. */
 export async function openKeystoneSite(options = {}, more = {}) {
   mock.timers.enable({ apis: ['Date'], now: Date.now() })
-  let steady = performance.now()
+  let steady = Math.round(performance.now())
   const { mock: steadyClock } = mock.method(performance, 'now', () => steady)
   const keystone = await startKeystone()
   const site = await createTestSite({ ...usingKeystone(keystone, options), ...more })
