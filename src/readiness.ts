@@ -1,5 +1,6 @@
 import { getLogger } from '@logtape/logtape'
 import type { StoreOwner } from './blobs/store-owner.ts'
+import { inTime, LATE } from './in-time.ts'
 import type { EdgeCondition } from './mirror/edge-watch.ts'
 import type { Registry } from './registry/database.ts'
 import { CURRENT_REVISION, databaseRevision } from './registry/migrate.ts'
@@ -80,22 +81,11 @@ export function createReadiness(parts: ReadinessParts) {
 
 async function databaseReason(registry: Registry): Promise<Reason | null> {
   try {
-    const revision = await within(DATABASE_MS, databaseRevision(registry))
+    const revision = await inTime(databaseRevision(registry), DATABASE_MS)
+    if (revision === LATE) throw new Error(`No answer in ${DATABASE_MS} ms`)
     return revision === CURRENT_REVISION ? null : 'database-outdated'
   } catch (error) {
     log.error('The database does not answer: {reason}', { reason: String(error) })
     return 'database-unreachable'
-  }
-}
-
-async function within<T>(milliseconds: number, answer: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`No answer in ${milliseconds} ms`)), milliseconds)
-  })
-  try {
-    return await Promise.race([answer, late])
-  } finally {
-    clearTimeout(timer)
   }
 }

@@ -25,12 +25,15 @@ export async function readJson(request: Request, limit = MAX_JSON_BYTES): Promis
 }
 
 function parse(bytes: Uint8Array): unknown {
+  const text = wellFormed(() => new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  refuseExcess(text)
+  return wellFormed(() => JSON.parse(text))
+}
+
+function wellFormed<T>(read: () => T): T {
   try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-    refuseExcess(text)
-    return JSON.parse(text)
+    return read()
   } catch (cause) {
-    if (cause instanceof HeliostatError) throw cause
     throw new HeliostatError('invalid', 'Malformed JSON in request body.', { cause })
   }
 }

@@ -1,13 +1,12 @@
 import type { Digester, RunningSha256 } from './digest.ts'
+import { readFully } from './file-bytes.ts'
+import { MAX_CHUNK_BYTES } from './manifest.ts'
 import { isUnreadable, type LocalChunk, type OpenChunk } from './open-files.ts'
 import { createTurns } from '../turns.ts'
 
 /** More at once would only wait for the disk. */
 const AT_ONCE = 4
 const PIECE = 1 << 20
-
-/** No chunk has more: what is larger need not be read. */
-const LARGEST = 64 << 20
 
 /**
  * Whether a chunk is what its name says, whatever the registry says of its length: that may be damaged itself. One that
@@ -39,7 +38,8 @@ export function createChunkCheck(digester: Pick<Digester, 'startSha256' | 'alloc
     inTurn(async () => {
       const { size } = chunk.state
       try {
-        return size <= LARGEST && (await digestOf(chunk, size)) === digest
+        // What is larger than any chunk need not be read.
+        return size <= MAX_CHUNK_BYTES && (await digestOf(chunk, size)) === digest
       } catch (error) {
         if (isUnreadable(error)) return false
         throw error
@@ -61,7 +61,7 @@ async function hashPieces({ chunk, size, memory, hash }: Hashing): Promise<boole
   try {
     for (let position = 0, half = 0; position < size; position += PIECE, half = PIECE - half) {
       const piece = memory.subarray(half, half + Math.min(PIECE, size - position))
-      if ((await readFully(chunk, piece, position)) < piece.length) return false
+      if ((await readFully(chunk.read, piece, position)) < piece.length) return false
       await hashing
       hashing = hash.update(piece)
     }
@@ -70,19 +70,4 @@ async function hashPieces({ chunk, size, memory, hash }: Hashing): Promise<boole
     // The memory is not free before.
     await hashing
   }
-}
-
-/** Reads from a position until the buffer is full or the chunk ends, and tells how many bytes there were. */
-export async function readFully(
-  chunk: OpenChunk,
-  bytes: Uint8Array,
-  position = 0,
-): Promise<number> {
-  let done = 0
-  while (done < bytes.length) {
-    const read = await chunk.read(bytes.subarray(done), position + done)
-    if (read === 0) break
-    done += read
-  }
-  return done
 }

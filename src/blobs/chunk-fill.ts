@@ -25,8 +25,7 @@ export function createChunkFill(size: number, buffers: Buffers) {
 
     /** All bytes that have come in, in memory that whoever takes them has to release. */
     async take(): Promise<Lease> {
-      memory.withdraw()
-      while (memory.moving()) await memory.moving()
+      await memory.settle()
       const { bytes: whole, release } = memory.detach() ?? (await buffers.take(size))
       const bytes = whole.subarray(0, filled)
       try {
@@ -40,8 +39,7 @@ export function createChunkFill(size: number, buffers: Buffers) {
 
     /** Lets go of everything; to be called in the end, whether or not the bytes were taken. */
     async end(): Promise<void> {
-      memory.withdraw()
-      while (memory.moving()) await memory.moving()
+      await memory.settle()
       memory.detach()?.release()
       await memory.spooled()?.close()
     },
@@ -84,11 +82,16 @@ function createMovable(size: number, { take, offer, spool }: Buffers) {
 
   return {
     detach,
-    withdraw: () => withdraw(),
     spooled: () => spooled,
 
     /** Ends when the content has moved; null while it does not move, which is certain until the next `await` only. */
     moving: () => moving,
+
+    /** Ends when the content is where it will stay. */
+    async settle(): Promise<void> {
+      withdraw()
+      await moving
+    },
 
     async set(bytes: Uint8Array, position: number): Promise<void> {
       lease ??= await begin()

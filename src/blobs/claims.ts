@@ -1,6 +1,7 @@
 import { open, readFile, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import process from 'node:process'
+import { codeOf } from '../error-code.ts'
 import { FILE_MODE } from './fs-durable.ts'
 
 /** Longer than any fetch of a chunk may take. */
@@ -34,8 +35,7 @@ async function create(path: string): Promise<Release | 'taken'> {
     await file.close()
     return () => unlink(path).catch(() => undefined)
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : ''
-    return code === 'EEXIST' ? 'taken' : async () => undefined
+    return codeOf(error) === 'EEXIST' ? 'taken' : async () => undefined
   }
 }
 
@@ -60,6 +60,6 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
+    return codeOf(error) === 'EPERM'
   }
 }

@@ -1,5 +1,6 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { codeOf } from '../error-code.ts'
 import { HeliostatError } from '../errors.ts'
 import { isAbsent } from './open-files.ts'
 
@@ -59,9 +60,7 @@ export function createDisk(root: string) {
 
 /** Whether a file system error says that there is no room. */
 export function isOutOfSpace(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT'].includes(String(error.code))
-  )
+  return ['ENOSPC', 'EDQUOT'].includes(codeOf(error))
 }
 
 export function noSpace(cause: unknown): HeliostatError {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, open, rename, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { writeFully } from './file-bytes.ts'
 
 /** The ending of a file that is being written. */
 export const UNFINISHED = '.tmp'
@@ -34,10 +35,7 @@ export async function writeWhole(file: string, bytes: Uint8Array): Promise<void>
 async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx', FILE_MODE)
   try {
-    let written = 0
-    while (written < bytes.length) {
-      written += (await handle.write(bytes, written, bytes.length - written)).bytesWritten
-    }
+    await writeFully(handle, bytes)
     await handle.datasync()
   } finally {
     await handle.close()

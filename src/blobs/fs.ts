@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import { link, readdir, readFile, rename, stat, unlink, utimes } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { codeOf } from '../error-code.ts'
 import { HeliostatError } from '../errors.ts'
 import { claimFile } from './claims.ts'
 import { holds } from './chunk-comparison.ts'
@@ -183,10 +184,6 @@ async function removeIfPresent(file: string): Promise<void> {
 
 function ignoreAbsent(error: unknown): void {
   if (!isAbsent(error)) throw error
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : ''
 }
 
 function translate(error: unknown, digest: string): unknown {

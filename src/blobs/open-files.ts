@@ -1,10 +1,11 @@
-import { read, type Stats } from 'node:fs'
+import type { Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
+import { codeOf } from '../error-code.ts'
+import { type ReadAt, readerOf } from './file-bytes.ts'
 
 /** A chunk that can be read until it is released. */
 export interface OpenChunk {
-  /** Fills the buffer from a position of the chunk, as far as there are bytes, and tells how many there were. */
-  read(buffer: Uint8Array, position: number): Promise<number>
+  read: ReadAt
   /** The file may be closed from then on. Calling it again does nothing. */
   release(): void
 }
@@ -80,7 +81,7 @@ function openFile({ handle }: Entry, state: ChunkState, release: () => void): Op
   return {
     handle,
     state,
-    read: (buffer, position) => readInto(buffer, handle.fd, position),
+    read: readerOf(handle),
     release,
   }
 }
@@ -165,16 +166,6 @@ export function stateOf({
   return { stamp: `${ino} ${ctimeMs} ${size}`, size }
 }
 
-/** By callback: the promise of a FileHandle costs as much as the read of a small range. */
-function readInto(buffer: Uint8Array, fd: number, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, buffer, 0, buffer.length, position, (error, bytesRead) => {
-      if (error) reject(error)
-      else resolve(bytesRead)
-    })
-  })
-}
-
 interface Opened {
   handle: FileHandle
   state: ChunkState
@@ -194,10 +185,10 @@ async function openForReading(path: string): Promise<Opened | null> {
 
 /** Whether a file system error says that there is no such file. */
 export function isAbsent(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT'
+  return codeOf(error) === 'ENOENT'
 }
 
 /** Whether an error says that the disk cannot read, which is damage as any other. */
 export function isUnreadable(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'EIO'
+  return codeOf(error) === 'EIO'
 }

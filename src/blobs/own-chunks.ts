@@ -3,7 +3,7 @@ import type { IsWhole } from './chunk-check.ts'
 import { chunkStream } from './chunk-stream.ts'
 import type { LocalStore } from './local-store.ts'
 import type { LostChunks } from './lost-chunks.ts'
-import type { Content } from './manifest.ts'
+import { type Content, type Piece, pieces } from './manifest.ts'
 import type { LocalChunk } from './open-files.ts'
 import type { ChunkStore, Span } from './store.ts'
 import { type ChunkAccount, createWholeChunks } from './whole-chunks.ts'
@@ -37,15 +37,16 @@ export function createOwnChunks({ store, check, lost }: OwnChunksParts) {
   }
 
   /** Whether a chunk is here, as far as can be told without reading it. */
-  async function isThere({ digest, size }: ChunkOf): Promise<boolean> {
+  async function isThere({ digest, length }: Piece): Promise<boolean> {
+    if (digest === null) return true
     const state = await store.look(digest)
-    if (state?.size === size && !lost.has(digest)) return true
+    if (state?.size === length && !lost.has(digest)) return true
     const opened = await openChunk(digest)
     opened?.release()
     return opened !== null
   }
 
-  async function areThere(chunks: ChunkOf[]): Promise<boolean> {
+  async function areThere(chunks: Piece[]): Promise<boolean> {
     for (let i = 0; i < chunks.length; i += AT_ONCE) {
       const found = await Promise.all(chunks.slice(i, i + AT_ONCE).map(isThere))
       if (found.includes(false)) return false
@@ -85,18 +86,9 @@ export function createOwnChunks({ store, check, lost }: OwnChunksParts) {
   }
 }
 
-interface ChunkOf {
-  digest: string
-  /** Bytes. */
-  size: number
-}
-
-/** The chunks that a range touches. */
-function* chunksIn({ size, chunkSize, chunks }: Content, range: Span): Generator<ChunkOf> {
-  const end = range.offset + range.length
-  const first = Math.floor(range.offset / chunkSize)
-  for (let position = first; position * chunkSize < end; position++) {
-    const digest = chunks[position] ?? null
-    if (digest !== null) yield { digest, size: Math.min(chunkSize, size - position * chunkSize) }
-  }
+/** The chunks that a range touches, each as one whole piece. */
+function chunksIn(content: Content, { offset, length }: Span): Piece[] {
+  const start = offset - (offset % content.chunkSize)
+  const end = Math.ceil((offset + length) / content.chunkSize) * content.chunkSize
+  return [...pieces(content, { offset: start, length: end - start })]
 }

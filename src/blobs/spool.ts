@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isOutOfSpace, noSpace } from './disk.ts'
+import { readerOf, readFully, writeFully } from './file-bytes.ts'
 import { makeFolder, UNFINISHED } from './fs-durable.ts'
 
 /** Bytes that are kept in a file for a while. */
@@ -34,19 +35,12 @@ export function createSpool(folder: string): OpenSpool {
   }
 }
 
-async function writeAt(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const left = bytes.length - done
-    done += (await file.write(bytes, done, left, position + done)).bytesWritten
-  }
-}
-
 function fileSpool(file: FileHandle): Spooled {
   let length = 0
   return {
     async append(bytes) {
       try {
-        await writeAt(file, bytes, length)
+        await writeFully(file, bytes, length)
       } catch (error) {
         throw isOutOfSpace(error) ? noSpace(error) : error
       }
@@ -54,11 +48,8 @@ function fileSpool(file: FileHandle): Spooled {
     },
 
     async readInto(bytes) {
-      for (let done = 0; done < bytes.length;) {
-        const { bytesRead } = await file.read(bytes, done, bytes.length - done, done)
-        if (bytesRead === 0) throw new Error(`A spooled chunk ends at ${done} of ${bytes.length}`)
-        done += bytesRead
-      }
+      const read = await readFully(readerOf(file), bytes)
+      if (read < bytes.length) throw new Error(`A spooled chunk ends at ${read} of ${bytes.length}`)
     },
 
     close: () => file.close(),

@@ -38,7 +38,8 @@ export interface SweeperParts {
 }
 
 /** Removes what nothing refers to any more. Safe beside uploads and other sweepers on the same registry and store. */
-export function createSweeper({ registry, store, owner, damage }: SweeperParts) {
+export function createSweeper({ store, owner, damage, ...parts }: SweeperParts) {
+  const registry = freeing(parts.registry)
   return {
     /**
      * Removes blobs that no image has had for `grace` milliseconds, so that running downloads end in peace, and
@@ -49,16 +50,16 @@ export function createSweeper({ registry, store, owner, damage }: SweeperParts) 
       refuseDamaged(damage())
       await owner.claim()
       const before = Date.now() - grace
-      const swept: Swept = { blobs: await removeBlobs(freeing(registry), before), chunks: 0 }
-      await forgetStaleCondemnations(freeing(registry))
+      const swept: Swept = { blobs: await removeBlobs(registry, before), chunks: 0 }
+      await forgetStaleCondemnations(registry)
       let batch: string[] = []
       for await (const { digest, storedAt } of store.list()) {
         if (storedAt <= before) batch.push(digest)
         if (batch.length < BATCH) continue
-        swept.chunks += await removeChunks(freeing(registry), store, batch)
+        swept.chunks += await removeChunks(registry, store, batch)
         batch = []
       }
-      swept.chunks += await removeChunks(freeing(registry), store, batch)
+      swept.chunks += await removeChunks(registry, store, batch)
       await store.removeUnfinished(Date.now() - Math.max(grace, UNFINISHED_MS))
       return swept
     },
@@ -67,7 +68,7 @@ export function createSweeper({ registry, store, owner, damage }: SweeperParts) 
     async discard(digests: string[]): Promise<void> {
       if (damage() !== null || !(await owner.isOurs())) return
       for (let i = 0; i < digests.length; i += BATCH) {
-        await removeChunks(freeing(registry), store, digests.slice(i, i + BATCH))
+        await removeChunks(registry, store, digests.slice(i, i + BATCH))
       }
     },
   }

@@ -1,5 +1,6 @@
 import { getLogger } from '@logtape/logtape'
-import { type IsWhole, readFully } from './chunk-check.ts'
+import type { IsWhole } from './chunk-check.ts'
+import { readFully } from './file-bytes.ts'
 import type { LocalStore } from './local-store.ts'
 import { isUnreadable, type LocalChunk } from './open-files.ts'
 import { createVerified, type Verified } from './verified.ts'
@@ -71,7 +72,7 @@ export function createWholeChunks(parts: WholeChunksParts) {
       if (!chunk) return null
       try {
         const bytes = new Uint8Array(chunk.state.size)
-        const length = await quarantine.ifUnreadable(digest, readFully(chunk, bytes))
+        const length = await quarantine.ifUnreadable(digest, readFully(chunk.read, bytes))
         return length === null ? null : bytes
       } finally {
         chunk.release()

@@ -1,4 +1,5 @@
 import { HeliostatError } from '../errors.ts'
+import { inTime, LATE } from '../in-time.ts'
 
 /** What is read of a refused body before its sender is answered, at most. */
 const MAX_DISCARDED = 64 * 1024 * 1024
@@ -19,7 +20,7 @@ export async function readLimited(
   const bytes = await inTime(collect(reader, limit), milliseconds).finally(() =>
     reader.releaseLock(),
   )
-  if (bytes === 'late') throw tooSlow(milliseconds)
+  if (bytes === LATE) throw tooSlow(milliseconds)
   if (bytes) return bytes
   if (!(await discard(body))) await body.cancel().catch(() => undefined)
   throw tooLarge(limit)
@@ -38,19 +39,6 @@ async function collect(
     length += value.byteLength
     if (length > limit) return null
     chunks.push(value)
-  }
-}
-
-async function inTime<T>(work: Promise<T>, milliseconds: number): Promise<T | 'late'> {
-  if (milliseconds === Infinity) return work
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<'late'>((resolve) => {
-    timer = setTimeout(resolve, milliseconds, 'late')
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
   }
 }
 

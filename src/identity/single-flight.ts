@@ -1,3 +1,5 @@
+import { inTime, LATE } from '../in-time.ts'
+
 /**
  * Lets those who ask the same at the same time share one answer, also when it is a failure. A Worker may break an
  * answer off together with the request that began it, so nobody waits longer than `patience` (ms) for another's.
@@ -15,19 +17,7 @@ export function createSingleFlight<T>(patience: number) {
 
   return async function share(key: string, ask: () => Promise<T>): Promise<T> {
     const running = flights.get(key)
-    const answer = running && (await settledWithin(running, patience))
-    return answer ? answer.value : start(key, ask)
-  }
-}
-
-async function settledWithin<T>(promise: Promise<T>, time: number): Promise<{ value: T } | null> {
-  let timer
-  const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, time, null)
-  })
-  try {
-    return await Promise.race([promise.then((value) => ({ value })), late])
-  } finally {
-    clearTimeout(timer)
+    const answer = running ? await inTime(running, patience) : LATE
+    return answer === LATE ? start(key, ask) : answer
   }
 }

@@ -48,6 +48,7 @@ export function createImageList(registry: Registry) {
     let characters = 0
     let after = marker
     for (let left = query.limit; left > 0; left -= SLICE) {
+      if (page.length > 0) await giveWay()
       const limit = Math.min(left, SLICE)
       const slice = await readSlice(registry, { ...query, limit }, { viewer, marker: after })
       for (const row of slice) {
@@ -58,7 +59,6 @@ export function createImageList(registry: Registry) {
       }
       if (slice.length < limit) return { images: page, isFull: false }
       after = slice.at(-1) ?? null
-      await giveWay()
     }
     return { images: page, isFull: true }
   }

@@ -1,4 +1,4 @@
-import { and, eq, getTableColumns, isNotNull, type SQL, sql } from 'drizzle-orm'
+import { and, getTableColumns, isNotNull, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import {
@@ -12,6 +12,7 @@ import {
 } from '../../schema/tables.ts'
 import type { Manifest } from '../blobs/manifest.ts'
 import { freeing, type Registry } from '../registry/database.ts'
+import { forgetValues, setValues } from '../registry/site-values.ts'
 import { replaceAllMetadefs, replaceMetadefs } from './apply-metadefs.ts'
 import { insertManifest, keepManifest, missingBlobs } from './blob-rows.ts'
 import { findDisagreement } from './chunk-lengths.ts'
@@ -102,7 +103,7 @@ export function createReplica(registry: Registry) {
         ...replaceImages(registry, records, now),
         ...replace(registry, changes, now),
         ...(withheld ? [saveWithheld(registry, withheld)] : []),
-        ...(cursor ? saveCursor(registry, cursor) : []),
+        ...(cursor ? [saveCursor(registry, cursor)] : []),
       ])
     },
 
@@ -115,7 +116,7 @@ export function createReplica(registry: Registry) {
         registry.delete(images).where(sql`${images.id} NOT IN (${kept})`),
         keepUsedBlobs(registry),
         // The own feed does not tell of these: whoever follows it has to take a snapshot too.
-        registry.delete(site).where(eq(site.key, 'epoch')),
+        forgetValues(registry, ['epoch']),
       ])
     },
   }
@@ -217,17 +218,12 @@ function keepUsedBlobs(registry: Registry): Statement {
     .where(and(isNotNull(blobs.released_at), sql`EXISTS (${used})`))
 }
 
-function saveCursor(registry: Registry, { epoch, seq, sites }: Cursor): Statement[] {
+function saveCursor(registry: Registry, { epoch, seq, sites }: Cursor): Statement {
   const values = {
     upstream_epoch: epoch,
     cursor: String(seq),
     upstream_sites: sites.join(' '),
     followed: FOLLOWED,
   }
-  return [
-    registry
-      .insert(site)
-      .values(Object.entries(values).map(([key, value]) => ({ key, value })))
-      .onConflictDoUpdate({ target: site.key, set: { value: sql`excluded.value` } }),
-  ]
+  return setValues(registry, values)
 }

@@ -1,8 +1,9 @@
-import { and, asc, eq, getTableColumns, gt, inArray, lte, max, sql } from 'drizzle-orm'
+import { and, asc, getTableColumns, gt, inArray, lte, max, sql } from 'drizzle-orm'
 import { feed, images, site } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import { freeing, type Registry } from '../registry/database.ts'
 import { blobOf, membersOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
+import { findValue, forgetValues } from '../registry/site-values.ts'
 import { allMetadefs, changedMetadefs } from './metadef-feed.ts'
 import { firstPage, lastOfPage, PAGE_ROWS } from './page-size.ts'
 import type { Changes, ImageRecord } from './record.ts'
@@ -45,7 +46,7 @@ export function createFeed(registry: Registry) {
 
     /** Gives the history of changes a new name, by which mirrors see that it is not the one they know. */
     async renewEpoch(): Promise<string> {
-      await registry.delete(site).where(eq(site.key, 'epoch'))
+      await forgetValues(registry, ['epoch'])
       return findOrMake(registry, 'epoch')
     },
 
@@ -159,9 +160,4 @@ async function findOrMake(registry: Registry, key: string): Promise<string> {
   const value = crypto.randomUUID()
   await registry.insert(site).values({ key, value }).onConflictDoNothing()
   return (await findValue(registry, key)) ?? value
-}
-
-async function findValue(registry: Registry, key: string): Promise<string | null> {
-  const found = await registry.select().from(site).where(eq(site.key, key)).get()
-  return found?.value ?? null
 }

@@ -1,7 +1,8 @@
-import { eq, inArray, isNull } from 'drizzle-orm'
-import { images, site } from '../../schema/tables.ts'
+import { isNull } from 'drizzle-orm'
+import { images } from '../../schema/tables.ts'
 import { ConfigError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
+import { findValue, forgetValues } from '../registry/site-values.ts'
 import { FOLLOWING } from './apply.ts'
 import { createFeed } from './feed.ts'
 
@@ -10,7 +11,7 @@ import { createFeed } from './feed.ts'
  * each other, and an origin's as an edge's, which would drop all of its images.
  */
 export async function requireRole(registry: Registry, isEdge: boolean): Promise<void> {
-  if ((await registry.$count(site, eq(site.key, 'upstream_epoch'))) > 0) {
+  if ((await findValue(registry, 'upstream_epoch')) !== null) {
     if (isEdge) return
     throw new ConfigError(
       '[mirror] upstream: got "", wanted the site that this one has followed until now. ' +
@@ -27,6 +28,6 @@ export async function requireRole(registry: Registry, isEdge: boolean): Promise<
 
 /** Makes a registry that mirrored another site's the one that is written to; its own mirrors take a snapshot. */
 export async function becomeOrigin(registry: Registry): Promise<string> {
-  await registry.delete(site).where(inArray(site.key, FOLLOWING))
+  await forgetValues(registry, FOLLOWING)
   return createFeed(registry).renewEpoch()
 }

@@ -1,8 +1,7 @@
 import { getLogger } from '@logtape/logtape'
-import { eq, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { site } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
+import { findValue, setValues } from '../registry/site-values.ts'
 
 const KEY = 'scrub'
 
@@ -23,17 +22,14 @@ export interface ScrubNotes {
 }
 
 export async function openScrubNotes(registry: Registry): Promise<ScrubNotes> {
-  const found = await registry.select().from(site).where(eq(site.key, KEY)).get()
-  const { position, lost } = found ? read(found.value) : NOTHING
+  const found = await findValue(registry, KEY)
+  const { position, lost } = found === null ? NOTHING : read(found)
   const notes: ScrubNotes = {
     position,
     lost: new Set(lost),
     async save() {
       const value = JSON.stringify({ position: notes.position, lost: [...notes.lost] })
-      await registry
-        .insert(site)
-        .values({ key: KEY, value })
-        .onConflictDoUpdate({ target: site.key, set: { value: sql`excluded.value` } })
+      await setValues(registry, { [KEY]: value })
     },
   }
   return notes

@@ -1,9 +1,8 @@
 import { getLogger } from '@logtape/logtape'
-import { eq, sql } from 'drizzle-orm'
 import { z } from 'zod'
-import { site } from '../../schema/tables.ts'
 import { reasonOf } from '../http/reason.ts'
 import type { Registry } from '../registry/database.ts'
+import { findValue, setValues } from '../registry/site-values.ts'
 import { parseAs } from './documents.ts'
 import { type ImageRecord, imageRecord } from './record.ts'
 
@@ -22,10 +21,10 @@ export type WithheldImage = z.output<typeof withheldImage>
 
 /** The images that are withheld, also after a restart. */
 export async function loadWithheld(registry: Registry): Promise<WithheldImage[]> {
-  const found = await registry.select().from(site).where(eq(site.key, WITHHELD_KEY)).get()
-  if (!found) return []
+  const found = await findValue(registry, WITHHELD_KEY)
+  if (found === null) return []
   try {
-    return parseAs(withheldImages, found.value)
+    return parseAs(withheldImages, found)
   } catch (error) {
     const reason = reasonOf(error)
     log.error('Which images are withheld cannot be read: {reason}', { reason })
@@ -36,10 +35,7 @@ export async function loadWithheld(registry: Registry): Promise<WithheldImage[]>
 /** For the batch that takes over what they are withheld from. Throws where they are too many. */
 export function saveWithheld(registry: Registry, withheld: WithheldImage[]) {
   refuseTooMany(withheld)
-  return registry
-    .insert(site)
-    .values({ key: WITHHELD_KEY, value: JSON.stringify(withheld) })
-    .onConflictDoUpdate({ target: site.key, set: { value: sql`excluded.value` } })
+  return setValues(registry, { [WITHHELD_KEY]: JSON.stringify(withheld) })
 }
 
 /** A feed of which hardly anything can be served is not followed. */

@@ -1,7 +1,7 @@
 import { getLogger } from '@logtape/logtape'
-import { eq, sql } from 'drizzle-orm'
-import { site } from '../../schema/tables.ts'
+import { codeOf } from '../error-code.ts'
 import type { Registry } from './database.ts'
+import { findValue, forgetValues, setValues } from './site-values.ts'
 
 const KEY = 'damage'
 
@@ -11,8 +11,7 @@ const log = getLogger(['heliostat', 'registry'])
 export type Damage = Awaited<ReturnType<typeof openDamage>>
 
 export async function openDamage(registry: Registry) {
-  const found = await registry.select().from(site).where(eq(site.key, KEY)).get()
-  let known = found?.value ?? null
+  let known = await findValue(registry, KEY)
 
   return {
     /** What was found; null for nothing. */
@@ -23,26 +22,20 @@ export async function openDamage(registry: Registry) {
       if (known !== null) return
       known = what
       log.error('The database is damaged: {what}. Restore it from a backup', { what })
-      const row = { key: KEY, value: what }
-      await registry
-        .insert(site)
-        .values(row)
-        .onConflictDoUpdate({ target: site.key, set: { value: sql`excluded.value` } })
-        .catch((error: unknown) => {
-          log.error('Cannot write down that it is damaged: {reason}', { reason: String(error) })
-        })
+      await setValues(registry, { [KEY]: what }).catch((error: unknown) => {
+        log.error('Cannot write down that it is damaged: {reason}', { reason: String(error) })
+      })
     },
   }
 }
 
 /** Forgets what was found: the operator has seen to it. */
 export async function forgetDamage(registry: Registry): Promise<void> {
-  await registry.delete(site).where(eq(site.key, KEY))
+  await forgetValues(registry, [KEY])
 }
 
 /** Whether a database's error says that its file is not what it was. */
 export function isDamage(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  const code = 'code' in error ? String(error.code) : ''
-  return /^SQLITE_(CORRUPT|NOTADB)/.test(code) || isDamage(error.cause)
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(codeOf(error)) || isDamage(error.cause)
 }

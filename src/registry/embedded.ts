@@ -9,6 +9,7 @@ import { closeSync, openSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { Client, InStatement, ResultSet, Row } from '@libsql/client/web'
 import Database from 'libsql'
+import { codeOf } from '../error-code.ts'
 import { HeliostatError } from '../errors.ts'
 import { isDamage } from './damage.ts'
 import type { RegistryClient } from './database.ts'
@@ -204,7 +205,7 @@ const FULL = new Set(['SQLITE_FULL', 'SQLITE_IOERR_SHMSIZE'])
 /** Also as the error that it has become. */
 function isFull(error: unknown): boolean {
   if (error instanceof HeliostatError) return isFull(error.cause)
-  return error instanceof Error && 'code' in error && FULL.has(String(error.code))
+  return FULL.has(codeOf(error))
 }
 
 function noSpace(cause: unknown): HeliostatError {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { rmSync, statSync } from 'node:fs'
 import { rm, statfs, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { codeOf } from '../error-code.ts'
 
 /** What the write-ahead log grows to before it begins anew. */
 const RESERVE_BYTES = 4 << 20
@@ -24,7 +25,7 @@ export function createReserve(path: string) {
     } catch (error) {
       await rm(path, { force: true }).catch(() => undefined)
       // Whatever else is wrong with the disk, the database will tell it.
-      return !(error instanceof Error && 'code' in error && error.code === 'ENOSPC')
+      return codeOf(error) !== 'ENOSPC'
     }
   }
 

@@ -58,9 +58,8 @@ export function startCare(parts: CareParts) {
     },
 
     async close(): Promise<void> {
-      await endCheck()
       scrubber.stop()
-      await scrubbing
+      await Promise.all([endCheck(), scrubbing])
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Digester } from '../blobs/digest.ts'
 import type { IsWhole } from '../blobs/chunk-check.ts'
-import { createManifests } from '../blobs/manifests.ts'
+import type { Manifests } from '../blobs/manifests.ts'
 import type { FileStore } from '../blobs/fs.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../errors.ts'
@@ -17,6 +17,7 @@ export interface EdgeParts {
   config: Config
   registry: Registry
   store: FileStore
+  manifests: Manifests
   digester: Digester
   check: IsWhole
   metrics: Pick<SiteMetrics, 'timeFills'>
@@ -26,7 +27,7 @@ export type Edge = Awaited<ReturnType<typeof openEdge>>
 
 /** What makes a site an edge: it follows another one, and fetches chunks from it when they are asked for. */
 export async function openEdge(parts: EdgeParts) {
-  const { config, registry, store, digester, check, metrics } = parts
+  const { config, registry, store, manifests, digester, check, metrics } = parts
   const [siteId = ''] = await createFeed(registry).sites()
   await refuseForeign(store, siteId)
   const { upstream: urls, upstream_token: token } = config.mirror
@@ -34,7 +35,7 @@ export async function openEdge(parts: EdgeParts) {
   const readThrough = createReadThrough({
     local: store,
     upstream,
-    manifests: createManifests(registry),
+    manifests,
     digester,
     check,
     limit: config.DEFAULT.image_cache_max_size,

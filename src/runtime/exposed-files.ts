@@ -1,8 +1,8 @@
 import { stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import process from 'node:process'
 import type { Config } from '../config.ts'
 import { connectionOf } from './connection.ts'
+import { chunkFolder } from './local.ts'
 
 /** What a mode must not have: anything for others, and writing for the group, which may be large. */
 const SECRET = 0o027
@@ -39,18 +39,13 @@ interface Kept {
 }
 
 function filesOf(config: Config): Kept[] {
-  const { DEFAULT, glance_store, heliostat, oslo_policy } = config
-  const { filesystem_store_datadir: store } = glance_store
+  const { DEFAULT, heliostat, oslo_policy } = config
   const connection = connectionOf(config)
   const database = connection.kind === 'file' ? connection.path : null
   const rules = DEFAULT.property_protection_file
   return [
     { name: '[heliostat] data_dir', path: heliostat.data_dir, denied: SECRET },
-    {
-      name: 'The folder of the chunks',
-      path: join(store ?? heliostat.data_dir, 'chunks'),
-      denied: SECRET,
-    },
+    { name: 'The folder of the chunks', path: chunkFolder(config), denied: SECRET },
     { name: 'The database', path: database, denied: SECRET },
     { name: 'The log of the database', path: database && `${database}-wal`, denied: SECRET },
     { name: '[heliostat] token_file', path: heliostat.token_file, denied: SECRET },

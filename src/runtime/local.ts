@@ -10,6 +10,7 @@ import { createManifests } from '../blobs/manifests.ts'
 import { createSpool } from '../blobs/spool.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
+import { codeOf } from '../error-code.ts'
 import { ConfigError } from '../errors.ts'
 import { createFeed } from '../mirror/feed.ts'
 import { shownPath } from '../masking.ts'
@@ -49,12 +50,12 @@ export async function openLocalRegistry(config: Config): Promise<Registry> {
   return openRegistry(openEmbedded(connection.path))
 }
 
-/** The folder of the chunks. */
+/** The chunks on this machine. */
 export function openLocalStore(config: Config): FileStore {
   return createFileStore(chunkFolder(config))
 }
 
-function chunkFolder({ glance_store, heliostat }: Config): string {
+export function chunkFolder({ glance_store, heliostat }: Config): string {
   return join(glance_store.filesystem_store_datadir ?? heliostat.data_dir, 'chunks')
 }
 
@@ -177,10 +178,8 @@ async function readTokens(file: string | null): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : error
-    throw new ConfigError(
-      `[heliostat] token_file: cannot read "${shownPath(file)}": ${String(code)}`,
-    )
+    const code = codeOf(error) || String(error)
+    throw new ConfigError(`[heliostat] token_file: cannot read "${shownPath(file)}": ${code}`)
   }
 }
 

@@ -4,8 +4,12 @@ import type { Socket } from 'node:net'
 /** Requests of all connections together that have been read and wait for their turn, a few kB each. */
 const MOST_WAITING = 20_000
 
-/** The requests of a connection that wait for the answers before theirs; the next one first. */
-type Line = (() => void)[]
+interface Connection {
+  /** Whether one of its requests is being answered. */
+  isBusy: boolean
+  /** The requests that wait for the answers before theirs; the next one first. */
+  line: (() => void)[]
+}
 
 /**
  * Answers the requests of each connection one after the other, in the order in which their answers have to be sent
@@ -13,12 +17,12 @@ type Line = (() => void)[]
  * not read. Where too many wait nevertheless, connections that send more are cut.
  */
 export function answerInTurn(server: Server, answer: RequestListener): void {
-  const lines = new WeakMap<Socket, Line>()
+  const connections = new WeakMap<Socket, Connection>()
   let waiting = 0
 
   server.on('connection', (socket: Socket) => {
-    const line: Line = []
-    lines.set(socket, line)
+    const line: Connection['line'] = []
+    connections.set(socket, { isBusy: false, line })
     // Node resumes a connection by itself, such as when an answer is out.
     socket.on('resume', () => {
       if (line.length > 0) socket.pause()
@@ -29,28 +33,29 @@ export function answerInTurn(server: Server, answer: RequestListener): void {
     })
   })
 
-  function next(socket: Socket, line: Line): void {
-    const begin = line.shift()
-    if (!begin) return void answering.delete(socket)
+  function next(socket: Socket, connection: Connection): void {
+    const begin = connection.line.shift()
+    connection.isBusy = begin !== undefined
+    if (!begin) return
     waiting--
-    if (line.length === 0) socket.resume()
+    if (connection.line.length === 0) socket.resume()
     begin()
   }
 
-  const answering = new WeakSet<Socket>()
   server.on('request', (incoming, outgoing) => {
     const { socket } = incoming
-    const line = lines.get(socket) ?? []
+    const connection = connections.get(socket) ?? { isBusy: false, line: [] }
+    const { line } = connection
     const begin = () => {
-      answering.add(socket)
+      connection.isBusy = true
       outgoing.once('close', () => {
         // Not at once, or a row of quick answers would keep all other connections from being read.
-        if (line.length > 0) return void setImmediate(next, socket, line)
-        answering.delete(socket)
+        if (line.length > 0) setImmediate(next, socket, connection)
+        else connection.isBusy = false
       })
       answer(incoming, outgoing)
     }
-    if (!answering.has(socket)) return begin()
+    if (!connection.isBusy) return begin()
     if (waiting >= MOST_WAITING) return void socket.destroy()
     waiting++
     line.push(begin)

@@ -3,7 +3,7 @@ import type { OpenBody } from '../blobs/body.ts'
 import type { ChunkBuffers } from '../blobs/chunk-buffers.ts'
 import type { Digester } from '../blobs/digest.ts'
 import { MAX_CHUNKS } from '../blobs/manifest.ts'
-import { createManifests } from '../blobs/manifests.ts'
+import type { Manifests } from '../blobs/manifests.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import { claimedByPut, createStoreOwner, type StoreOwner } from '../blobs/store-owner.ts'
 import { createSweeper, type Sweeper } from '../blobs/sweep.ts'
@@ -36,6 +36,7 @@ export interface Parts {
   config: Config
   registry: Registry
   store: ChunkStore
+  manifests: Manifests
   digester: Digester
   buffers: ChunkBuffers
   openBody: OpenBody
@@ -94,7 +95,7 @@ export function createServices(parts: Parts): Services & Chores {
       options,
     }),
     limits,
-    manifests: createManifests(registry),
+    manifests: parts.manifests,
     feed: createFeed(registry),
     openBody,
     cache: parts.cache,

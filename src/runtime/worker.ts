@@ -3,6 +3,7 @@ import { createApp } from '../app.ts'
 import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
 import { inlineDigester } from '../blobs/digest.ts'
+import { createManifests } from '../blobs/manifests.ts'
 import { type ChunkBucket, createR2Store } from '../blobs/r2.ts'
 import { type Config, fromEnvironment, loadConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
@@ -35,10 +36,12 @@ function createSite(env: WorkerEnv) {
   }
   refuseUnusable(config)
   const store = createR2Store(env.BLOBS)
+  const registry = openRegistry(openRemote(connection.url, connection.authToken))
   const services = createServices({
     config,
-    registry: openRegistry(openRemote(connection.url, connection.authToken)),
+    registry,
     store,
+    manifests: createManifests(registry),
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     openBody: withLength(createBodyOpener(store)),

@@ -1,6 +1,7 @@
 import { mock } from 'node:test'
 import { createApp } from '../../src/app.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
+import { createManifests } from '../../src/blobs/manifests.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createServices } from '../../src/runtime/services.ts'
 import { startKeystone, usingKeystone } from './keystone.ts'
@@ -48,6 +49,7 @@ export async function openKeystoneSite(options = {}, more = {}) {
     restart(): void {
       services = createServices({
         ...{ config: services.config, registry: site.registry, store: site.store },
+        manifests: createManifests(site.registry),
         buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
         ...{ digester: inlineDigester, openBody: services.openBody, cache: null, tokens: '' },
         isDisabled: async () => false,

@@ -5,6 +5,7 @@ import { createApp } from '../../src/app.ts'
 import { createBodyOpener } from '../../src/blobs/body.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
+import { createManifests } from '../../src/blobs/manifests.ts'
 import { createMemoryStore } from '../../src/blobs/memory.ts'
 import { loadConfig, type RawConfig } from '../../src/config.ts'
 import { openRegistry } from '../../src/registry/database.ts'
@@ -31,6 +32,7 @@ export async function createTestSite(raw: RawConfig = {}) {
     config,
     registry,
     store,
+    manifests: createManifests(registry),
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     openBody: createBodyOpener(store),

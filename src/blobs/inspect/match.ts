@@ -1,7 +1,8 @@
 import type { Inspection } from './inspect.ts'
 
 const ENFORCED: ReadonlySet<string> = new Set(['qcow2', 'iso', 'vhd', 'vdi', 'vhdx', 'vmdk'])
-const UNSIZED: ReadonlySet<string> = new Set(['ami', 'ari', 'aki', 'ploop'])
+/** Kernels and such: their content is nobody's disk. */
+export const NO_DISKS: ReadonlySet<string> = new Set(['ami', 'ari', 'aki', 'ploop'])
 const STREAM_SIZED: ReadonlySet<string> = new Set(['raw', 'gpt', 'luks'])
 
 /** Whether the content contradicts `disk_format`. Anything may be uploaded as raw. */
@@ -17,7 +18,7 @@ export function virtualSizeOf(
 ): number | null {
   if (size === 0) return null
   if (declared === 'raw') return size
-  if (declared !== null && (UNSIZED.has(declared) || formatMismatch(declared, inspection))) {
+  if (declared !== null && (NO_DISKS.has(declared) || formatMismatch(declared, inspection))) {
     return null
   }
   return STREAM_SIZED.has(inspection.format) ? size : inspection.virtualSize

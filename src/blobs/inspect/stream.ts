@@ -1,7 +1,7 @@
 import { HeliostatError } from '../../errors.ts'
 import { readHead } from './head.ts'
 import { type Inspection, inspectDiskImage, inspectTail, unsafeReference } from './inspect.ts'
-import { formatMismatch, virtualSizeOf } from './match.ts'
+import { formatMismatch, NO_DISKS, virtualSizeOf } from './match.ts'
 import { concatenate, createStretch } from './stretch.ts'
 import {
   unsafeVhdxMetadata,
@@ -10,13 +10,10 @@ import {
   vhdxVirtualSize,
 } from './vhdx.ts'
 import { unsafeAsVmdk } from './vmdk.ts'
+import { TAIL_SIZE } from './vmdk-footer.ts'
 
 /** Where the fields of a header lie that the end of the stream may repeat. */
 const HEADER_SIZE = 512
-const TAIL_SIZE = 1536
-
-/** Kernels and such: their content is nobody's disk. */
-const UNCHECKED: ReadonlySet<string> = new Set(['ami', 'ari', 'aki', 'ploop'])
 
 /** Watches an upload's chunks go by, and refuses [415] what is not what it says, or not safe to boot from. */
 export interface StreamInspector {
@@ -39,7 +36,7 @@ export interface Declaration {
 export function createStreamInspector(declared: Declaration): StreamInspector {
   const { diskFormat } = declared
   const isBare = declared.containerFormat === 'bare'
-  const isDisk = isBare && !UNCHECKED.has(diskFormat)
+  const isDisk = isBare && !NO_DISKS.has(diskFormat)
   let inspection: Inspection | null = null
   let header: Uint8Array = new Uint8Array()
   let tail: Uint8Array = new Uint8Array()

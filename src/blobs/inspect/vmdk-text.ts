@@ -3,8 +3,8 @@ import type { Head } from './head.ts'
 /** Old releases of qemu probe so many bytes; new ones 512. */
 const PROBED = 2048
 const SECTOR = 512
-/** So much of a descriptor without an image is read by qemu. */
-const MAX_DESCRIPTOR = 1024 * 1024 - 1
+/** So much of a descriptor is read by qemu, inside an image or alone. */
+export const MAX_DESCRIPTOR = 1024 * 1024 - 1
 
 /** How VMware's tools and VirtualBox tell a descriptor. */
 const TITLE = /^#\s*disk\s*descriptor\s*file/i

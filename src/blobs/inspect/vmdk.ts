@@ -2,13 +2,11 @@ import type { ImageFormat } from './format.ts'
 import { byteCount, type Head, isWholeImage, magic } from './head.ts'
 import { unsafeDescriptor } from './vmdk-descriptor.ts'
 import { endsWithFooter, SPARSE_MAGIC, unsafeFooter } from './vmdk-footer.ts'
-import { hasCreateType, isDescriptorText } from './vmdk-text.ts'
+import { hasCreateType, isDescriptorText, MAX_DESCRIPTOR } from './vmdk-text.ts'
 
 /** A sparse extent of old ESX hosts, whose header or descriptor can name a parent. */
 const COW_DISK_MAGIC = magic('COWD')
 const SECTOR = 512
-/** qemu's bound on the descriptor, too. */
-const MAX_DESCRIPTOR = 1024 * 1024 - 1
 
 /**
  * A hosted sparse extent with its descriptor inside, or a descriptor alone, which names its extents
