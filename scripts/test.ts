@@ -11,17 +11,25 @@ const OUTSIDE = [join('test', 'conformance')]
 
 /** What starts no process: one process runs it all, since loading the service takes longer than testing it. */
 const TOGETHER = [
-  ...['api', 'blobs', 'http', 'identity', 'images', 'metadefs', 'mirror', 'registry'].map(
-    (folder) => join('test', folder, '/'),
-  ),
+  ...[
+    'api',
+    'blobs',
+    'http',
+    'identity',
+    'images',
+    'inventory',
+    'metadefs',
+    'mirror',
+    'registry',
+  ].map((folder) => join('test', folder, '/')),
   join('test', 'config.test.ts'),
 ]
 /** Those among them that do. */
 const SERVERS = [
   join('test', 'api', 'cache.test.ts'),
   join('test', 'api', 'readiness.test.ts'),
-  join('test', 'mirror', 'limit.test.ts'),
-  join('test', 'mirror', 'prefetch.test.ts'),
+  join('test', 'mirror', 'chunks', 'limit.test.ts'),
+  join('test', 'mirror', 'pinning', 'prefetch.test.ts'),
   join('test', 'registry', 'embedded.test.ts'),
 ]
 

@@ -13,7 +13,7 @@ import {
   PATCH_MEDIA_TYPES,
   type PatchOperation,
 } from '../images/patch-body.ts'
-import { parseListQuery } from '../images/query.ts'
+import { parseListQuery } from '../images/list/query.ts'
 import { refuseOverQuota } from '../images/quota.ts'
 import type { ImageRepo } from '../images/repo.ts'
 import { canSee } from '../images/visibility.ts'

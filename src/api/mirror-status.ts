@@ -1,6 +1,6 @@
 import packageJson from '../../package.json' with { type: 'json' }
-import type { EdgeWatch } from '../mirror/edge-watch.ts'
-import { residentImages } from '../mirror/resident-images.ts'
+import type { EdgeWatch } from '../mirror/edge-status.ts'
+import { residentImages } from '../mirror/chunks/resident-images.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'

@@ -1,4 +1,4 @@
-import type { OpenChunk } from './open-files.ts'
+import type { OpenChunk } from './fs/open-files.ts'
 import type { Span } from './store.ts'
 
 const READ_SIZE = 1 << 20

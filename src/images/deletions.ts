@@ -10,7 +10,7 @@ import {
   uploads,
 } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import { announceImage, announceImages } from '../mirror/feed.ts'
+import { announceImage, announceImages } from '../mirror/feed/reader.ts'
 import { changesOne, freeing, type Registry } from '../registry/database.ts'
 import type { ImageStatus } from './image.ts'
 

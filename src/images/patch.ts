@@ -6,8 +6,8 @@ import { HeliostatError } from '../errors.ts'
 import { refuseUnstorableCharacters } from './characters.ts'
 import type { Image, Properties, Visibility } from './image.ts'
 import type { PatchDialect, PatchOperation } from './patch-body.ts'
-import { protectedProperty } from './property-protection.ts'
-import type { Operation } from './protection-rules.ts'
+import { protectedProperty } from './protection/properties.ts'
+import type { Operation } from './protection/rules.ts'
 import { BASE_PROPERTIES } from './reserved.ts'
 
 export interface PatchContext {

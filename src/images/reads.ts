@@ -3,7 +3,7 @@ import { images } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
 import { blobOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
 import type { FoundImage } from './image.ts'
-import { createImageList } from './list.ts'
+import { createImageList } from './list/pages.ts'
 import { isMemberOf, type Viewer } from './visibility.ts'
 
 const record = { ...getTableColumns(images), properties: propertiesOf, tags: tagsOf }

@@ -1,7 +1,7 @@
 import { and, eq, isNull, ne, or, sql, type SQL } from 'drizzle-orm'
 import { imageMembers, images } from '../../schema/tables.ts'
 import type { Image, Visibility } from './image.ts'
-import type { Filters } from './query.ts'
+import type { Filters } from './list/query.ts'
 
 export interface Viewer {
   isAdmin: boolean

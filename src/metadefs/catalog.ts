@@ -5,7 +5,7 @@ import {
   announceAllMetadefs,
   announceNamespaceIf,
   announceResourceTypes,
-} from '../mirror/metadef-feed.ts'
+} from '../mirror/feed/metadefs.ts'
 import { affectedRows, freeing, type Registry } from '../registry/database.ts'
 import {
   CONTENT_KINDS,

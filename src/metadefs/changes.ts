@@ -2,7 +2,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { BatchItem } from 'drizzle-orm/batch'
 import { metadefNamespaces } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import { announceNamespace, announceResourceTypes } from '../mirror/metadef-feed.ts'
+import { announceNamespace, announceResourceTypes } from '../mirror/feed/metadefs.ts'
 import { changesOne, freeing, type Registry } from '../registry/database.ts'
 import {
   CONTENT_KINDS,

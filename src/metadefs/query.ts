@@ -1,7 +1,7 @@
 import { METADEF_VISIBILITIES } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import { parseInteger } from '../images/filter-values.ts'
-import type { ListLimits } from '../images/query.ts'
+import { parseInteger } from '../images/list/filter-values.ts'
+import type { ListLimits } from '../images/list/query.ts'
 import type { Contents } from '../registry/metadef-contents.ts'
 import { absent } from './kinds.ts'
 

@@ -1,11 +1,11 @@
-import type { FileStore } from '../blobs/fs.ts'
+import type { FileStore } from '../blobs/fs/store.ts'
 import type { Config } from '../config.ts'
-import { createCachedImages } from '../mirror/cached-images.ts'
-import { createImageCache } from '../mirror/image-cache.ts'
-import { createPins } from '../mirror/pins.ts'
-import { createPrefetcher } from '../mirror/prefetch.ts'
-import { parseWindow } from '../mirror/prefetch-window.ts'
-import type { ReadThrough } from '../mirror/read-through.ts'
+import { createCachedImages } from '../mirror/pinning/rows.ts'
+import { createImageCache } from '../mirror/pinning/image-cache.ts'
+import { createPins } from '../mirror/pinning/pins.ts'
+import { createPrefetcher } from '../mirror/pinning/prefetch.ts'
+import { parseWindow } from '../mirror/pinning/window.ts'
+import type { ReadThrough } from '../mirror/chunks/read-through.ts'
 import type { Registry } from '../registry/database.ts'
 
 export interface EdgeCacheParts {

@@ -1,9 +1,9 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { OpenBody } from '../blobs/body.ts'
 import { pieces } from '../blobs/manifest.ts'
-import type { Sweeper } from '../blobs/sweep.ts'
-import type { Uploader } from '../images/upload.ts'
-import type { Upstream } from '../mirror/upstream.ts'
+import type { Sweeper } from '../inventory/sweep.ts'
+import type { Uploader } from '../images/upload/uploader.ts'
+import type { Upstream } from '../mirror/upstream/client.ts'
 import type { Metrics } from '../services.ts'
 
 const FILL_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]

@@ -1,12 +1,12 @@
 import { getLogger } from '@logtape/logtape'
 import type { Config } from '../config.ts'
 import { DEFAULT_POLICY } from '../identity/policy.ts'
-import { createPropertyProtection, NO_PROTECTION } from '../images/property-protection.ts'
+import { createPropertyProtection, NO_PROTECTION } from '../images/protection/properties.ts'
 import {
   parseProtectionRules,
   policiesIn,
   type ProtectionRules,
-} from '../images/protection-rules.ts'
+} from '../images/protection/rules.ts'
 import { openPolicyFile, readText } from './policy-file.ts'
 import type { Rules } from './services.ts'
 

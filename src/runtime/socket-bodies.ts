@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { type OpenBody, promiseWithResolver, type Walk } from '../blobs/body.ts'
 import { type Piece, pieces } from '../blobs/manifest.ts'
-import type { OpenChunk } from '../blobs/open-files.ts'
+import type { OpenChunk } from '../blobs/fs/open-files.ts'
 import { HeliostatError } from '../errors.ts'
 import { createTransferBuffers } from './transfer-buffers.ts'
 

@@ -1,8 +1,8 @@
 import { getLogger } from '@logtape/logtape'
-import type { Sweeper } from '../blobs/sweep.ts'
-import type { Feed } from '../mirror/feed.ts'
+import type { Sweeper } from '../inventory/sweep.ts'
+import type { Feed } from '../mirror/feed/reader.ts'
 import type { ImageRepo } from '../images/repo.ts'
-import type { Uploader } from '../images/upload.ts'
+import type { Uploader } from '../images/upload/uploader.ts'
 import type { RememberedTokens } from '../registry/remembered-tokens.ts'
 
 const log = getLogger(['heliostat', 'upkeep'])

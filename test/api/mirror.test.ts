@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { sha256 } from '../../src/blobs/digest.ts'
 import { parseManifest } from '../../src/blobs/manifest.ts'
-import { head } from '../../src/mirror/record.ts'
+import { head } from '../../src/mirror/feed/record.ts'
 import { createImage, createActiveImage, uploadData, BARE_RAW } from '../support/images.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
 

@@ -3,10 +3,10 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { uploads } from '../../schema/tables.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
-import { createSweeper } from '../../src/blobs/sweep.ts'
+import { createSweeper } from '../../src/inventory/sweep.ts'
 import { HeliostatError } from '../../src/errors.ts'
-import { createUploader } from '../../src/images/upload.ts'
-import { createUploadRepo, UPLOAD_LEASE_MS } from '../../src/images/uploads.ts'
+import { createUploader } from '../../src/images/upload/uploader.ts'
+import { createUploadRepo, UPLOAD_LEASE_MS } from '../../src/images/upload/rows.ts'
 import { qcow2Header, vmdkDescriptor, vmdkHeader } from '../blobs/inspect/headers.ts'
 import {
   actOn,

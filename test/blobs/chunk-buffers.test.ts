@@ -3,7 +3,7 @@ import { readdir } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { type ChunkBuffers, createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { cutChunks } from '../../src/blobs/chunks.ts'
-import { createSpool } from '../../src/blobs/spool.ts'
+import { createSpool } from '../../src/blobs/fs/spool.ts'
 import { temporaryFolder } from '../support/site.ts'
 
 const SIZE = 1000

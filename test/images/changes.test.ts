@@ -4,7 +4,7 @@ import { eq } from 'drizzle-orm'
 import { imageProperties, images, imageTags } from '../../schema/tables.ts'
 import type { Image } from '../../src/images/image.ts'
 import { createImageRepo, type ImageRepo } from '../../src/images/repo.ts'
-import { createFeed } from '../../src/mirror/feed.ts'
+import { createFeed } from '../../src/mirror/feed/reader.ts'
 import { openTestRegistry, queuedImage, type TestRegistry } from '../support/registry.ts'
 
 const QUOTAS = { image_property_quota: 3, image_tag_quota: 3 }

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { patchImage, showImage, type ShownImage, V20, V21 } from '../support/images.ts'
 import { queuedImage } from '../support/registry.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
-import { writeImages } from './list-world.ts'
+import { writeImages } from './list/world.ts'
 import {
   BASE,
   CUSTOM,

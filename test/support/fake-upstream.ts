@@ -2,10 +2,10 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type Manifest, manifestDigest, serializeManifest } from '../../src/blobs/manifest.ts'
-import { createReplica } from '../../src/mirror/apply.ts'
-import { createFollower } from '../../src/mirror/follow.ts'
-import type { ImageRecord } from '../../src/mirror/record.ts'
-import { createUpstream } from '../../src/mirror/upstream.ts'
+import { createReplica } from '../../src/mirror/follow/replica.ts'
+import { createFollower } from '../../src/mirror/follow/follower.ts'
+import type { ImageRecord } from '../../src/mirror/feed/record.ts'
+import { createUpstream } from '../../src/mirror/upstream/client.ts'
 import { openTestRegistry, queuedRow } from './registry.ts'
 
 export type Answer = (outgoing: ServerResponse, incoming: IncomingMessage) => void

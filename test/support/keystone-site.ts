@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import { createApp } from '../../src/app.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
-import { createManifests } from '../../src/blobs/manifests.ts'
+import { createManifests } from '../../src/inventory/manifests.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createServices } from '../../src/runtime/services.ts'
 import { startKeystone, usingKeystone } from './keystone.ts'

@@ -1,0 +1,65 @@
+import { open, readFile, stat, unlink } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import process from 'node:process'
+import { codeOf } from '../../error-code.ts'
+import { FILE_MODE } from './durable.ts'
+
+/** Longer than any fetch of a chunk may take. */
+const STALE_MS = 150_000
+/** Longer than a process takes to write its name into a claim that it has made. */
+const UNNAMED_MS = 1_000
+
+const OWNER = `${hostname()} ${process.pid}`
+
+/** Ends a claim. */
+export type Release = () => Promise<void>
+
+/**
+ * Claims a file for this process among those that share its folder; null while another one has it. What a dead
+ * process has left is taken over: on this machine at once, from another one after a while. On a full or read-only
+ * disk every claim is granted, since nothing can be shared there anyway.
+ */
+export async function claimFile(path: string): Promise<Release | null> {
+  const claimed = await create(path)
+  if (claimed !== 'taken') return claimed
+  if (!(await isAbandoned(path))) return null
+  await unlink(path).catch(() => undefined)
+  const retried = await create(path)
+  return retried === 'taken' ? null : retried
+}
+
+async function create(path: string): Promise<Release | 'taken'> {
+  try {
+    const file = await open(path, 'wx', FILE_MODE)
+    await file.writeFile(OWNER)
+    await file.close()
+    return () => unlink(path).catch(() => undefined)
+  } catch (error) {
+    return codeOf(error) === 'EEXIST' ? 'taken' : async () => undefined
+  }
+}
+
+async function isAbandoned(path: string): Promise<boolean> {
+  try {
+    // A clock that was set back makes a claim seem to be of the future.
+    const age = Math.abs(Date.now() - (await stat(path)).mtimeMs)
+    const owner = await readFile(path, 'utf8')
+    // Without a name it was killed in that very moment.
+    if (age > (owner === '' ? UNNAMED_MS : STALE_MS)) return true
+    const [host, pid] = owner.split(' ')
+    // This process claims nothing twice: what bears its number is a former one's, as in containers.
+    return host === hostname() && (Number(pid) === process.pid || !isAlive(Number(pid)))
+  } catch {
+    // Released meanwhile.
+    return true
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return codeOf(error) === 'EPERM'
+  }
+}

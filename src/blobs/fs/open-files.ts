@@ -1,0 +1,194 @@
+import type { Stats } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+import { codeOf } from '../../error-code.ts'
+import { type ReadAt, readerOf } from './file-bytes.ts'
+
+/** A chunk that can be read until it is released. */
+export interface OpenChunk {
+  read: ReadAt
+  /** The file may be closed from then on. Calling it again does nothing. */
+  release(): void
+}
+
+/** What there is to know of a chunk without reading it. */
+export interface ChunkState {
+  /** Another one whenever the file or its content has changed. */
+  stamp: string
+  /** Bytes. */
+  size: number
+}
+
+/** A chunk on this machine. */
+export interface LocalChunk extends OpenChunk {
+  /** As it was when it was opened. */
+  state: ChunkState
+}
+
+export interface OpenFile extends LocalChunk {
+  handle: FileHandle
+}
+
+interface Entry {
+  handle: FileHandle
+  users: number
+  evicted: boolean
+}
+
+/**
+ * Keeps recently read files open, since a small range of a chunk costs more to open than to read. Only for files
+ * that never change. A file that is in use outlives its eviction.
+ */
+export function createOpenFiles(limit: number) {
+  const entries = createEntries(limit)
+  const opener = createOpener()
+
+  /** The file as it was opened before, unless it is gone from its folder. */
+  async function reuse(path: string): Promise<OpenFile | null> {
+    const known = entries.get(path)
+    if (!known) return null
+    const letGo = use(known)
+    const stats = await known.handle.stat().catch((error: unknown) => {
+      letGo()
+      throw error
+    })
+    if (stats.nlink > 0) return openFile(known, stateOf(stats), letGo)
+    letGo()
+    entries.evict(path, known)
+    return null
+  }
+
+  return {
+    /** The file, or null where there is none. */
+    async acquire(path: string): Promise<OpenFile | null> {
+      const known = await reuse(path)
+      if (known) return known
+      const found = await opener.open(path)
+      if (!found) return null
+      const entry = { handle: found.handle, users: 0, evicted: false }
+      const opened = openFile(entry, found.state, use(entry))
+      entries.add(path, entry)
+      return opened
+    },
+    evict(path: string): void {
+      opener.evicted()
+      entries.evict(path)
+    },
+    close: entries.clear,
+  }
+}
+
+function openFile({ handle }: Entry, state: ChunkState, release: () => void): OpenFile {
+  return {
+    handle,
+    state,
+    read: readerOf(handle),
+    release,
+  }
+}
+
+/** Keeps a file open until the function returned is called. */
+function use(entry: Entry): () => void {
+  let released = false
+  entry.users++
+  return () => {
+    if (released) return
+    released = true
+    entry.users--
+    closeIfUnused(entry)
+  }
+}
+
+function closeIfUnused(entry: Entry): void {
+  if (entry.evicted && entry.users === 0) void entry.handle.close()
+}
+
+/** So many files, by their paths; the first is the least recently used. */
+function createEntries(limit: number) {
+  const entries = new Map<string, Entry>()
+
+  function evict(path: string, only = entries.get(path)): void {
+    if (!only || entries.get(path) !== only) return
+    entries.delete(path)
+    only.evicted = true
+    closeIfUnused(only)
+  }
+
+  return {
+    get(path: string): Entry | undefined {
+      const entry = entries.get(path)
+      if (entry) {
+        entries.delete(path)
+        entries.set(path, entry)
+      }
+      return entry
+    },
+
+    add(path: string, entry: Entry): void {
+      // Another reader may have opened it meanwhile: the newer one replaces it.
+      evict(path)
+      entries.set(path, entry)
+      const [oldest] = entries.keys()
+      if (entries.size > limit && oldest !== undefined) evict(oldest)
+    },
+
+    /** Forgets a file, or only that very one. */
+    evict,
+
+    clear(): void {
+      for (const path of [...entries.keys()]) evict(path)
+    },
+  }
+}
+
+/** Opens a file once more when one was evicted meanwhile: it may be the one that was there before. */
+function createOpener() {
+  let evictions = 0
+  return {
+    evicted: () => void evictions++,
+
+    async open(path: string): Promise<Opened | null> {
+      for (;;) {
+        const before = evictions
+        const opened = await openForReading(path)
+        if (before === evictions || !opened) return opened
+        await opened.handle.close()
+      }
+    },
+  }
+}
+
+/** The state of a chunk, from what the system tells of its file. */
+export function stateOf({
+  ino,
+  ctimeMs,
+  size,
+}: Pick<Stats, 'ino' | 'ctimeMs' | 'size'>): ChunkState {
+  return { stamp: `${ino} ${ctimeMs} ${size}`, size }
+}
+
+interface Opened {
+  handle: FileHandle
+  state: ChunkState
+}
+
+async function openForReading(path: string): Promise<Opened | null> {
+  let handle: FileHandle | null = null
+  try {
+    handle = await open(path, 'r')
+    return { handle, state: stateOf(await handle.stat()) }
+  } catch (error) {
+    await handle?.close()
+    if (isAbsent(error)) return null
+    throw error
+  }
+}
+
+/** Whether a file system error says that there is no such file. */
+export function isAbsent(error: unknown): boolean {
+  return codeOf(error) === 'ENOENT'
+}
+
+/** Whether an error says that the disk cannot read, which is damage as any other. */
+export function isUnreadable(error: unknown): boolean {
+  return codeOf(error) === 'EIO'
+}

@@ -1,0 +1,56 @@
+import { getLogger } from '@logtape/logtape'
+import type { LocalStore } from './store.ts'
+
+const log = getLogger(['heliostat', 'lost-chunks'])
+
+export interface LostChunksParts {
+  store: Pick<LocalStore, 'openChunk'>
+  /** Null for chunks that nothing needs: those cannot be lost. */
+  sizeOfChunk(digest: string): Promise<number | null>
+  /** What is still to be known after a restart. */
+  notes: { readonly lost: Set<string>; save(): Promise<void> }
+}
+
+/** The chunks that are damaged or gone, and can be had nowhere else, until they are uploaded again. */
+export type LostChunks = ReturnType<typeof createLostChunks>
+
+export function createLostChunks({ store, sizeOfChunk, notes }: LostChunksParts) {
+  const { lost } = notes
+
+  async function save(): Promise<void> {
+    await notes.save().catch((error: unknown) => {
+      log.error('Cannot write down which chunks are lost: {reason}', { reason: String(error) })
+    })
+  }
+
+  async function isHealed(digest: string): Promise<boolean> {
+    const found = await store.openChunk(digest)
+    found?.release()
+    return found !== null || (await sizeOfChunk(digest)) === null
+  }
+
+  return {
+    has: (digest: string) => lost.has(digest),
+
+    async add(digest: string): Promise<void> {
+      if (lost.has(digest) || (await sizeOfChunk(digest)) === null) return
+      lost.add(digest)
+      log.error('Chunk {digest} is damaged or gone, and lost: upload an image that has it again', {
+        digest,
+      })
+      await save()
+    },
+
+    async heal(digest: string): Promise<void> {
+      if (!lost.delete(digest)) return
+      log.info('Chunk {digest} is no longer lost', { digest })
+      await save()
+    },
+
+    /** How many there are. One that is back, or that no image needs any more, is not lost. */
+    async count(): Promise<number> {
+      for (const digest of lost) if (await isHealed(digest)) lost.delete(digest)
+      return lost.size
+    },
+  }
+}

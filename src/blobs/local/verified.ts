@@ -1,0 +1,38 @@
+import type { IsWhole } from './check.ts'
+import type { LocalChunk } from '../fs/open-files.ts'
+
+/** Remembers which chunks were found to be whole, until their files change. Several readers cost one check. */
+export type Verified = ReturnType<typeof createVerified>
+
+export function createVerified(check: IsWhole) {
+  /** The stamps of the files that were whole. */
+  const known = new Map<string, string>()
+  const checking = new Map<string, Promise<boolean>>()
+
+  async function checkAnew(digest: string, chunk: LocalChunk): Promise<boolean> {
+    const isWhole = await check(digest, chunk)
+    if (isWhole) known.set(digest, chunk.state.stamp)
+    return isWhole
+  }
+
+  return {
+    /** Whether a chunk is what its name says. */
+    async isWhole(digest: string, chunk: LocalChunk): Promise<boolean> {
+      const { stamp } = chunk.state
+      if (known.get(digest) === stamp) return true
+      const key = `${digest} ${stamp}`
+      const running = checking.get(key)
+      if (running) return running
+      const started = checkAnew(digest, chunk).finally(() => checking.delete(key))
+      checking.set(key, started)
+      return started
+    },
+
+    /** Notes a chunk whose bytes were verified before they were stored. */
+    note(digest: string, chunk: LocalChunk): void {
+      known.set(digest, chunk.state.stamp)
+    },
+
+    forget: (digest: string) => void known.delete(digest),
+  }
+}

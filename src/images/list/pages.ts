@@ -1,0 +1,101 @@
+import { and, eq, getTableColumns, sql } from 'drizzle-orm'
+import { images } from '../../../schema/tables.ts'
+import { createTurns } from '../../turns.ts'
+import type { Registry } from '../../registry/database.ts'
+import { propertiesOf, propertiesUpTo, tagsOf } from '../../registry/image-columns.ts'
+import { filterConditions, markerCondition, orderBy } from './filters.ts'
+import type { FoundImage, Image, Properties } from '../image.ts'
+import type { ListQuery } from './query.ts'
+import { isMemberOf, type Viewer, visibleInList } from '../visibility.ts'
+
+/** A page ends with the image whose properties and tags reach this, also before its limit. */
+const PAGE_CHARACTERS = 4 << 20
+/** Images that are read by one statement, during which nobody else is served. */
+const SLICE = 250
+/** Bytes of properties that are read by it; longer ones are read one by one, until the page ends. */
+const LONG = 32 << 10
+
+const columns = getTableColumns(images)
+
+type ListedImage = Image & Pick<FoundImage, 'isMember'>
+
+/** One page of what the viewer may see, after the marker. Rules may leave him less of it. */
+interface Page {
+  images: ListedImage[]
+  /** False when it is known that no other follows. */
+  isFull: boolean
+}
+
+type Marker = typeof images.$inferSelect | null
+
+/** Lists of images, in pages that are bounded by their number and by their size. */
+export function createImageList(registry: Registry) {
+  const findLong = registry
+    .select({ properties: propertiesOf })
+    .from(images)
+    .where(eq(images.id, sql.placeholder('id')))
+    .prepare()
+
+  const inTurn = createTurns(1)
+  const readLong = (id: string) =>
+    inTurn(async () => {
+      await giveWay()
+      return (await findLong.get({ id }))?.properties ?? {}
+    })
+
+  return async function list(query: ListQuery, viewer: Viewer, marker: Marker): Promise<Page> {
+    const page: ListedImage[] = []
+    let characters = 0
+    let after = marker
+    for (let left = query.limit; left > 0; left -= SLICE) {
+      if (page.length > 0) await giveWay()
+      const limit = Math.min(left, SLICE)
+      const slice = await readSlice(registry, { ...query, limit }, { viewer, marker: after })
+      for (const row of slice) {
+        const properties = row.properties ?? (await readLong(row.id))
+        page.push({ ...row, properties })
+        characters += lengthOf(properties, row.tags)
+        if (characters >= PAGE_CHARACTERS) return { images: page, isFull: true }
+      }
+      if (slice.length < limit) return { images: page, isFull: false }
+      after = slice.at(-1) ?? null
+    }
+    return { images: page, isFull: true }
+  }
+}
+
+/** Lets other requests have their turn: an embedded database answers within the same one. */
+const giveWay = () => new Promise<void>((resolve) => setTimeout(resolve))
+
+function readSlice(
+  registry: Registry,
+  { filters, sort, limit }: ListQuery,
+  { viewer, marker }: { viewer: Viewer; marker: Marker },
+) {
+  return registry
+    .select({
+      ...columns,
+      properties: propertiesUpTo(LONG),
+      tags: tagsOf,
+      isMember: isMemberOf(viewer.projectId),
+    })
+    .from(images)
+    .where(
+      and(
+        visibleInList(viewer, filters),
+        ...filterConditions(filters),
+        marker ? markerCondition(sort, marker) : undefined,
+      ),
+    )
+    .orderBy(...orderBy(sort))
+    .limit(limit)
+    .all()
+}
+
+function lengthOf(properties: Properties, tags: string[]): number {
+  let length = 0
+  for (const [name, value] of Object.entries(properties))
+    length += name.length + (value?.length ?? 0)
+  for (const tag of tags) length += tag.length
+  return length
+}

@@ -1,0 +1,146 @@
+import type { ChunkBuffers, Lease } from '../../blobs/chunk-buffers.ts'
+import { cutChunks, isZero } from '../../blobs/chunks.ts'
+import type { Digester, DigestStream, HashAlgorithm } from '../../blobs/digest.ts'
+import type { StreamInspector } from '../../blobs/inspect/stream.ts'
+import type { ChunkStore } from '../../blobs/store.ts'
+import { HeliostatError } from '../../errors.ts'
+import type { Image } from '../image.ts'
+import { storageExceeded } from '../quota.ts'
+import { refuseExcess, requireExactSize, type UploadSize } from './size.ts'
+import { UPLOAD_LEASE_MS, type Upload, type UploadRepo } from './rows.ts'
+
+const RETRY_BUSY_MS = 100
+
+/** What the bytes of an upload go through. */
+export interface DataParts {
+  uploads: Pick<UploadRepo, 'keep' | 'finish' | 'hasImage'>
+  store: Pick<ChunkStore, 'put'>
+  digester: Digester
+  buffers: ChunkBuffers
+  options: {
+    /** Bytes: a power of two from 1 to 64 MiB. */
+    chunk_size: number
+    /** Bytes that one upload may have. */
+    image_size_cap: number
+    hashing_algorithm: HashAlgorithm
+  }
+}
+
+/** What one upload has taken in so far. */
+export interface Progress extends UploadSize {
+  upload: Upload
+  image: Image
+  chunks: (string | null)[]
+  inspector: StreamInspector | null
+}
+
+/** Cuts, digests and stores a body in one pass, and makes its image active. */
+export async function takeIn(
+  parts: DataParts,
+  progress: Progress,
+  body: ReadableStream<Uint8Array>,
+): Promise<void> {
+  const { digester, options } = parts
+  const digests = digester.start(options.hashing_algorithm)
+  try {
+    await storeChunks(parts, progress, { body, digests })
+    requireExactSize(progress)
+    const { size, chunks, inspector } = progress
+    const virtualSize = inspector?.finish(size) ?? null
+    const { checksum, hashValue } = await digests.finish()
+    const manifest = {
+      size,
+      chunkSize: options.chunk_size,
+      checksum,
+      hashAlgorithm: options.hashing_algorithm,
+      hashValue,
+      chunks,
+    }
+    const end = await parts.uploads.finish(progress.upload, manifest, virtualSize)
+    if (end === 'gone') throw await endedByOthers(parts, progress)
+    if (end !== 'active') throw storageExceeded(end, size)
+  } catch (error) {
+    digests.abort()
+    throw error
+  }
+}
+
+/** While one chunk is digested and stored, the next one fills. */
+async function storeChunks(
+  parts: DataParts,
+  progress: Progress,
+  { body, digests }: { body: ReadableStream<Uint8Array>; digests: DigestStream },
+): Promise<void> {
+  const { buffers, options } = parts
+  let previous: Promise<unknown> = Promise.resolve()
+  try {
+    for await (const chunk of cutChunks(body, options.chunk_size, buffers)) {
+      try {
+        admitChunk(progress, chunk.bytes, options.image_size_cap)
+        await previous
+      } catch (error) {
+        chunk.release()
+        throw error
+      }
+      previous = takeChunk(parts, progress, { chunk, digests }).finally(chunk.release)
+      // Its failure is met by the next await; until then it must not count as unhandled.
+      previous.catch(() => undefined)
+    }
+  } finally {
+    await previous
+  }
+}
+
+function admitChunk(progress: Progress, bytes: Uint8Array, cap: number): void {
+  progress.size += bytes.length
+  refuseExcess(progress, cap)
+  progress.inspector?.take(bytes)
+}
+
+function takeChunk(
+  parts: DataParts,
+  progress: Progress,
+  { chunk: { bytes }, digests }: { chunk: Lease; digests: DigestStream },
+): Promise<void> {
+  const position = progress.chunks.push(null) - 1
+  return allDone([digests.update(bytes), storeChunk(parts, progress, { bytes, position })])
+}
+
+/** Unlike Promise.all it waits for every one also when one fails: none may still write when the rest is cleared away. */
+async function allDone(promises: Promise<void>[]): Promise<void> {
+  const results = await Promise.allSettled(promises)
+  for (const result of results) if (result.status === 'rejected') throw result.reason
+}
+
+async function storeChunk(
+  parts: DataParts,
+  progress: Progress,
+  { bytes, position }: { bytes: Uint8Array; position: number },
+): Promise<void> {
+  const { digester, store, uploads } = parts
+  const { upload, chunks } = progress
+  const digest = isZero(bytes) ? null : await digester.sha256(bytes)
+  let kept = await uploads.keep(upload, position, digest)
+  while (kept === 'busy') {
+    await new Promise((resolve) => setTimeout(resolve, RETRY_BUSY_MS))
+    kept = await uploads.keep(upload, position, digest)
+  }
+  if (kept === 'gone') throw await endedByOthers(parts, progress)
+  chunks[position] = digest
+  if (digest !== null) await store.put(digest, bytes)
+}
+
+/** Why nobody knows of the upload any more: its image was deleted [410], or its lease had run out [503]. */
+async function endedByOthers(
+  { uploads }: DataParts,
+  { upload, image }: Progress,
+): Promise<HeliostatError> {
+  if (!(await uploads.hasImage(upload))) {
+    return new HeliostatError('gone', `Image ${image.id} was deleted while it was being uploaded`)
+  }
+  const seconds = UPLOAD_LEASE_MS / 1000
+  return new HeliostatError(
+    'unavailable',
+    `The upload of image ${image.id} was ended because nothing was heard of it for ${seconds} s: send it again`,
+  )
+}

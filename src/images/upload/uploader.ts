@@ -1,0 +1,131 @@
+import { getLogger } from '@logtape/logtape'
+import { createStreamInspector } from '../../blobs/inspect/stream.ts'
+import type { Sweeper } from '../../inventory/sweep.ts'
+import { HeliostatError } from '../../errors.ts'
+import { createClockWatch } from './clock-watch.ts'
+import type { Image } from '../image.ts'
+import type { ProjectLimits } from '../project-limits.ts'
+import { requireFormats } from '../status.ts'
+import { type DataParts, type Progress, takeIn } from './take-in.ts'
+import { refuseSize } from './size.ts'
+import { UPLOAD_LEASE_MS, type Upload, type UploadRepo } from './rows.ts'
+
+const log = getLogger(['heliostat', 'upload'])
+
+export interface UploadParts extends DataParts {
+  uploads: UploadRepo
+  sweeper: Pick<Sweeper, 'discard'>
+  limits: Pick<ProjectLimits, 'refuseMore'>
+  options: DataParts['options'] & { require_image_format_match: boolean }
+}
+
+export interface UploadRequest {
+  /** Bytes; null when the client has not said. */
+  expectedSize: number | null
+  /** The project that uploads. Its limits count, not those of the image's owner. */
+  projectId: string | null
+}
+
+export type Uploader = ReturnType<typeof createUploader>
+
+/** Takes images' bytes in: cut, digested and stored in one pass, with at most two chunks in memory. */
+export function createUploader(parts: UploadParts) {
+  const { uploads } = parts
+  const running = new Set<Upload>()
+  const clock = createClockWatch(UPLOAD_LEASE_MS)
+
+  return {
+    /**
+     * Resolves when the image is active; otherwise the image is queued again and nothing of the bytes is left. The
+     * body is taken only once nothing but its content can be refused.
+     */
+    async upload(
+      image: Image,
+      takeBody: () => ReadableStream<Uint8Array>,
+      request: UploadRequest,
+    ): Promise<void> {
+      requireFormats(image)
+      const upload = { id: crypto.randomUUID(), imageId: image.id }
+      if (!(await uploads.begin(upload, Date.now()))) {
+        throw new HeliostatError(
+          'conflict',
+          `Image status transition from ${image.status} to saving is not allowed`,
+        )
+      }
+      running.add(upload)
+      const beat = setInterval(
+        () => void uploads.heartbeat(upload).catch(() => undefined),
+        UPLOAD_LEASE_MS / 4,
+      )
+      const progress = start(upload, image, parts.options.require_image_format_match)
+      try {
+        await admit(parts, progress, request)
+        await takeIn(parts, progress, takeBody())
+      } catch (error) {
+        await clearAway(parts, progress, error)
+        throw error
+      } finally {
+        clearInterval(beat)
+        running.delete(upload)
+      }
+    },
+
+    /** Ends the uploads of processes that have died: their images become queued again. */
+    async recover(): Promise<void> {
+      // After a suspend this process may come here before its own heartbeats do.
+      await Promise.all([...running].map(uploads.heartbeat))
+      if (!clock.isSteady()) return
+      for (const upload of await uploads.dead()) {
+        if (!(await uploads.abortDead(upload, Date.now()))) continue
+        log.warn('Upload of image {image} was left behind by a dead process', {
+          image: upload.imageId,
+        })
+      }
+    },
+  }
+}
+
+function start(upload: Upload, image: Image, enforceMatch: boolean): Progress {
+  const { container_format: containerFormat, disk_format: diskFormat } = image
+  const inspector =
+    containerFormat !== null && diskFormat !== null
+      ? createStreamInspector({ diskFormat, containerFormat, enforceMatch })
+      : null
+  return { upload, image, expectedSize: null, space: null, size: 0, chunks: [], inspector }
+}
+
+/** What can be refused before the first byte: one running upload too many, or a size that leads nowhere [413]. */
+async function admit(
+  { limits, uploads, options }: UploadParts,
+  progress: Progress,
+  { expectedSize, projectId }: UploadRequest,
+): Promise<void> {
+  // This one is counted already.
+  await limits.refuseMore('image_count_uploading', projectId, 0)
+  progress.expectedSize = expectedSize
+  progress.space = await uploads.spaceOf(progress.image.owner)
+  if (expectedSize !== null) refuseSize(progress, expectedSize, options.image_size_cap)
+}
+
+/** Never throws: what the client hears is why the upload failed. What is left here goes with the next upkeep. */
+async function clearAway(
+  { uploads, sweeper }: UploadParts,
+  { upload, image, size, chunks }: Progress,
+  error: unknown,
+): Promise<void> {
+  log.warn('Upload of image {image} failed after {bytes} bytes: {reason}', {
+    image: image.id,
+    bytes: size,
+    reason: error instanceof Error ? error.message : String(error),
+    cause: error instanceof Error && error.cause ? String(error.cause) : undefined,
+  })
+  try {
+    await uploads.abort(upload, Date.now())
+    await sweeper.discard(chunks.filter((digest) => digest !== null))
+  } catch (failure) {
+    log.error('Cannot clear away the failed upload of image {image}: {reason}', {
+      image: image.id,
+      reason: String(failure),
+    })
+  }
+}

@@ -1,0 +1,77 @@
+import { blobs } from '../../schema/tables.ts'
+import { HeliostatError } from '../errors.ts'
+import type { Registry } from '../registry/database.ts'
+import type { ChunkStore } from '../blobs/store.ts'
+
+export interface StoreOwnerParts {
+  registry: Registry
+  store: ChunkStore
+  /** The id of the registry. */
+  id(): Promise<string>
+  /** An edge marks no store, since it can fetch all of it again; it only keeps its hands off an origin's. */
+  isEdge: boolean
+}
+
+/**
+ * Whether the chunks of a store are this registry's to remove: to any other one they are all garbage. The store bears
+ * the id of the registry that has claimed it.
+ */
+export type StoreOwner = ReturnType<typeof createStoreOwner>
+
+export function createStoreOwner({ registry, store, id, isEdge }: StoreOwnerParts) {
+  async function isOurs(): Promise<boolean> {
+    const owner = await store.owner()
+    if (owner !== null) return owner === (await id())
+    return isEdge || (await isEmpty(store)) || (await namesBlobs(registry))
+  }
+
+  return {
+    isOurs,
+
+    /** Marks a store that nobody has marked, where it is ours; throws [conflict] where it isn't. */
+    async claim(): Promise<void> {
+      const [owner, own] = [await store.owner(), await id()]
+      if (owner === own) return
+      if (!(await isOurs())) throw notOurs(owner, own)
+      if (!isEdge) await store.setOwner(own)
+    },
+
+    /** Takes the store over, whoever it belonged to. Returns the registry's id. */
+    async adopt(): Promise<string> {
+      const own = await id()
+      await store.setOwner(own)
+      return own
+    },
+  }
+}
+
+/** The store, claimed by the first chunk that is put: by the time of the first sweep a new one may not be empty. */
+export function claimedByPut(store: ChunkStore, owner: Pick<StoreOwner, 'claim'>): ChunkStore {
+  let claiming: Promise<void> | null = null
+  return {
+    ...store,
+    async put(digest, bytes) {
+      // A refusal is the sweeper's to tell.
+      await (claiming ??= owner.claim().catch(() => undefined))
+      await store.put(digest, bytes)
+    },
+  }
+}
+
+async function isEmpty(store: ChunkStore): Promise<boolean> {
+  for await (const _ of store.list()) return false
+  return true
+}
+
+async function namesBlobs(registry: Registry): Promise<boolean> {
+  const found = await registry.select({ digest: blobs.digest }).from(blobs).limit(1)
+  return found.length > 0
+}
+
+function notOurs(owner: string | null, own: string): HeliostatError {
+  const found = owner === null ? 'no known registry' : `the registry "${owner}"`
+  return new HeliostatError(
+    'conflict',
+    `Nothing is swept: the chunks belong to ${found}, not to this one, "${own}": check [database] connection and where the chunks are, or give them to this registry by heliostat db sweep --adopt`,
+  )
+}

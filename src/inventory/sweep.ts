@@ -1,0 +1,134 @@
+import { and, inArray, lt, sql } from 'drizzle-orm'
+import {
+  blobChunks,
+  blobs,
+  condemnedChunks,
+  imageLocations,
+  uploadChunks,
+} from '../../schema/tables.ts'
+import { HeliostatError } from '../errors.ts'
+import { freeing, type Registry } from '../registry/database.ts'
+import type { ChunkStore } from '../blobs/store.ts'
+import type { StoreOwner } from './store-owner.ts'
+
+/** How long a condemned chunk stays out of reach of uploads. A sweeper that died cannot block them for longer. */
+export const CONDEMNED_MS = 60_000
+
+/** A sweeper stops deleting well before uploads may claim what it has condemned. */
+const DELETING_MS = CONDEMNED_MS / 2
+
+/** Longer than any write or fetch takes, so that what is under way stays, however short the grace. */
+const UNFINISHED_MS = 10 * 60_000
+
+const BATCH = 64
+
+export interface Swept {
+  blobs: number
+  chunks: number
+}
+
+export type Sweeper = ReturnType<typeof createSweeper>
+
+export interface SweeperParts {
+  registry: Registry
+  store: ChunkStore
+  owner: StoreOwner
+  /** What is wrong with the registry; null where it can be trusted to name all that is needed. */
+  damage(): string | null
+}
+
+/** Removes what nothing refers to any more. Safe beside uploads and other sweepers on the same registry and store. */
+export function createSweeper({ store, owner, damage, ...parts }: SweeperParts) {
+  const registry = freeing(parts.registry)
+  return {
+    /**
+     * Removes blobs that no image has had for `grace` milliseconds, so that running downloads end in peace, and
+     * chunks of that age that neither a blob nor an upload needs. Throws [conflict] where the store is another
+     * registry's, or the registry damaged.
+     */
+    async sweep(grace: number): Promise<Swept> {
+      refuseDamaged(damage())
+      await owner.claim()
+      const before = Date.now() - grace
+      const swept: Swept = { blobs: await removeBlobs(registry, before), chunks: 0 }
+      await forgetStaleCondemnations(registry)
+      let batch: string[] = []
+      for await (const { digest, storedAt } of store.list()) {
+        if (storedAt <= before) batch.push(digest)
+        if (batch.length < BATCH) continue
+        swept.chunks += await removeChunks(registry, store, batch)
+        batch = []
+      }
+      swept.chunks += await removeChunks(registry, store, batch)
+      await store.removeUnfinished(Date.now() - Math.max(grace, UNFINISHED_MS))
+      return swept
+    },
+
+    /** Removes those of the chunks that nothing needs, without waiting: what a failed upload leaves behind. */
+    async discard(digests: string[]): Promise<void> {
+      if (damage() !== null || !(await owner.isOurs())) return
+      for (let i = 0; i < digests.length; i += BATCH) {
+        await removeChunks(registry, store, digests.slice(i, i + BATCH))
+      }
+    },
+  }
+}
+
+function refuseDamaged(damage: string | null): void {
+  if (damage === null) return
+  throw new HeliostatError(
+    'conflict',
+    `Nothing is swept: the database is damaged (${damage}) and may have forgotten images. When it has been seen to: heliostat db new-epoch`,
+  )
+}
+
+async function removeBlobs(registry: Registry, before: number): Promise<number> {
+  const used = sql`EXISTS (SELECT 1 FROM ${imageLocations} WHERE ${imageLocations.blob} = ${blobs.digest})`
+  const removed = await registry
+    .delete(blobs)
+    .where(and(lt(blobs.released_at, before + 1), sql`NOT ${used}`))
+    .returning({ digest: blobs.digest })
+  return removed.length
+}
+
+async function removeChunks(
+  registry: Registry,
+  store: ChunkStore,
+  digests: string[],
+): Promise<number> {
+  if (digests.length === 0) return 0
+  const startedAt = { wall: Date.now(), monotonic: performance.now() }
+  const condemned = await condemn(registry, digests, startedAt.wall)
+  let removed = 0
+  for (const digest of condemned) {
+    // By both clocks: the one that uploads go by may be set meanwhile.
+    const gone = [Date.now() - startedAt.wall, performance.now() - startedAt.monotonic]
+    if (Math.max(...gone) > DELETING_MS) break
+    await store.delete(digest)
+    removed++
+  }
+  if (condemned.length > 0) {
+    await registry.delete(condemnedChunks).where(inArray(condemnedChunks.digest, condemned))
+  }
+  return removed
+}
+
+/** One statement, so that a chunk is either condemned or needed, whoever comes first. */
+async function condemn(registry: Registry, digests: string[], at: number): Promise<string[]> {
+  const rows = await registry
+    .insert(condemnedChunks)
+    .select(
+      sql`SELECT value, ${at} FROM json_each(${JSON.stringify(digests)})
+        WHERE NOT EXISTS (SELECT 1 FROM ${blobChunks} WHERE ${blobChunks.digest} = value)
+        AND NOT EXISTS (SELECT 1 FROM ${uploadChunks} WHERE ${uploadChunks.digest} = value)`,
+    )
+    .onConflictDoNothing()
+    .returning({ digest: condemnedChunks.digest })
+  return rows.map(({ digest }) => digest)
+}
+
+async function forgetStaleCondemnations(registry: Registry): Promise<void> {
+  await registry
+    .delete(condemnedChunks)
+    .where(lt(condemnedChunks.condemned_at, Date.now() - CONDEMNED_MS))
+}

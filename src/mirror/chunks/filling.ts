@@ -1,0 +1,130 @@
+import { getLogger } from '@logtape/logtape'
+import type { Digester } from '../../blobs/digest.ts'
+import { HeliostatError } from '../../errors.ts'
+import { createTurns } from '../../turns.ts'
+import { createAbsences } from './absences.ts'
+import type { LocalChunks } from './local-chunks.ts'
+import type { Residency } from './residency.ts'
+import type { Upstream } from '../upstream/client.ts'
+
+/** More would share the link between ever thinner streams, none of which ends, and each takes the memory of a chunk. */
+const AT_ONCE = 8
+const ATTEMPTS = 3
+const ABSENT_MS = 30_000
+
+const log = getLogger(['heliostat', 'filling'])
+
+export interface FillingParts {
+  upstream: Pick<Upstream, 'chunk'>
+  local: Pick<LocalChunks, 'keep' | 'claimOrRead'>
+  residency: Residency
+  sizeOfChunk(digest: string): Promise<number | null>
+  digester: Pick<Digester, 'sha256' | 'allocate'>
+}
+
+/** Counted since the start. */
+export interface FillCounters {
+  /** Chunks that had to be fetched. */
+  misses: number
+  /** Requests that waited for a fetch that was under way. */
+  coalesced: number
+  /** Chunks that came damaged. */
+  corrupt: number
+  upstreamBytes: number
+  /** Chunks that were passed on without being stored, for want of room. */
+  streamedThrough: number
+}
+
+/** Fetches chunks from upstream, each once, whoever asks and whether or not he is still there when it has come. */
+export function createFilling({ upstream, local, residency, sizeOfChunk, digester }: FillingParts) {
+  const counters = { misses: 0, coalesced: 0, corrupt: 0, upstreamBytes: 0, streamedThrough: 0 }
+  const running = new Map<string, Promise<Uint8Array>>()
+  const absences = createAbsences(ABSENT_MS)
+  const inTurn = createTurns(AT_ONCE)
+
+  async function fetchAndKeep(digest: string): Promise<Uint8Array> {
+    const size = await sizeOfChunk(digest)
+    if (size === null) throw nowhere(digest)
+    const claim = await local.claimOrRead(digest)
+    if (claim instanceof Uint8Array) return claim
+    const fits = await residency.reserve(size)
+    try {
+      const bytes = await fetchVerified(digest, size)
+      if (!fits || !(await keep(local, digest, bytes))) counters.streamedThrough++
+      return bytes
+    } finally {
+      if (fits) residency.settle(size)
+      await claim()
+    }
+  }
+
+  async function fetchVerified(digest: string, size: number): Promise<Uint8Array> {
+    if (absences.has(digest)) throw nowhere(digest)
+    const memory = digester.allocate(size)
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      let came = false
+      // Its length too: a manifest may say another one than its bytes have, which no answer could keep to.
+      const isWhole = async (bytes: Uint8Array) => {
+        came = true
+        counters.upstreamBytes += bytes.length
+        if (bytes.length === size && (await digester.sha256(bytes)) === digest) return true
+        counters.corrupt++
+        log.error('Chunk {digest} came damaged from upstream, attempt {attempt}', {
+          digest,
+          attempt,
+        })
+        return false
+      }
+      const bytes = await upstream.chunk(digest, memory, { fresh: attempt > 1, isWhole })
+      if (bytes !== null) return bytes
+      if (came) continue
+      absences.add(digest)
+      throw nowhere(digest)
+    }
+    throw unavailable('A part of the image comes damaged from upstream', 30_000)
+  }
+
+  return {
+    counters: (): FillCounters => ({ ...counters }),
+
+    isRunning: (digest: string) => running.has(digest),
+
+    /** The bytes of the chunk, verified, and stored where there is room. */
+    fill(digest: string): Promise<Uint8Array> {
+      const known = running.get(digest)
+      if (known) {
+        counters.coalesced++
+        return known
+      }
+      counters.misses++
+      const filling = inTurn(() => fetchAndKeep(digest)).finally(() => running.delete(digest))
+      running.set(digest, filling)
+      return filling
+    },
+  }
+}
+
+async function keep(
+  local: Pick<LocalChunks, 'keep'>,
+  digest: string,
+  bytes: Uint8Array,
+): Promise<boolean> {
+  try {
+    await local.keep(digest, bytes)
+    return true
+  } catch (error) {
+    const reason = String(error)
+    log.error('Chunk {digest} cannot be stored, only passed on: {reason}', { digest, reason })
+    return false
+  }
+}
+
+function nowhere(digest: string): HeliostatError {
+  return unavailable(`A part of the image is nowhere to be had: ${digest}`, ABSENT_MS)
+}
+
+function unavailable(message: string, retryMs: number): HeliostatError {
+  return new HeliostatError('unavailable', message, {
+    headers: { 'Retry-After': String(retryMs / 1000) },
+  })
+}

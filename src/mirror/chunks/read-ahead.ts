@@ -1,0 +1,84 @@
+import type { Walk } from '../../blobs/body.ts'
+import { type Piece, pieces } from '../../blobs/manifest.ts'
+
+/** Chunks that are fetched ahead of a reader. */
+const WINDOW = 4
+
+interface Held {
+  digest: string
+  /** Null once the chunk has been stored: its memory may go. */
+  filling: Promise<Uint8Array> | null
+  readers: number
+}
+
+interface Ahead {
+  piece: Piece
+  holding: Held | null
+}
+
+/** What readers have had fetched ahead and could not be stored, for as long as they may want it. */
+export function createReadAhead(
+  isResident: (digest: string) => boolean,
+  fill: (digest: string) => Promise<Uint8Array>,
+) {
+  const held = new Map<string, Held>()
+
+  function hold(digest: string): Held {
+    const entry = held.get(digest) ?? start(digest)
+    entry.readers++
+    return entry
+  }
+
+  function start(digest: string): Held {
+    const filling = fill(digest)
+    const entry: Held = { digest, filling, readers: 0 }
+    held.set(digest, entry)
+    const drop = () => {
+      if (isResident(digest)) forget(entry)
+    }
+    // A failure shows when the reader gets there.
+    filling.then(drop, () => undefined)
+    return entry
+  }
+
+  function forget(entry: Held): void {
+    entry.filling = null
+    if (held.get(entry.digest) === entry) held.delete(entry.digest)
+  }
+
+  function letGo({ holding }: Ahead): void {
+    if (holding && --holding.readers === 0) forget(holding)
+  }
+
+  function* advance(ahead: Ahead[]): Generator<Piece> {
+    const [first] = ahead
+    if (!first) return
+    yield first.piece
+    // Asked for the next one, the reader is done with this one.
+    ahead.shift()
+    letGo(first)
+  }
+
+  const walk: Walk = function* walkAhead(content, range) {
+    const ahead: Ahead[] = []
+    try {
+      for (const piece of pieces(content, range)) {
+        const { digest } = piece
+        const holding = digest !== null && !isResident(digest) ? hold(digest) : null
+        ahead.push({ piece, holding })
+        if (ahead.length > WINDOW) yield* advance(ahead)
+      }
+      while (ahead.length > 0) yield* advance(ahead)
+    } finally {
+      ahead.forEach(letGo)
+    }
+  }
+
+  return {
+    /** The pieces of a range, the next ones of which are fetched while the reader takes the one he has. */
+    walk,
+
+    /** The bytes of a chunk that some reader has had fetched ahead. */
+    held: (digest: string): Promise<Uint8Array> | null => held.get(digest)?.filling ?? null,
+  }
+}

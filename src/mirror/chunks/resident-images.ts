@@ -1,0 +1,39 @@
+import type { Manifests } from '../../inventory/manifests.ts'
+import type { Feed } from '../feed/reader.ts'
+import type { Residency } from './residency.ts'
+
+/** How much of an image is here. Sizes are bytes; zeros are nowhere, and count as here. */
+export interface ResidentImage {
+  id: string
+  size: number
+  resident: number
+}
+
+export interface ResidentImagesParts {
+  feed: Pick<Feed, 'page'>
+  manifests: Pick<Manifests, 'find'>
+  residency: Pick<Residency, 'has'>
+}
+
+/** The first images in the order of their ids, those of which nothing is here left out. */
+export async function residentImages(
+  { feed, manifests, residency }: ResidentImagesParts,
+  limit: number,
+): Promise<ResidentImage[]> {
+  const found: ResidentImage[] = []
+  let page = await feed.page('')
+  while (page.length > 0 && found.length < limit) {
+    for (const { id, blob } of page) {
+      const manifest = blob === null ? null : await manifests.find(blob)
+      if (!manifest) continue
+      const { size, chunkSize, chunks } = manifest
+      const resident = chunks.reduce((sum, digest, position) => {
+        const isHere = digest === null || residency.has(digest)
+        return isHere ? sum + Math.min(chunkSize, size - position * chunkSize) : sum
+      }, 0)
+      if (resident > 0) found.push({ id, size, resident })
+    }
+    page = await feed.page(page.at(-1)?.id ?? '')
+  }
+  return found.slice(0, limit)
+}

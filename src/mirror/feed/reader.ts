@@ -1,0 +1,163 @@
+import { and, asc, getTableColumns, gt, inArray, lte, max, sql } from 'drizzle-orm'
+import { feed, images, site } from '../../../schema/tables.ts'
+import { HeliostatError } from '../../errors.ts'
+import { freeing, type Registry } from '../../registry/database.ts'
+import { blobOf, membersOf, propertiesOf, tagsOf } from '../../registry/image-columns.ts'
+import { findValue, forgetValues } from '../../registry/site-values.ts'
+import { allMetadefs, changedMetadefs } from './metadefs.ts'
+import { firstPage, lastOfPage, PAGE_ROWS } from './page-size.ts'
+import type { Changes, ImageRecord } from './record.ts'
+import { tombstone } from './tombstone.ts'
+import { createWaits } from './waits.ts'
+
+/**
+ * The statement that tells mirrors of a change. It goes into the same batch as the change itself. A row only names
+ * the record; whoever follows the feed fetches it as it is by then, so a row too many does no harm.
+ */
+export function announceImage(registry: Registry, imageId: string, at: number) {
+  return registry.insert(feed).values({ kind: 'image', record_id: imageId, changed_at: at })
+}
+
+/** The same for many images at once. */
+export function announceImages(registry: Registry, imageIds: string[], at: number) {
+  const ids = sql`json_each(${JSON.stringify(imageIds)})`
+  return registry.insert(feed).select(sql`SELECT NULL, 'image', value, ${at} FROM ${ids}`)
+}
+
+/** Reading the feed, for those who follow it. */
+export type Feed = ReturnType<typeof createFeed>
+
+export function createFeed(registry: Registry) {
+  const isFile = registry.$client.protocol === 'file'
+  const waits = createWaits(() => latestSeq(registry), isFile)
+
+  return {
+    /** The number of the latest change; 0 before the first. It survives compaction. */
+    seq: () => latestSeq(registry),
+
+    /** Resolves once the latest change is another one than `since`, at the latest after `milliseconds`. */
+    untilMoved: waits.untilMoved,
+
+    /** Lets go of all who wait for a change, so that a server can stop. */
+    endWaits: waits.end,
+
+    /** Names this history of changes. Made at first use, and anew where a database is not the one it was. */
+    epoch: () => findOrMake(registry, 'epoch'),
+
+    /** Gives the history of changes a new name, by which mirrors see that it is not the one they know. */
+    async renewEpoch(): Promise<string> {
+      await forgetValues(registry, ['epoch'])
+      return findOrMake(registry, 'epoch')
+    },
+
+    /** This site's name, and those of the sites it follows, nearest first. */
+    async sites(): Promise<string[]> {
+      const own = await findOrMake(registry, 'id')
+      const followed = await findValue(registry, 'upstream_sites')
+      return [own, ...(followed?.split(' ') ?? [])]
+    },
+
+    changes: (after: number) => changesAfter(registry, after),
+
+    /** One page of all images, in the order of their ids. Deleted ones too: their ids are burnt everywhere. */
+    async page(afterId: string): Promise<ImageRecord[]> {
+      return registry
+        .select(record)
+        .from(images)
+        .where(and(gt(images.id, afterId), lte(images.id, lastOfPage(afterId))))
+        .orderBy(asc(images.id))
+    },
+
+    /** All metadata definitions. */
+    metadefs: () => allMetadefs(registry),
+
+    /** Forgets all but the latest `keep` changes. */
+    async compact(keep: number): Promise<void> {
+      const seq = await latestSeq(registry)
+      await freeing(registry)
+        .delete(feed)
+        .where(lte(feed.seq, seq - keep))
+    },
+  }
+}
+
+/** The changes after a number, each record once and as it is now; 410 when they are no longer all known. */
+async function changesAfter(registry: Registry, after: number): Promise<Changes> {
+  const seq = await latestSeq(registry)
+  await refuseCompacted(registry, after, seq)
+  const last = max(feed.seq)
+  const found = await registry
+    .select({
+      kind: feed.kind,
+      id: feed.record_id,
+      seq: sql<number>`${last}`.mapWith(Number),
+      at: sql<number>`${max(feed.changed_at)}`.mapWith(Number),
+    })
+    .from(feed)
+    .where(gt(feed.seq, after))
+    .groupBy(feed.kind, feed.record_id)
+    .orderBy(asc(last))
+    .limit(PAGE_ROWS)
+  const rows = await firstPage(registry, found)
+  const ofImages = rows.filter(({ kind }) => kind === 'image')
+  const records = await readRecords(
+    registry,
+    ofImages.map(({ id }) => id),
+  )
+  const more = found.length === PAGE_ROWS || rows.length < found.length
+  return {
+    epoch: await findOrMake(registry, 'epoch'),
+    seq: more ? (rows.at(-1)?.seq ?? seq) : Math.max(seq, rows.at(-1)?.seq ?? 0),
+    more,
+    changes: ofImages.map(({ id, seq: changedAt, at }) => ({
+      seq: changedAt,
+      image: records.get(id) ?? tombstone(id, at),
+    })),
+    ...(rows.length > ofImages.length && { metadefs: await changedMetadefs(registry, rows) }),
+  }
+}
+
+const record = {
+  ...getTableColumns(images),
+  properties: propertiesOf,
+  tags: tagsOf,
+  members: membersOf,
+  blob: blobOf,
+}
+
+async function readRecords(registry: Registry, ids: string[]): Promise<Map<string, ImageRecord>> {
+  if (ids.length === 0) return new Map()
+  const found = await registry.select(record).from(images).where(inArray(images.id, ids))
+  return new Map(found.map((image) => [image.id, image]))
+}
+
+/** SQLite's own counter, which also knows of rows that are gone. */
+async function latestSeq(registry: Registry): Promise<number> {
+  const found = await registry
+    .select({ seq: sql<number>`seq` })
+    .from(sql`sqlite_sequence`)
+    .where(sql`name = 'feed'`)
+    .get()
+  return found?.seq ?? 0
+}
+
+async function refuseCompacted(registry: Registry, after: number, seq: number): Promise<void> {
+  const oldest = await registry
+    .select({ seq: sql<number>`min(${feed.seq})` })
+    .from(feed)
+    .get()
+  const firstKnown = oldest?.seq ?? seq + 1
+  if (after >= firstKnown - 1 && after <= seq) return
+  throw new HeliostatError(
+    'gone',
+    `Changes after ${after} are not known, only those after ${firstKnown - 1} up to ${seq}: take the snapshot`,
+  )
+}
+
+async function findOrMake(registry: Registry, key: string): Promise<string> {
+  const found = await findValue(registry, key)
+  if (found !== null) return found
+  const value = crypto.randomUUID()
+  await registry.insert(site).values({ key, value }).onConflictDoNothing()
+  return (await findValue(registry, key)) ?? value
+}

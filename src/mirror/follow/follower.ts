@@ -1,0 +1,142 @@
+import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../../http/reason.ts'
+import type { Replica } from './replica.ts'
+import { askForWithheld, type CatchUpParts, takeChanges, takeSnapshot } from './catch-up.ts'
+import { createRetry } from './retry.ts'
+import type { Head } from '../feed/record.ts'
+import { sleep } from '../../sleep.ts'
+import type { Upstream } from '../upstream/client.ts'
+
+const WAIT_SECONDS = 25
+const FIRST_PAUSE_MS = 250
+const LONGEST_PAUSE_MS = 15_000
+/** An upstream that answers at once without any news is not asked over and over. */
+const SHORTEST_STEP_MS = 1_000
+
+const log = getLogger(['heliostat', 'follow'])
+
+/** How an edge stands to the site that it follows. */
+export interface FollowStatus {
+  epoch: string | null
+  /** The last change that was taken over. */
+  seq: number
+  /** The upstream's last change, as far as is known. */
+  upstreamSeq: number
+  /** When the upstream was last heard of, by `performance.now()`; null for never since the start. */
+  heardAt: number | null
+  error: string | null
+  /** Images that are not shown as they are upstream, since they could not be served. */
+  withheld: { id: string; reason: string }[]
+}
+
+const NOT_HEARD: FollowStatus = {
+  epoch: null,
+  seq: 0,
+  upstreamSeq: 0,
+  heardAt: null,
+  error: null,
+  withheld: [],
+}
+
+export interface FollowParts {
+  upstream: Upstream
+  replica: Replica
+  siteId: string
+}
+
+/** Follows the upstream's feed. */
+export type Follower = ReturnType<typeof createFollower>
+
+export function createFollower({ upstream, replica, siteId }: FollowParts) {
+  const stop = new AbortController()
+  const { signal } = stop
+  const parts = { upstream, replica, signal }
+  const status = { ...NOT_HEARD }
+  const withheld = createWithheldWatch(parts, status)
+
+  /** One step: waits for news, at most `wait` seconds, and takes them over. */
+  async function step(wait: number): Promise<void> {
+    let cursor = await replica.cursor()
+    await withheld.note()
+    const seconds = cursor ? Math.min(wait, withheld.seconds()) : 0
+    const head = await upstream.head(cursor?.seq ?? 0, seconds, signal)
+    refuseLoop(head, siteId)
+    Object.assign(status, { upstreamSeq: head.seq, heardAt: performance.now() })
+    // A feed that is behind what we have seen is another one: the origin was restored from a backup.
+    const isOther = cursor !== null && (cursor.epoch !== head.epoch || head.seq < cursor.seq)
+    if (isOther) log.warn('The upstream is not the one it was: taking a snapshot')
+    if (cursor === null || isOther) cursor = await takeSnapshot(parts, head)
+    while (cursor.seq < head.seq) {
+      signal.throwIfAborted()
+      cursor = (await takeChanges(parts, cursor, head)) ?? (await takeSnapshot(parts, head))
+      status.seq = cursor.seq
+    }
+    Object.assign(status, { epoch: cursor.epoch, seq: cursor.seq, error: null })
+    await withheld.askAgain()
+  }
+
+  return {
+    status: (): FollowStatus => ({ ...status }),
+
+    /** Asks where the upstream stands now, instead of waiting for it to tell. */
+    async look(): Promise<void> {
+      try {
+        const { seq } = await upstream.head(0, 0, signal)
+        Object.assign(status, { upstreamSeq: seq, heardAt: performance.now() })
+      } catch (error) {
+        status.error = reasonOf(error)
+      }
+    },
+
+    /** Follows until stopped. A failure is told and tried again after a pause that grows. */
+    async run(): Promise<void> {
+      let pause = FIRST_PAUSE_MS
+      while (!signal.aborted) {
+        const startedAt = performance.now()
+        const { seq } = status
+        try {
+          await step(WAIT_SECONDS)
+          pause = FIRST_PAUSE_MS
+          const rest = SHORTEST_STEP_MS - (performance.now() - startedAt)
+          if (status.seq === seq) await sleep(rest, signal)
+        } catch (error) {
+          if (signal.aborted) return
+          status.error = reasonOf(error)
+          log.warn('Cannot follow the upstream: {reason}', { reason: status.error })
+          await sleep(pause * (0.5 + Math.random() / 2), signal)
+          pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
+        }
+      }
+    },
+
+    stop: () => stop.abort(),
+  }
+}
+
+/** Asks again for what images are withheld for, when that is due, and tells of them in the status. */
+function createWithheldWatch(parts: CatchUpParts, status: FollowStatus) {
+  const retry = createRetry()
+
+  async function note(): Promise<void> {
+    const withheld = await parts.replica.withheld()
+    status.withheld = withheld.map(({ image, reason }) => ({ id: image.id, reason }))
+    retry.plan(withheld.length)
+  }
+
+  return {
+    note,
+    /** Until it is due. */
+    seconds: retry.seconds,
+
+    async askAgain(): Promise<void> {
+      if (retry.isDue()) await askForWithheld(parts)
+      await note()
+    },
+  }
+}
+
+function refuseLoop(head: Head, siteId: string): void {
+  if (head.sites.includes(siteId)) {
+    throw new Error('The upstream follows this very site: a loop, check [mirror] upstream')
+  }
+}

@@ -1,0 +1,229 @@
+import { and, getTableColumns, isNotNull, type SQL, sql } from 'drizzle-orm'
+import type { BatchItem } from 'drizzle-orm/batch'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
+import {
+  blobs,
+  imageLocations,
+  imageMembers,
+  imageProperties,
+  images,
+  imageTags,
+  site,
+} from '../../../schema/tables.ts'
+import type { Manifest } from '../../blobs/manifest.ts'
+import { freeing, type Registry } from '../../registry/database.ts'
+import { forgetValues, setValues } from '../../registry/site-values.ts'
+import { replaceAllMetadefs, replaceMetadefs } from './replica-metadefs.ts'
+import { insertManifest, keepManifest, missingBlobs } from '../../inventory/blobs.ts'
+import { findDisagreement } from '../../inventory/chunk-lengths.ts'
+import { announceImages } from '../feed/reader.ts'
+import type { ImageRecord, MetadefChanges } from '../feed/record.ts'
+import { loadWithheld, saveWithheld, WITHHELD_KEY, type WithheldImage } from './withheld.ts'
+
+type Statement = BatchItem<'sqlite'>
+
+/** SQLite binds at most 32,766 values a statement. */
+const PAGE_ROWS = 1000
+
+/** Where this site is in the feed of the one it follows. */
+export interface Cursor {
+  epoch: string
+  seq: number
+  /** The sites that are followed, nearest first. */
+  sites: string[]
+}
+
+/** What is taken over besides images that can be served. */
+export interface TakenBeside {
+  changes: MetadefChanges
+  /** Of a snapshot they are all that there are. */
+  complete: boolean
+  /** All images that are withheld from now on; without it they stay the same. */
+  withheld?: WithheldImage[]
+}
+
+export const NOTHING_BESIDE: TakenBeside = {
+  changes: { namespaces: [], resource_types: [] },
+  complete: false,
+}
+
+/** What the feed tells of, to see after an upgrade that a snapshot is wanted which has all of it. */
+const FOLLOWED = 'images metadefs'
+
+/** Where an edge stands, among what else is known of a site. An origin has none of it. */
+export const FOLLOWING = [
+  'upstream_epoch',
+  'cursor',
+  'upstream_sites',
+  'followed',
+  WITHHELD_KEY,
+] as const
+
+/** The registry of an edge, which only the feed changes: also on a full disk, for what is deleted upstream goes here too. */
+export type Replica = ReturnType<typeof createReplica>
+
+export function createReplica(registry: Registry) {
+  return {
+    async cursor(): Promise<Cursor | null> {
+      const rows = await registry.select().from(site)
+      const known = new Map(rows.map(({ key, value }) => [key, value]))
+      const epoch = known.get('upstream_epoch')
+      if (epoch === undefined || known.get('followed') !== FOLLOWED) return null
+      const sites = known.get('upstream_sites')?.split(' ') ?? []
+      const seq = Number(known.get('cursor') ?? 0)
+      // What a disk has made of it is nowhere in the feed.
+      return Number.isSafeInteger(seq) ? { epoch, seq, sites } : null
+    },
+
+    /** The first chunk of a manifest that has another length in one that is here; null for none. */
+    disagreement: (manifest: Manifest) => findDisagreement(registry, manifest),
+
+    /** The images that are not shown as they are upstream, since they could not be served. */
+    withheld: () => loadWithheld(registry),
+
+    /** Which of the blobs are not known yet. */
+    missingBlobs: (digests: string[]) => missingBlobs(registry, digests),
+
+    /** Stores a manifest of many chunks before the images that need it. */
+    keepManifest: (digest: string, manifest: Manifest) => keepManifest(registry, digest, manifest),
+
+    /** Takes over records, with the manifests that are new and, if given, the cursor: all or nothing. */
+    async apply(
+      records: ImageRecord[],
+      manifests: Map<string, Manifest>,
+      cursor: Cursor | null,
+      { changes, complete, withheld }: TakenBeside = NOTHING_BESIDE,
+    ): Promise<void> {
+      const now = Date.now()
+      const replace = complete ? replaceAllMetadefs : replaceMetadefs
+      await runBatch(registry, [
+        ...[...manifests].flatMap(([digest, manifest]) =>
+          insertManifest(registry, digest, manifest, now),
+        ),
+        ...replaceImages(registry, records, now),
+        ...replace(registry, changes, now),
+        ...(withheld ? [saveWithheld(registry, withheld)] : []),
+        ...(cursor ? [saveCursor(registry, cursor)] : []),
+      ])
+    },
+
+    /** Forgets every image but these: what a snapshot does not have was gone before it. */
+    async keepOnly(ids: string[]): Promise<void> {
+      const kept = sql`SELECT value FROM json_each(${JSON.stringify(ids)})`
+      const others = sql`${imageLocations.image_id} NOT IN (${kept})`
+      await runBatch(registry, [
+        ...removeLocations(registry, others, Date.now()),
+        registry.delete(images).where(sql`${images.id} NOT IN (${kept})`),
+        keepUsedBlobs(registry),
+        // The own feed does not tell of these: whoever follows it has to take a snapshot too.
+        forgetValues(registry, ['epoch']),
+      ])
+    },
+  }
+}
+
+async function runBatch(registry: Registry, statements: Statement[]): Promise<void> {
+  const [first, ...rest] = statements
+  if (first) await freeing(registry).batch([first, ...rest])
+}
+
+/** One statement a table for all records, so that a page of hundreds takes a moment. */
+function replaceImages(registry: Registry, records: ImageRecord[], now: number): Statement[] {
+  if (records.length === 0) return []
+  const ids = JSON.stringify(records.map(({ id }) => id))
+  const mine = (column: SQLiteColumn) => sql`${column} IN (SELECT value FROM json_each(${ids}))`
+  const rows = records.map(
+    ({ tags: _tags, properties: _properties, members: _members, blob: _blob, ...row }) => row,
+  )
+  return [
+    ...inPages(rows).map((page) =>
+      registry
+        .insert(images)
+        .values(page)
+        .onConflictDoUpdate({ target: images.id, set: whatIsNew }),
+    ),
+    registry.delete(imageTags).where(mine(imageTags.image_id)),
+    registry.delete(imageProperties).where(mine(imageProperties.image_id)),
+    registry.delete(imageMembers).where(mine(imageMembers.image_id)),
+    ...inPages(records.flatMap(tagsOf)).map((page) => registry.insert(imageTags).values(page)),
+    ...inPages(records.flatMap(propertiesOf)).map((page) =>
+      registry.insert(imageProperties).values(page),
+    ),
+    ...inPages(records.flatMap(membersOf)).map((page) =>
+      registry.insert(imageMembers).values(page),
+    ),
+    ...replaceLocations(registry, records, now),
+    announceImages(
+      registry,
+      records.map(({ id }) => id),
+      now,
+    ),
+  ]
+}
+
+const whatIsNew = Object.fromEntries(
+  Object.entries(getTableColumns(images)).map(([key, { name }]) => [
+    key,
+    sql.raw(`excluded."${name}"`),
+  ]),
+)
+
+const tagsOf = ({ id, tags }: ImageRecord) => tags.map((value) => ({ image_id: id, value }))
+
+const propertiesOf = ({ id, properties }: ImageRecord) =>
+  Object.entries(properties).map(([name, value]) => ({ image_id: id, name, value }))
+
+const membersOf = ({ id, members }: ImageRecord) =>
+  members.map((member) => ({ image_id: id, ...member }))
+
+function inPages<T>(rows: T[]): T[][] {
+  return Array.from({ length: Math.ceil(rows.length / PAGE_ROWS) }, (_, page) =>
+    rows.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS),
+  )
+}
+
+/** Moves images to the blobs that they now have. A blob that no image has is released, for the sweeper. */
+function replaceLocations(registry: Registry, records: ImageRecord[], now: number): Statement[] {
+  const wanted = JSON.stringify(records.map(({ id, blob }) => [id, blob]))
+  const leaving = sql`SELECT l.id FROM json_each(${wanted}) w
+    JOIN ${imageLocations} l ON l.image_id = w.value->>0 WHERE l.blob IS NOT w.value->>1`
+  const held = sql`SELECT 1 FROM ${imageLocations} l WHERE l.image_id = w.value->>0`
+  return [
+    ...removeLocations(registry, sql`${imageLocations.id} IN (${leaving})`, now),
+    registry.insert(imageLocations).select(
+      sql`SELECT NULL, w.value->>0, w.value->>1, NULL, '{}', 'active', ${now}, ${now}
+          FROM json_each(${wanted}) w WHERE w.value->>1 IS NOT NULL AND NOT EXISTS (${held})`,
+    ),
+    keepUsedBlobs(registry),
+  ]
+}
+
+/** Also releases blobs that other images have: `keepUsedBlobs` has to follow. */
+function removeLocations(registry: Registry, leaving: SQL, now: number): Statement[] {
+  const blobsLeft = sql`SELECT ${imageLocations.blob} FROM ${imageLocations} WHERE ${leaving}`
+  return [
+    registry
+      .update(blobs)
+      .set({ released_at: now })
+      .where(sql`${blobs.digest} IN (${blobsLeft})`),
+    registry.delete(imageLocations).where(leaving),
+  ]
+}
+
+function keepUsedBlobs(registry: Registry): Statement {
+  const used = sql`SELECT 1 FROM ${imageLocations} WHERE ${imageLocations.blob} = ${blobs.digest}`
+  return registry
+    .update(blobs)
+    .set({ released_at: null })
+    .where(and(isNotNull(blobs.released_at), sql`EXISTS (${used})`))
+}
+
+function saveCursor(registry: Registry, { epoch, seq, sites }: Cursor): Statement {
+  const values = {
+    upstream_epoch: epoch,
+    cursor: String(seq),
+    upstream_sites: sites.join(' '),
+    followed: FOLLOWED,
+  }
+  return setValues(registry, values)
+}

@@ -1,0 +1,117 @@
+import { getLogger } from '@logtape/logtape'
+import type { CachedImages, CompleteImage, Reads } from './rows.ts'
+import type { Pins } from './pins.ts'
+import type { Prefetcher } from './prefetch.ts'
+import type { Residency } from '../chunks/residency.ts'
+
+/** A write that has not moved for this long is not coming to an end any more. */
+const STALLED_MS = 60_000
+/** Reads are counted in memory and written down together: a download must not wait for the disk. */
+const COUNT_MS = 10_000
+
+const log = getLogger(['heliostat', 'image-cache'])
+
+export interface ImageCacheParts {
+  images: CachedImages
+  pins: Pick<Pins, 'plan' | 'refresh' | 'unfinished'>
+  residency: Pick<Residency, 'digests' | 'prune'>
+  prefetcher: Pick<Prefetcher, 'status'>
+  /** Removes a chunk from this machine. */
+  remove(digest: string): Promise<void>
+  removeUnfinished(before: number): Promise<void>
+}
+
+/** What a clearing is about: the images that are here, those that are still to come, or both. */
+export type ClearTarget = 'cache' | 'queue' | ''
+
+/** What lies here of the images, as the Glance cache API knows it: an image is cached when all of it is here. */
+export type ImageCache = ReturnType<typeof createImageCache>
+
+export function createImageCache(parts: ImageCacheParts) {
+  const { images, pins, residency } = parts
+  const reads = createReadCounts(images)
+
+  /** The ids that are pinned but not all here, and those that will never fit. */
+  const queued = () => [...pins.unfinished().map(({ id }) => id), ...pins.plan().tooLarge]
+
+  /** Removes chunks, but those that a pinned image needs, unless it is one of `leaving`. */
+  async function removeChunks(digests: Iterable<string>, leaving: Set<string>): Promise<void> {
+    const staying = pins.plan().pinned.filter(({ id }) => !leaving.has(id))
+    const needed = new Set(staying.flatMap(({ chunks }) => [...chunks.keys()]))
+    for (const digest of digests) if (!needed.has(digest)) await parts.remove(digest)
+  }
+
+  return {
+    prefetchStatus: parts.prefetcher.status,
+    noteRead: reads.note,
+    isQueued: (id: string) => images.isRequested(id),
+
+    async list(): Promise<{ cached: CompleteImage[]; queued: string[] }> {
+      await reads.flush()
+      return { cached: await images.complete(residency.digests()), queued: queued() }
+    },
+
+    /** Pins an image; it is fetched in the background. */
+    async add(id: string): Promise<void> {
+      await images.request(id, Date.now())
+      await pins.refresh()
+    },
+
+    /** Unpins an image and removes its bytes. One that a policy pins will be fetched again. */
+    async remove(id: string): Promise<void> {
+      const chunks = (await images.chunksOf([id])).get(id)
+      await images.withdraw([id])
+      await pins.refresh()
+      await removeChunks(chunks?.keys() ?? [], new Set([id]))
+      await pins.refresh()
+    },
+
+    async clear(target: ClearTarget): Promise<void> {
+      const complete = new Set((await images.complete(residency.digests())).map(({ id }) => id))
+      const requested = await images.requested()
+      const leaving = requested.filter((id) =>
+        complete.has(id) ? target !== 'queue' : target !== 'cache',
+      )
+      await images.withdraw(leaving)
+      await pins.refresh()
+      if (target !== 'queue') await removeChunks(residency.digests(), complete)
+      await pins.refresh()
+    },
+
+    /** Removes what damaged chunks and broken-off writes have left. */
+    clean: () => parts.removeUnfinished(Date.now() - STALLED_MS),
+
+    /** Evicts down to the limit. */
+    prune: residency.prune,
+
+    close: reads.close,
+  }
+}
+
+function createReadCounts(images: Pick<CachedImages, 'addReads'>) {
+  let reads = new Map<string, Reads>()
+  let soon: ReturnType<typeof setTimeout> | null = null
+
+  async function flush(): Promise<void> {
+    if (soon) clearTimeout(soon)
+    soon = null
+    const counted = reads
+    reads = new Map()
+    if (counted.size > 0) await images.addReads(counted)
+  }
+
+  function flushSafely(): Promise<void> {
+    return flush().catch((error: unknown) => {
+      log.warn('Cannot write down which images were read: {reason}', { reason: String(error) })
+    })
+  }
+
+  return {
+    flush,
+    close: flushSafely,
+    note(id: string): void {
+      reads.set(id, { hits: (reads.get(id)?.hits ?? 0) + 1, lastAccessedAt: Date.now() })
+      soon ??= setTimeout(() => void flushSafely(), COUNT_MS)
+    },
+  }
+}

@@ -1,0 +1,106 @@
+import { getLogger } from '@logtape/logtape'
+import type { CachedImages } from './rows.ts'
+import { isComplete, type PinPlan, planPins, type Wanted } from './plan.ts'
+import { type PinPolicy, pinnedByPolicy, pinsAnything } from './policy.ts'
+
+/** Changes of the feed come in crowds, and each time every image may have to be looked at. */
+const SETTLE_MS = 200
+
+const log = getLogger(['heliostat', 'pins'])
+
+export interface PinsParts {
+  images: Pick<CachedImages, 'requested' | 'candidates' | 'chunksOf'>
+  policy: PinPolicy
+  /** Bytes that all chunks on this machine may take. */
+  limit: number
+  /** Whether a chunk is here. */
+  has(digest: string): boolean
+}
+
+/** Which images are to lie here whole, and so which chunks may not go. */
+export type Pins = ReturnType<typeof createPins>
+
+export function createPins({ images, policy, limit, has }: PinsParts) {
+  const listeners: (() => void)[] = []
+  let plan: PinPlan = { pinned: [], tooLarge: [] }
+  let digests: ReadonlySet<string> = new Set()
+  let latest: Promise<void> = Promise.resolve()
+  let waiting: Promise<void> | null = null
+  let soon: ReturnType<typeof setTimeout> | null = null
+
+  async function compute(): Promise<void> {
+    const requested = await images.requested()
+    const chosen = pinsAnything(policy) ? pinnedByPolicy(policy, await images.candidates()) : []
+    const ids = [...new Set([...requested, ...chosen])]
+    const found = await images.chunksOf(ids)
+    const wanted = ids.flatMap((id) => {
+      const chunks = found.get(id)
+      return chunks ? [{ id, chunks }] : []
+    })
+    const next = planPins(wanted, { limit, has })
+    const changed = idsOf(plan.pinned) !== idsOf(next.pinned)
+    tellTooLarge(plan.tooLarge, next.tooLarge)
+    plan = next
+    digests = new Set(next.pinned.flatMap((image) => [...image.chunks.keys()]))
+    if (changed) for (const listener of listeners) listener()
+  }
+
+  /** Resolves when what was changed before this call is taken into account. */
+  function refresh(): Promise<void> {
+    // A round that has not begun yet will see it too.
+    waiting ??= latest = latest
+      .catch(() => undefined)
+      .then(() => {
+        waiting = null
+        return compute()
+      })
+    return waiting
+  }
+
+  return {
+    isPinned: (digest: string) => digests.has(digest),
+    plan: (): PinPlan => plan,
+    /** Those of the pinned that are not all here. */
+    unfinished: (): Wanted[] => plan.pinned.filter((image) => !isComplete(image, has)),
+    refresh,
+
+    /** Takes changes of the feed into account, when they have calmed down. */
+    refreshSoon(): void {
+      soon ??= setTimeout(() => {
+        soon = null
+        refresh().catch((error: unknown) => {
+          log.error('Cannot tell which images are pinned: {reason}', { reason: String(error) })
+        })
+      }, SETTLE_MS)
+    },
+
+    /** Calls back when other images are pinned than before. */
+    onChange(listener: () => void): void {
+      listeners.push(listener)
+    },
+
+    /** Resolves when nothing is under way any more. */
+    async close(): Promise<void> {
+      if (soon) clearTimeout(soon)
+      await latest.catch(() => undefined)
+    },
+  }
+}
+
+function idsOf(wanted: Wanted[]): string {
+  return wanted
+    .map(({ id }) => id)
+    .toSorted()
+    .join()
+}
+
+function tellTooLarge(before: string[], now: string[]): void {
+  const known = new Set(before)
+  for (const id of now) {
+    if (known.has(id)) continue
+    log.error(
+      'Image {id} does not fit beside the other pinned ones and is not fetched: raise image_cache_max_size',
+      { id },
+    )
+  }
+}

@@ -1,0 +1,89 @@
+import {
+  type Manifest,
+  MAX_MANIFEST_BYTES,
+  manifestDigest,
+  parseManifest,
+} from '../../blobs/manifest.ts'
+import type { Limit } from '../../http/deadline.ts'
+import { reasonOf } from '../../http/reason.ts'
+import { readText, requireOk } from './documents.ts'
+import type { Ask } from './sites.ts'
+
+export interface ContentParts {
+  ask: Ask
+  manifestLimit: Limit
+  chunkLimit(): Limit
+  /** Throws where no upstream answers. */
+  askHead(since: number, wait: number, signal: AbortSignal): Promise<unknown>
+}
+
+interface ChunkOptions {
+  /** Past any cache in between. */
+  fresh?: boolean
+  /** Whether this is the chunk. If not, the next upstream is asked. */
+  isWhole?(bytes: Uint8Array): Promise<boolean>
+}
+
+/** What never changes: the bytes of images, and what they are made of. */
+export function createUpstreamContent(parts: ContentParts) {
+  const { ask, manifestLimit, chunkLimit, askHead } = parts
+
+  return {
+    /**
+     * Verified against its name. Where it cannot be had, though there is an upstream that answers: a sentence that says
+     * why, since one image must not hold up all others.
+     */
+    async manifest(digest: string, signal: AbortSignal): Promise<Manifest | string> {
+      let why = 'no upstream has its manifest'
+      const use = async (response: Response) => {
+        const text = await readText(requireOk(response).body, MAX_MANIFEST_BYTES)
+        try {
+          return parseNamed(text, digest)
+        } catch (error) {
+          // The next upstream may have it whole; this one is well, as all else that it tells may show.
+          why = reasonOf(error)
+          return null
+        }
+      }
+      try {
+        const options = { limit: manifestLimit, signal, evenIfDown: true }
+        return (await ask(`manifests/${digest}`, use, options)) ?? why
+      } catch (error) {
+        // Throws where nothing else can be had either.
+        await askHead(0, 0, signal)
+        return `its manifest cannot be had: ${reasonOf(error)}`
+      }
+    },
+
+    /** The bytes of a chunk, in the memory given. Null where no upstream has it, or none that is whole. */
+    chunk: (
+      digest: string,
+      memory: Uint8Array,
+      { fresh = false, isWhole = async () => true }: ChunkOptions = {},
+    ): Promise<Uint8Array | null> => {
+      const use = async (response: Response) => {
+        const bytes = await collect(requireOk(response), memory)
+        return bytes && (await isWhole(bytes)) ? bytes : null
+      }
+      return ask(`chunks/${digest}`, use, { limit: chunkLimit(), fresh, forClient: true })
+    },
+  }
+}
+
+/** By the name of what was read of it, so that nothing but the manifest can be in the text. */
+function parseNamed(text: string, digest: string): Manifest {
+  const manifest = parseManifest(text)
+  if (manifestDigest(manifest) === digest) return manifest
+  throw new Error('Manifest is refused: it is not what its name says')
+}
+
+/** Null for more than there is room for: whatever that is, it is not the chunk. */
+async function collect(response: Response, memory: Uint8Array): Promise<Uint8Array | null> {
+  let filled = 0
+  for await (const part of response.body ?? []) {
+    if (filled + part.length > memory.length) return null
+    memory.set(part, filled)
+    filled += part.length
+  }
+  return memory.subarray(0, filled)
+}

@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createClockWatch } from '../../../src/images/upload/clock-watch.ts'
+
+const DOUBT = 15_000
+
+describe('a clock by which processes tell that they live', () => {
+  let time = { wall: 0, monotonic: 0 }
+  const watch = () => {
+    time = { wall: 1e12, monotonic: 500 }
+    return createClockWatch(
+      DOUBT,
+      () => time.wall,
+      () => time.monotonic,
+    )
+  }
+  const pass = (milliseconds: number) => {
+    time.wall += milliseconds
+    time.monotonic += milliseconds
+  }
+
+  it('is believed while it goes as clocks do', () => {
+    const { isSteady } = watch()
+    assert.equal(isSteady(), true)
+    pass(86_400_000)
+    time.wall += 100
+    assert.equal(isSteady(), true)
+  })
+
+  it('is doubted for a while when it is set, forward or back', () => {
+    const { isSteady } = watch()
+    for (const change of [3_600_000, -3_600_000]) {
+      time.wall += change
+      assert.equal(isSteady(), false)
+      pass(DOUBT - 1)
+      assert.equal(isSteady(), false)
+      pass(1)
+      assert.equal(isSteady(), true)
+    }
+  })
+})
