@@ -1,9 +1,8 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
-import type { BatchItem } from 'drizzle-orm/batch'
-import { feed, images, imageTags } from '../../schema/tables.ts'
+import { images, imageTags } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import { announceImage } from '../mirror/feed/reader.ts'
-import { changesOne, freeing, type Registry } from '../registry/database.ts'
+import { announceImages } from '../registry/announcements.ts'
+import { changesOne, freeing, type Registry, type Statement } from '../registry/database.ts'
 import type { Image, ImageStatus } from './image.ts'
 import { mostOf, type Quotas } from './quota.ts'
 import {
@@ -15,11 +14,10 @@ import {
   writeTags,
 } from './rows.ts'
 
-type Statement = BatchItem<'sqlite'>
-
 /**
- * Changes of images' records, each one batch that also announces it to mirrors. Every statement has the same
- * condition, so that a change is made as a whole or not at all. Uploads and deletions have their own files.
+ * Changes of images' records, each one batch that also announces it to mirrors: first, since after the change the
+ * condition may not hold any more. Every statement has the same one, so that a change is made as a whole or not at all.
+ * Uploads and deletions have their own files.
  */
 export function createImageChanges(registry: Registry) {
   return {
@@ -47,7 +45,7 @@ async function create(registry: Registry, image: Image): Promise<void> {
       registry.insert(images).values(row),
       ...writeTags(registry, target, tagChange([], tags)),
       ...writeProperties(registry, target, propertyChange({}, properties)),
-      announceImage(registry, image.id, image.created_at),
+      announceImages(registry, target.where, image.created_at),
     ])
   } catch (error) {
     if (!isDuplicate(error)) throw error
@@ -76,7 +74,7 @@ function update(registry: Registry, { before, after, quotas }: Update): Promise<
   )
   return changesOne(
     registry,
-    announceIf(registry, where, after.updated_at),
+    announceImages(registry, where, after.updated_at),
     registry.update(images).set(changedColumns(before, after)).where(where),
     ...writeTags(registry, { id, where }, tags),
     ...writeProperties(registry, { id, where }, properties),
@@ -112,7 +110,7 @@ function addTag(registry: Registry, { id, tag, at }: OneTag): Promise<boolean> {
   const where = alive(id)
   return changesOne(
     registry,
-    announceIf(registry, where, at),
+    announceImages(registry, where, at),
     touch(registry, where, at),
     ...writeTags(registry, { id, where }, { removed: [], written: [tag] }),
   )
@@ -125,7 +123,7 @@ function removeTag(registry: Registry, { id, tag, at }: OneTag): Promise<boolean
   const where = and(alive(id), sql`EXISTS (${row})`)
   return changesOne(
     registry,
-    announceIf(registry, where, at),
+    announceImages(registry, where, at),
     touch(registry, where, at),
     ...writeTags(registry, { id, where }, { removed: [tag], written: [] }),
   )
@@ -140,7 +138,7 @@ function changeStatus(
   const where = and(alive(image.id), eq(images.status, image.status))
   return changesOne(
     registry,
-    announceIf(registry, where, at),
+    announceImages(registry, where, at),
     registry.update(images).set({ status, updated_at: at }).where(where),
   )
 }
@@ -151,12 +149,6 @@ function alive(id: string): SQL | undefined {
 
 function touch(registry: Registry, where: SQL | undefined, at: number): Statement {
   return registry.update(images).set({ updated_at: at }).where(where)
-}
-
-/** Announces the image that fulfils the condition. It goes before the change, after which that may not hold any more. */
-function announceIf(registry: Registry, where: SQL | undefined, at: number): Statement {
-  const row = sql`SELECT NULL, 'image', ${images.id}, ${at} FROM ${images} WHERE ${where}`
-  return registry.insert(feed).select(row)
 }
 
 function isDuplicate(error: unknown): boolean {

@@ -1,7 +1,5 @@
 import { and, asc, eq, inArray, isNull, lte, type SQL, sql } from 'drizzle-orm'
-import type { BatchItem } from 'drizzle-orm/batch'
 import {
-  blobs,
   imageLocations,
   imageMembers,
   imageProperties,
@@ -10,11 +8,11 @@ import {
   uploads,
 } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import { announceImage, announceImages } from '../mirror/feed/reader.ts'
-import { changesOne, freeing, type Registry } from '../registry/database.ts'
+import { removeLocations } from '../inventory/locations.ts'
+import { announceImages } from '../registry/announcements.ts'
+import { changesOne, freeing, type Registry, type Statement } from '../registry/database.ts'
 import type { ImageStatus } from './image.ts'
-
-type Statement = BatchItem<'sqlite'>
+import { STEPS } from './status.ts'
 
 /** Images a batch of the scrubber. */
 const PAGE = 100
@@ -42,25 +40,24 @@ export function createImageDeletions(registry: Registry) {
 function deleteImage(registry: Registry, id: string, at: number): Promise<boolean> {
   return changesOne(
     registry,
+    announceImages(registry, deletable(id), at),
     registry
       .update(images)
       .set({ status: 'deleted', deleted_at: at, updated_at: at })
       .where(deletable(id)),
     ...eraseDeleted(registry, [id], at),
-    announceImage(registry, id, at),
   )
 }
 
 /** False when the image is not active: others have no data to wait for, or none that anybody may read. */
 function markPending(registry: Registry, id: string, at: number): Promise<boolean> {
+  const { from, to } = STEPS.deleteLater
+  const where = and(deletable(id), eq(images.status, from))
   return changesOne(
     registry,
-    registry
-      .update(images)
-      .set({ status: 'pending_delete', deleted_at: at, updated_at: at })
-      .where(and(deletable(id), eq(images.status, 'active'))),
+    announceImages(registry, where, at),
+    registry.update(images).set({ status: to, deleted_at: at, updated_at: at }).where(where),
     moveLocations(registry, id, { to: 'pending_delete', where: isPending(id) }),
-    announceImage(registry, id, at),
   )
 }
 
@@ -69,10 +66,11 @@ async function restore(registry: Registry, id: string, at: number): Promise<Imag
     WHERE ${imageLocations.image_id} = ${id} AND ${imageLocations.status} = 'pending_delete'`
   const restored = await changesOne(
     registry,
+    announceImages(registry, isPending(id), at),
     registry
       .update(images)
       .set({
-        status: sql`CASE WHEN EXISTS (${data}) THEN 'active' ELSE 'queued' END`,
+        status: sql`CASE WHEN EXISTS (${data}) THEN ${STEPS.restore.to} ELSE 'queued' END`,
         deleted_at: null,
         updated_at: at,
       })
@@ -81,7 +79,6 @@ async function restore(registry: Registry, id: string, at: number): Promise<Imag
       to: 'active',
       where: and(eq(images.id, id), isNull(images.deleted_at)),
     }),
-    announceImage(registry, id, at),
   )
   const image = await registry
     .select({ status: images.status })
@@ -97,7 +94,7 @@ async function restore(registry: Registry, id: string, at: number): Promise<Imag
 }
 
 async function scrub(registry: Registry, until: number): Promise<string[]> {
-  const due = and(eq(images.status, 'pending_delete'), lte(images.deleted_at, until))
+  const due = and(eq(images.status, STEPS.deleteLater.to), lte(images.deleted_at, until))
   const scrubbed: string[] = []
   for (;;) {
     const page = await registry
@@ -109,14 +106,15 @@ async function scrub(registry: Registry, until: number): Promise<string[]> {
     if (page.length === 0) return scrubbed
     const ids = page.map(({ id }) => id)
     const at = Date.now()
-    const [gone] = await registry.batch([
+    const where = and(inArray(images.id, ids), due)
+    const [, gone] = await registry.batch([
+      announceImages(registry, where, at),
       registry
         .update(images)
         .set({ status: 'deleted', updated_at: at })
-        .where(and(inArray(images.id, ids), due))
+        .where(where)
         .returning({ id: images.id }),
       ...eraseDeleted(registry, ids, at),
-      announceImages(registry, ids, at),
     ])
     scrubbed.push(...gone.map(({ id }) => id))
   }
@@ -127,17 +125,9 @@ function eraseDeleted(registry: Registry, ids: string[], at: number): Statement[
   const gone = sql`SELECT ${images.id} FROM ${images}
     WHERE ${images.id} IN (SELECT value FROM json_each(${JSON.stringify(ids)}))
     AND ${images.status} = 'deleted'`
-  const left = sql`SELECT ${imageLocations.blob} FROM ${imageLocations}
-    WHERE ${imageLocations.image_id} IN (${gone})`
-  const needed = sql`SELECT 1 FROM ${imageLocations}
-    WHERE ${imageLocations.blob} = ${blobs.digest} AND ${imageLocations.image_id} NOT IN (${gone})`
   return [
-    registry
-      .update(blobs)
-      .set({ released_at: at })
-      .where(sql`${blobs.digest} IN (${left}) AND NOT EXISTS (${needed})`),
+    ...removeLocations(registry, sql`${imageLocations.image_id} IN (${gone})`, at),
     registry.delete(uploads).where(sql`${uploads.image_id} IN (${gone})`),
-    registry.delete(imageLocations).where(sql`${imageLocations.image_id} IN (${gone})`),
     registry.delete(imageProperties).where(sql`${imageProperties.image_id} IN (${gone})`),
     registry.delete(imageTags).where(sql`${imageTags.image_id} IN (${gone})`),
     registry
@@ -171,5 +161,5 @@ function deletable(id: string): SQL | undefined {
 }
 
 function isPending(id: string): SQL | undefined {
-  return and(eq(images.id, id), eq(images.status, 'pending_delete'))
+  return and(eq(images.id, id), eq(images.status, STEPS.restore.from))
 }

@@ -2,8 +2,9 @@ import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
 import type { WireMember } from '../../schema/member.ts'
 import { imageMembers, images } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import { announceImage } from '../mirror/feed/reader.ts'
+import { announceImages } from '../registry/announcements.ts'
 import { affectedRows, changesOne, freeing, type Registry } from '../registry/database.ts'
+import { insertSelected } from '../registry/insert-selected.ts'
 import { imageNotFound } from './access.ts'
 import type { Image } from './image.ts'
 import type { MemberStatus } from './member-body.ts'
@@ -75,19 +76,17 @@ interface Offer {
 async function add(registry: Registry, offer: Offer, quota: number): Promise<Member> {
   const { image_id, member, at } = offer
   const count = countMembers(image_id)
-  const [inserted, , [row], [image]] = await registry.batch([
-    registry
-      .insert(imageMembers)
-      .select(
-        sql`SELECT ${image_id}, ${member}, 'pending', ${at}, ${at}, NULL
-            WHERE ${isShared(image_id)} AND (${quota} < 0 OR ${count} < ${quota})`,
-      )
-      .onConflictDoUpdate({
-        target: [imageMembers.image_id, imageMembers.member],
-        set: { status: 'pending', updated_at: at, deleted_at: null },
-        setWhere: isNotNull(imageMembers.deleted_at),
-      }),
-    announceImage(registry, image_id, at),
+  const joins = sql`${isShared(image_id)} AND (${quota} < 0 OR ${count} < ${quota})
+    AND NOT ${isMember(image_id, member)}`
+  const [, inserted, [row], [image]] = await registry.batch([
+    announceImages(registry, and(eq(images.id, image_id), joins), at),
+    insertSelected(
+      registry,
+      imageMembers,
+      { image_id, member, status: 'pending', created_at: at, updated_at: at },
+      sql`WHERE ${joins} ON CONFLICT (image_id, member)
+        DO UPDATE SET status = 'pending', updated_at = ${at}, deleted_at = NULL`,
+    ),
     registry.select().from(imageMembers).where(oneMember(image_id, member)),
     registry
       .select({ visibility: images.visibility, members: count })
@@ -101,14 +100,19 @@ async function add(registry: Registry, offer: Offer, quota: number): Promise<Mem
   throw overQuota(image.members + 1, quota)
 }
 
-function change(registry: Registry, { image_id, member }: Member, values: Partial<Member>) {
+function change(
+  registry: Registry,
+  { image_id, member }: Member,
+  values: Partial<Member> & Pick<Member, 'updated_at'>,
+): Promise<boolean> {
+  const isChanged = and(isShared(image_id), isMember(image_id, member))
   return changesOne(
     registry,
+    announceImages(registry, and(eq(images.id, image_id), isChanged), values.updated_at),
     registry
       .update(imageMembers)
       .set(values)
       .where(and(oneMember(image_id, member), isShared(image_id))),
-    announceImage(registry, image_id, values.updated_at ?? 0),
     forgetRemoved(registry, image_id),
   )
 }
@@ -135,6 +139,13 @@ function membersOf(imageId: string): SQL | undefined {
 
 function oneMember(imageId: string, member: string): SQL | undefined {
   return and(membersOf(imageId), eq(imageMembers.member, member))
+}
+
+function isMember(imageId: string, member: string): SQL {
+  return sql`EXISTS (
+    SELECT 1 FROM image_members m
+    WHERE m.image_id = ${imageId} AND m.member = ${member} AND m.deleted_at IS NULL
+  )`
 }
 
 function countMembers(imageId: string): SQL<number> {

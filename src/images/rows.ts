@@ -1,13 +1,10 @@
 /** What an image has in tables of its own, a row each: tags and custom properties. */
 import { and, eq, type SQL, sql } from 'drizzle-orm'
-import type { BatchItem } from 'drizzle-orm/batch'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { imageProperties, images, imageTags } from '../../schema/tables.ts'
-import type { Registry } from '../registry/database.ts'
+import type { Registry, Statement } from '../registry/database.ts'
 import type { Properties } from './image.ts'
 import { bytesOf, type Most } from './quota.ts'
-
-type Statement = BatchItem<'sqlite'>
 
 export interface TagChange {
   removed: string[]

@@ -12,16 +12,23 @@ export function requireFormats(image: Image): void {
   )
 }
 
-export type Action = 'deactivate' | 'reactivate'
-
-const ACTIONS = {
+/** Every step from one status to another that is not a deletion for good, which is open to all. */
+export const STEPS = {
+  beginUpload: { from: 'queued', to: 'saving' },
+  endUpload: { from: 'saving', to: 'active' },
+  abortUpload: { from: 'saving', to: 'queued' },
   deactivate: { from: 'active', to: 'deactivated' },
   reactivate: { from: 'deactivated', to: 'active' },
+  deleteLater: { from: 'active', to: 'pending_delete' },
+  /** An image whose data is gone becomes queued. */
+  restore: { from: 'pending_delete', to: 'active' },
 } as const
+
+export type Action = 'deactivate' | 'reactivate'
 
 /** The status after the action, null when the image has it already; any other status refuses it [403]. */
 export function statusAfter(action: Action, image: Image): 'active' | 'deactivated' | null {
-  const { from, to } = ACTIONS[action]
+  const { from, to } = STEPS[action]
   if (image.status === to) return null
   if (image.status === from) return to
   throw new HeliostatError(

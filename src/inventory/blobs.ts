@@ -1,10 +1,10 @@
-import { inArray, sql } from 'drizzle-orm'
-import type { BatchItem } from 'drizzle-orm/batch'
+/** The rows of blobs: what each is made of. */
+import { inArray, type SQL, sql } from 'drizzle-orm'
 import { blobChunks, blobs } from '../../schema/tables.ts'
 import type { Manifest } from '../blobs/manifest.ts'
-import type { Registry } from '../registry/database.ts'
+import type { Registry, Statement } from '../registry/database.ts'
+import { insertSelected } from '../registry/insert-selected.ts'
 
-type Statement = BatchItem<'sqlite'>
 type Chunks = Manifest['chunks']
 
 /** As many as are written in a moment, in which nobody else is served. */
@@ -30,10 +30,10 @@ export function insertManifest(
   registry: Registry,
   digest: string,
   manifest: Manifest,
-  now: number,
+  at: number,
 ): Statement[] {
   return [
-    insertBlob(registry, { digest, manifest, now }),
+    insertBlob(registry, { digest, manifest, at }, sql`true`),
     insertChunks(registry, digest, { from: 0, chunks: manifest.chunks }),
   ]
 }
@@ -44,31 +44,30 @@ export async function keepManifest(
   digest: string,
   manifest: Manifest,
 ): Promise<void> {
-  await registry.batch([insertBlob(registry, { digest, manifest, now: Date.now() })])
+  await registry.batch([insertBlob(registry, { digest, manifest, at: Date.now() }, sql`true`)])
   for (let from = 0; from < manifest.chunks.length; from += CHUNKS_AT_ONCE) {
     const chunks = manifest.chunks.slice(from, from + CHUNKS_AT_ONCE)
     await registry.batch([insertChunks(registry, digest, { from, chunks })])
   }
 }
 
-function insertBlob(
+/** Writes the row of a blob, without its chunks, where the condition holds. It counts as released. */
+export function insertBlob(
   registry: Registry,
-  { digest, manifest, now }: { digest: string; manifest: Manifest; now: number },
-) {
-  const { size, chunkSize, checksum, hashAlgorithm, hashValue } = manifest
-  return registry
-    .insert(blobs)
-    .values({
-      digest,
-      size,
-      chunk_size: chunkSize,
-      checksum,
-      hash_algo: hashAlgorithm,
-      hash_value: hashValue,
-      created_at: now,
-      released_at: now,
-    })
-    .onConflictDoNothing()
+  { digest, manifest, at }: { digest: string; manifest: Manifest; at: number },
+  where: SQL,
+): Statement {
+  const row = {
+    digest,
+    size: manifest.size,
+    chunk_size: manifest.chunkSize,
+    checksum: manifest.checksum,
+    hash_algo: manifest.hashAlgorithm,
+    hash_value: manifest.hashValue,
+    created_at: at,
+    released_at: at,
+  }
+  return insertSelected(registry, blobs, row, sql`WHERE ${where} ON CONFLICT DO NOTHING`)
 }
 
 /** One value for all of them: parameters of their own would take ten times the memory. */
@@ -76,10 +75,11 @@ function insertChunks(
   registry: Registry,
   blob: string,
   { from, chunks }: { from: number; chunks: Chunks },
-) {
-  const list = sql`json_each(${JSON.stringify(chunks)})`
-  return registry
-    .insert(blobChunks)
-    .select(sql`SELECT ${blob}, key + ${from}, value FROM ${list} WHERE true`)
-    .onConflictDoNothing()
+): Statement {
+  return insertSelected(
+    registry,
+    blobChunks,
+    { blob, position: sql`key + ${from}`, digest: sql`value` },
+    sql`FROM json_each(${JSON.stringify(chunks)}) WHERE true ON CONFLICT DO NOTHING`,
+  )
 }

@@ -1,18 +1,11 @@
-import { and, inArray, lt, sql } from 'drizzle-orm'
-import {
-  blobChunks,
-  blobs,
-  condemnedChunks,
-  imageLocations,
-  uploadChunks,
-} from '../../schema/tables.ts'
+import { and, lt, not } from 'drizzle-orm'
+import { blobs } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import { freeing, type Registry } from '../registry/database.ts'
 import type { ChunkStore } from '../blobs/store.ts'
+import { acquit, acquitStale, CONDEMNED_MS, condemn } from './condemned.ts'
+import { isUsed } from './locations.ts'
 import type { StoreOwner } from './store-owner.ts'
-
-/** How long a condemned chunk stays out of reach of uploads. A sweeper that died cannot block them for longer. */
-export const CONDEMNED_MS = 60_000
 
 /** A sweeper stops deleting well before uploads may claim what it has condemned. */
 const DELETING_MS = CONDEMNED_MS / 2
@@ -51,7 +44,7 @@ export function createSweeper({ store, owner, damage, ...parts }: SweeperParts) 
       await owner.claim()
       const before = Date.now() - grace
       const swept: Swept = { blobs: await removeBlobs(registry, before), chunks: 0 }
-      await forgetStaleCondemnations(registry)
+      await acquitStale(registry)
       let batch: string[] = []
       for await (const { digest, storedAt } of store.list()) {
         if (storedAt <= before) batch.push(digest)
@@ -83,10 +76,9 @@ function refuseDamaged(damage: string | null): void {
 }
 
 async function removeBlobs(registry: Registry, before: number): Promise<number> {
-  const used = sql`EXISTS (SELECT 1 FROM ${imageLocations} WHERE ${imageLocations.blob} = ${blobs.digest})`
   const removed = await registry
     .delete(blobs)
-    .where(and(lt(blobs.released_at, before + 1), sql`NOT ${used}`))
+    .where(and(lt(blobs.released_at, before + 1), not(isUsed)))
     .returning({ digest: blobs.digest })
   return removed.length
 }
@@ -107,28 +99,6 @@ async function removeChunks(
     await store.delete(digest)
     removed++
   }
-  if (condemned.length > 0) {
-    await registry.delete(condemnedChunks).where(inArray(condemnedChunks.digest, condemned))
-  }
+  await acquit(registry, condemned)
   return removed
-}
-
-/** One statement, so that a chunk is either condemned or needed, whoever comes first. */
-async function condemn(registry: Registry, digests: string[], at: number): Promise<string[]> {
-  const rows = await registry
-    .insert(condemnedChunks)
-    .select(
-      sql`SELECT value, ${at} FROM json_each(${JSON.stringify(digests)})
-        WHERE NOT EXISTS (SELECT 1 FROM ${blobChunks} WHERE ${blobChunks.digest} = value)
-        AND NOT EXISTS (SELECT 1 FROM ${uploadChunks} WHERE ${uploadChunks.digest} = value)`,
-    )
-    .onConflictDoNothing()
-    .returning({ digest: condemnedChunks.digest })
-  return rows.map(({ digest }) => digest)
-}
-
-async function forgetStaleCondemnations(registry: Registry): Promise<void> {
-  await registry
-    .delete(condemnedChunks)
-    .where(lt(condemnedChunks.condemned_at, Date.now() - CONDEMNED_MS))
 }

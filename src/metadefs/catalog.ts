@@ -3,9 +3,9 @@ import type { NewNamespace } from '../../schema/metadef.ts'
 import { metadefNamespaces, metadefResourceTypes } from '../../schema/tables.ts'
 import {
   announceAllMetadefs,
-  announceNamespaceIf,
-  announceResourceTypes,
-} from '../mirror/feed/metadefs.ts'
+  announceNamespaces,
+  announceNewResourceTypes,
+} from '../registry/announcements.ts'
 import { affectedRows, freeing, type Registry } from '../registry/database.ts'
 import {
   CONTENT_KINDS,
@@ -59,12 +59,12 @@ export async function loadNamespace(
     ...(mode === 'overwrite'
       ? CONTENT_KINDS.map((kind) => deleteContent(registry, kind, namespaceIds(where)))
       : []),
+    announceNewResourceTypes(registry, { types, where }, now),
     insertResourceTypes(registry, types, 'keep', where),
-    announceResourceTypes(registry, types, now),
     ...CONTENT_KINDS.map((kind) =>
       insertContent(registry, kind, contents[kind], { where, onConflict: ON_CONFLICT[mode] }),
     ),
-    announceNamespaceIf(registry, where, now),
+    announceNamespaces(registry, where, now),
   ]
   const [inserted] = await refuseTaken(
     () => twice(row),

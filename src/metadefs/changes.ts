@@ -1,15 +1,15 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm'
-import type { BatchItem } from 'drizzle-orm/batch'
 import { metadefNamespaces } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import { announceNamespace, announceResourceTypes } from '../mirror/feed/metadefs.ts'
-import { changesOne, freeing, type Registry } from '../registry/database.ts'
+import { announceNamespaces, announceNewResourceTypes } from '../registry/announcements.ts'
+import { changesOne, freeing, type Registry, type Statement } from '../registry/database.ts'
 import {
   CONTENT_KINDS,
   type ContentKind,
   type Contents,
   deleteContent,
   type Entry,
+  hasContent,
   insertContent,
   insertResourceTypes,
   type Namespace,
@@ -20,8 +20,6 @@ import {
 } from '../registry/metadef-contents.ts'
 import { namespaceTaken, refuseTaken, twice } from './conflicts.ts'
 import { duplicate, nameOf } from './kinds.ts'
-
-type Statement = BatchItem<'sqlite'>
 
 /**
  * Changes of definitions, each one batch that also announces its namespace to mirrors. A name that is taken is a
@@ -72,7 +70,7 @@ async function create(registry: Registry, namespace: Namespace): Promise<void> {
       registry.insert(metadefNamespaces).values(row),
       ...makeResourceTypes(registry, associations, where),
       ...CONTENT_KINDS.map((kind) => insertContent(registry, kind, contents[kind], { where })),
-      announceNamespace(registry, row.id, row.created_at),
+      announceNamespaces(registry, where, row.created_at),
     ]),
   )
 }
@@ -81,7 +79,15 @@ async function update(registry: Registry, row: NamespaceRow): Promise<void> {
   const { id: _id, ...columns } = row
   await refuseTaken(
     () => namespaceTaken(row),
-    () => change(registry, row, registry.update(metadefNamespaces).set(columns).where(byId(row))),
+    () => {
+      const where = byId(row)
+      return change(
+        registry,
+        row,
+        where,
+        registry.update(metadefNamespaces).set(columns).where(where),
+      )
+    },
   )
 }
 
@@ -89,10 +95,12 @@ async function update(registry: Registry, row: NamespaceRow): Promise<void> {
 async function deleteNamespace(registry: Registry, namespace: NamespaceRow): Promise<void> {
   const { id } = namespace
   const gone = sql`SELECT ${id} WHERE NOT EXISTS (SELECT 1 FROM ${metadefNamespaces} WHERE id = ${id})`
+  const where = unprotected(namespace)
   await change(
     registry,
     namespace,
-    registry.delete(metadefNamespaces).where(unprotected(namespace)),
+    where,
+    registry.delete(metadefNamespaces).where(where),
     ...CONTENT_KINDS.map((kind) => deleteContent(registry, kind, gone)),
   )
 }
@@ -110,7 +118,7 @@ async function add<Kind extends ContentKind>(
       change(
         registry,
         namespace,
-        touch(registry, where),
+        where,
         ...('resource_type' in entry ? makeResourceTypes(registry, [entry], where) : []),
         insertContent(registry, kind, [entry], { where }),
       ),
@@ -124,9 +132,10 @@ async function replace<Kind extends ContentKind>(
   { name, entry }: Replacement<Kind>,
 ): Promise<void> {
   const place = { namespace_id: namespace.id, name, entry }
+  const where = and(byId(namespace), hasContent(kind, name))
   await refuseTaken(
     () => duplicate(kind, nameOf(entry), namespace.namespace),
-    () => change(registry, namespace, updateContent(registry, kind, place)),
+    () => change(registry, namespace, where, updateContent(registry, kind, place)),
   )
 }
 
@@ -136,8 +145,8 @@ async function remove(
   kind: ContentKind,
   name: string,
 ): Promise<void> {
-  const ids = namespaceIds(unprotected(namespace))
-  await change(registry, namespace, deleteContent(registry, kind, ids, name))
+  const where = and(unprotected(namespace), hasContent(kind, name))
+  await change(registry, namespace, where, deleteContent(registry, kind, namespaceIds(where), name))
 }
 
 async function clear(
@@ -147,7 +156,7 @@ async function clear(
 ): Promise<void> {
   const where = unprotected(namespace)
   const removal = deleteContent(registry, kind, namespaceIds(where))
-  await change(registry, namespace, touch(registry, where), removal)
+  await change(registry, namespace, where, removal)
 }
 
 async function setTags(
@@ -163,7 +172,7 @@ async function setTags(
       change(
         registry,
         namespace,
-        touch(registry, where),
+        where,
         ...(append ? [] : [deleteContent(registry, 'tags', namespaceIds(where))]),
         insertContent(registry, 'tags', tags, { where }),
       ),
@@ -180,29 +189,21 @@ function makeResourceTypes(
   if (!first) return []
   const types = resourceTypesOf(associations)
   return [
+    announceNewResourceTypes(registry, { types, where }, first.updated_at),
     insertResourceTypes(registry, types, 'keep', where),
-    announceResourceTypes(registry, types, first.updated_at),
   ]
 }
 
-/** Runs statements of which the first one tells whether the namespace, or its entry, is still as it was read. */
+/** Runs statements on a namespace that, with its entry, is still as it was read: the condition, which all of them have. */
 async function change(
   registry: Registry,
-  { id, namespace }: NamespaceRow,
-  first: Statement,
-  ...rest: Statement[]
+  { namespace }: NamespaceRow,
+  where: SQL | undefined,
+  ...statements: Statement[]
 ): Promise<void> {
-  const announcement = announceNamespace(registry, id, Date.now())
-  if (await changesOne(registry, first, ...rest, announcement)) return
+  const announcement = announceNamespaces(registry, where, Date.now())
+  if (await changesOne(registry, announcement, ...statements)) return
   throw new HeliostatError('conflict', `Namespace ${namespace} was changed or deleted meanwhile`)
-}
-
-/** Changes nothing, but finds out whether the namespace is there. */
-function touch(registry: Registry, where: SQL | undefined): Statement {
-  return registry
-    .update(metadefNamespaces)
-    .set({ id: sql`id` })
-    .where(where)
 }
 
 function byId({ id }: Pick<NamespaceRow, 'id'>): SQL {

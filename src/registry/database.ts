@@ -12,6 +12,9 @@ export interface RegistryClient extends Client {
 /** The registry's handle. Atomic writes are single `batch()` calls, since an interactive transaction is not to be had everywhere. */
 export type Registry = LibSQLDatabase<typeof tables> & { $client: RegistryClient }
 
+/** A statement of a batch. */
+export type Statement = BatchItem<'sqlite'>
+
 /** Wraps a client, embedded or remote, for the tables of the registry. */
 export function openRegistry(client: RegistryClient): Registry {
   return drizzle({ client, schema: tables })
@@ -34,8 +37,8 @@ export function freeing(registry: Registry): Registry {
 /** Runs a batch and tells whether its first statement, which carries the condition, changed a row. */
 export async function changesOne(
   registry: Registry,
-  first: BatchItem<'sqlite'>,
-  ...rest: BatchItem<'sqlite'>[]
+  first: Statement,
+  ...rest: Statement[]
 ): Promise<boolean> {
   const [result] = await registry.batch([first, ...rest])
   return affectedRows(result) === 1

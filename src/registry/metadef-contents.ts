@@ -3,7 +3,6 @@
  * written by one statement a table, whatever the number of rows.
  */
 import { getTableColumns, getTableName, type SQL, sql } from 'drizzle-orm'
-import type { BatchItem } from 'drizzle-orm/batch'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import {
   metadefNamespaces,
@@ -13,10 +12,8 @@ import {
   metadefResourceTypes,
   metadefTags,
 } from '../../schema/tables.ts'
-import type { Registry } from './database.ts'
+import type { Registry, Statement } from './database.ts'
 import { rowBytes } from './row-bytes.ts'
-
-type Statement = BatchItem<'sqlite'>
 
 type InNamespace<Row> = Omit<Row, 'id' | 'namespace_id'>
 
@@ -146,6 +143,13 @@ export function deleteContent(registry: Registry, kind: ContentKind, ids: SQL, n
   const { table, key } = CONTENT[kind]
   const named = name === undefined ? sql`` : sql` AND ${sql.identifier(key)} = ${name}`
   return registry.run(sql`DELETE FROM ${table} WHERE namespace_id IN (${ids})${named}`)
+}
+
+/** Whether a namespace has an entry of a name, as a condition on `metadef_namespaces`. */
+export function hasContent(kind: ContentKind, name: string): SQL {
+  const { table, key } = CONTENT[kind]
+  return sql`EXISTS (SELECT 1 FROM ${table} c
+    WHERE c.namespace_id = ${metadefNamespaces.id} AND c.${sql.identifier(key)} = ${name})`
 }
 
 /** The resource types that associations need. */

@@ -6,7 +6,8 @@ import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createSweeper } from '../../src/inventory/sweep.ts'
 import { HeliostatError } from '../../src/errors.ts'
 import { createUploader } from '../../src/images/upload/uploader.ts'
-import { createUploadRepo, UPLOAD_LEASE_MS } from '../../src/images/upload/rows.ts'
+import { createUploadRepo } from '../../src/images/upload/rows.ts'
+import { UPLOAD_LEASE_MS } from '../../src/inventory/leases.ts'
 import { qcow2Header, vmdkDescriptor, vmdkHeader } from '../blobs/inspect/headers.ts'
 import {
   actOn,

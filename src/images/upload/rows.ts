@@ -1,32 +1,27 @@
-import { and, eq, gt, isNull, lt, not, or, type SQL, sql } from 'drizzle-orm'
-import type { BatchItem } from 'drizzle-orm/batch'
-import {
-  blobChunks,
-  blobs,
-  condemnedChunks,
-  imageLocations,
-  images,
-  uploadChunks,
-  uploads,
-} from '../../../schema/tables.ts'
+import { and, eq, isNull, not, type SQL, sql } from 'drizzle-orm'
+import { images, uploads } from '../../../schema/tables.ts'
 import { type Manifest, manifestDigest } from '../../blobs/manifest.ts'
-import { CONDEMNED_MS } from '../../inventory/sweep.ts'
-import { announceImage } from '../../mirror/feed/reader.ts'
+import { insertBlob } from '../../inventory/blobs.ts'
+import {
+  beginLease,
+  deadUploads,
+  endLease,
+  giveChunks,
+  heartbeat,
+  isDead,
+  isRunning,
+  keepChunk,
+  type Upload,
+} from '../../inventory/leases.ts'
+import { placeBlob } from '../../inventory/locations.ts'
+import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, changesOne, freeing, type Registry } from '../../registry/database.ts'
 import type { StorageSpace } from '../quota.ts'
+import { STEPS } from '../status.ts'
 import { storedBytes, usageOf } from '../usage.ts'
-
-/** An upload whose owner has not been heard of for so long is dead. */
-export const UPLOAD_LEASE_MS = 15_000
-
-export interface Upload {
-  id: string
-  imageId: string
-}
 
 /** What every failed upload leaves of the image: nothing. */
 const NO_DATA = {
-  status: 'queued',
   size: null,
   virtual_size: null,
   checksum: null,
@@ -34,92 +29,73 @@ const NO_DATA = {
   os_hash_value: null,
 } as const
 
-/** The registry's side of uploads: who is writing which image, and which chunks he needs kept. */
-export type UploadRepo = ReturnType<typeof createUploadRepo>
+/** The registry's side of uploads: what they make of their images. */
+export interface UploadRepo {
+  /** Null where there is no limit. */
+  spaceOf(owner: string | null): Promise<StorageSpace | null>
+  /** Takes the image from queued to saving; false when it is in any other status. */
+  begin(upload: Upload, at: number): Promise<boolean>
+  /**
+   * Keeps a chunk (null: zeros) from the sweeper for as long as the upload lasts. 'busy': a sweeper is removing it
+   * right now, try again soon. 'gone': the upload was ended by somebody else.
+   */
+  keep(upload: Upload, position: number, digest: string | null): Promise<'kept' | 'busy' | 'gone'>
+  /**
+   * Makes the active image, its blob and its location visible at once. 'gone': it was deleted meanwhile. A space: by
+   * now the image no longer fits into it, perhaps by other uploads that ended before.
+   */
+  finish(
+    upload: Upload,
+    manifest: Manifest,
+    virtualSize: number | null,
+  ): Promise<'active' | 'gone' | StorageSpace>
+  /** Takes the image back to queued, without any trace of data. False when there is no such upload. */
+  abort(upload: Upload, at: number): Promise<boolean>
+  /** As `abort`, unless the upload has been heard of again by now [false]. */
+  abortDead(upload: Upload, at: number): Promise<boolean>
+  /** Whether the image is still there that the bytes are for. */
+  hasImage(upload: Upload): Promise<boolean>
+  heartbeat(upload: Upload): Promise<void>
+  /** Uploads whose process has died. */
+  dead(): Promise<Upload[]>
+}
 
 /** `quota` is the bytes that the images of one owner may take; 0 for no limit. */
-export function createUploadRepo(registry: Registry, quota = 0) {
+export function createUploadRepo(registry: Registry, quota = 0): UploadRepo {
   return {
-    /** Null where there is no limit. */
-    async spaceOf(owner: string | null): Promise<StorageSpace | null> {
-      return quota === 0 ? null : { quota, used: (await usageOf(registry, owner)).storedBytes }
-    },
+    spaceOf: async (owner) =>
+      quota === 0 ? null : { quota, used: (await usageOf(registry, owner)).storedBytes },
 
-    begin: (upload: Upload, at: number) => begin(registry, upload, at),
-    keep: (upload: Upload, position: number, digest: string | null) =>
-      keep(registry, upload, { position, digest }),
-    finish: (upload: Upload, manifest: Manifest, virtualSize: number | null) =>
+    begin: (upload, at) => begin(registry, upload, at),
+    keep: (upload, position, digest) => keepChunk(registry, upload, { position, digest }),
+    finish: (upload, manifest, virtualSize) =>
       finish(registry, upload, { manifest, virtualSize, quota }),
-    abort: (upload: Upload, at: number) => abort(freeing(registry), upload, { at }),
-    /** As `abort`, unless the upload has been heard of again by now [false]. */
-    abortDead: (upload: Upload, at: number) =>
-      abort(freeing(registry), upload, { at, only: isDead() }),
+    abort: (upload, at) => abort(freeing(registry), upload, { at }),
+    abortDead: (upload, at) => abort(freeing(registry), upload, { at, only: isDead() }),
 
-    /** Whether the image is still there that the bytes are for. */
-    async hasImage({ imageId }: Upload): Promise<boolean> {
+    async hasImage({ imageId }) {
       const there = and(eq(images.id, imageId), isNull(images.deleted_at))
       return (await registry.$count(images, there)) === 1
     },
 
-    async heartbeat({ id }: Upload): Promise<void> {
-      await freeing(registry)
-        .update(uploads)
-        .set({ heartbeat_at: Date.now() })
-        .where(eq(uploads.id, id))
-    },
-
-    /** Uploads whose process has died. */
-    dead: (): Promise<Upload[]> =>
-      registry
-        .select({ id: uploads.id, imageId: uploads.image_id })
-        .from(uploads)
-        .where(isDead())
-        .all(),
+    heartbeat: (upload) => heartbeat(registry, upload),
+    dead: () => deadUploads(registry),
   }
 }
 
-/** Takes the image from queued to saving; false when it is in any other status. */
-function begin(registry: Registry, { id, imageId }: Upload, at: number): Promise<boolean> {
+function begin(registry: Registry, upload: Upload, at: number): Promise<boolean> {
+  const { from, to } = STEPS.beginUpload
   const isQueued = and(
-    eq(images.id, imageId),
-    eq(images.status, 'queued'),
+    eq(images.id, upload.imageId),
+    eq(images.status, from),
     isNull(images.deleted_at),
   )
   return changesOne(
     registry,
-    registry
-      .insert(uploads)
-      .select(sql`SELECT ${id}, ${images.id}, ${at}, ${at} FROM ${images} WHERE ${isQueued}`),
-    registry
-      .update(images)
-      .set({ status: 'saving', updated_at: at })
-      .where(and(isQueued, exists(id))),
-    announceImage(registry, imageId, at),
+    announceImages(registry, isQueued, at),
+    beginLease(registry, { ...upload, at }, isQueued),
+    registry.update(images).set({ status: to, updated_at: at }).where(isQueued),
   )
-}
-
-/**
- * Keeps a chunk (null: zeros) from the sweeper for as long as the upload lasts. 'busy': a sweeper is removing it
- * right now, try again soon. 'gone': the upload was ended by somebody else.
- */
-async function keep(
-  registry: Registry,
-  { id }: Upload,
-  { position, digest }: { position: number; digest: string | null },
-): Promise<'kept' | 'busy' | 'gone'> {
-  const now = Date.now()
-  const condemned = sql`EXISTS (
-    SELECT 1 FROM ${condemnedChunks} WHERE ${condemnedChunks.digest} = ${digest}
-    AND ${condemnedChunks.condemned_at} > ${now - CONDEMNED_MS}
-  )`
-  const [kept, beat] = await registry.batch([
-    registry
-      .insert(uploadChunks)
-      .select(sql`SELECT ${id}, ${position}, ${digest} WHERE ${exists(id)} AND NOT ${condemned}`),
-    registry.update(uploads).set({ heartbeat_at: now }).where(eq(uploads.id, id)),
-  ])
-  if (affectedRows(kept) === 1) return 'kept'
-  return affectedRows(beat) === 1 ? 'busy' : 'gone'
 }
 
 interface Finished {
@@ -128,10 +104,6 @@ interface Finished {
   quota: number
 }
 
-/**
- * Makes the active image, its blob and its location visible at once. 'gone': it was deleted meanwhile. A space: by now
- * the image no longer fits into it, perhaps by other uploads that ended before.
- */
 async function finish(
   registry: Registry,
   upload: Upload,
@@ -141,11 +113,13 @@ async function finish(
   const { size, checksum, hashAlgorithm, hashValue } = manifest
   const used = storedBytes(sql`(SELECT o.owner FROM images o WHERE o.id = ${upload.imageId})`)
   const fits = sql`${used} + ${size} <= ${quota}`
+  const blob = manifestDigest(manifest)
+  const done = isActivated(upload)
   const [activated, [refused]] = await registry.batch([
     registry
       .update(images)
       .set({
-        status: 'active',
+        status: STEPS.endUpload.to,
         size,
         virtual_size: virtualSize,
         checksum,
@@ -157,90 +131,46 @@ async function finish(
     registry
       .select({ used: sql<number>`${used}` })
       .from(uploads)
-      .where(and(eq(uploads.id, upload.id), not(isActivated(upload)))),
-    ...placeBlob(registry, upload, { manifest, at }),
-    announceImage(registry, upload.imageId, at),
-    registry.delete(uploads).where(and(eq(uploads.id, upload.id), isActivated(upload))),
+      .where(and(eq(uploads.id, upload.id), not(done))),
+    insertBlob(registry, { digest: blob, manifest, at }, done),
+    giveChunks(registry, { upload, blob }, done),
+    ...placeBlob(registry, { imageId: upload.imageId, blob, at }, done),
+    announceImages(registry, and(eq(images.id, upload.imageId), done), at),
+    endLease(registry, upload, done),
   ])
   if (affectedRows(activated) === 1) return 'active'
   return refused ? { quota, used: refused.used } : 'gone'
 }
 
-/** The blob of an upload that has made its image active, and where it belongs. */
-function placeBlob(
-  registry: Registry,
-  upload: Upload,
-  { manifest, at }: { manifest: Manifest; at: number },
-): BatchItem<'sqlite'>[] {
-  const blob = manifestDigest(manifest)
-  const { size, checksum, hashAlgorithm, hashValue } = manifest
-  const condition = isActivated(upload)
-  return [
-    registry
-      .insert(blobs)
-      .select(
-        sql`SELECT ${blob}, ${size}, ${manifest.chunkSize}, ${checksum}, ${hashAlgorithm},
-          ${hashValue}, ${at}, NULL WHERE ${condition}`,
-      )
-      .onConflictDoUpdate({ target: blobs.digest, set: { released_at: null } }),
-    registry
-      .insert(blobChunks)
-      .select(
-        sql`SELECT ${blob}, ${uploadChunks.position}, ${uploadChunks.digest} FROM ${uploadChunks}
-          WHERE ${uploadChunks.upload_id} = ${upload.id} AND ${condition}`,
-      )
-      .onConflictDoNothing(),
-    registry
-      .insert(imageLocations)
-      .select(
-        sql`SELECT NULL, ${upload.imageId}, ${blob}, NULL, '{}', 'active', ${at}, ${at} WHERE ${condition}`,
-      ),
-  ]
-}
-
 /** Within the batch that ends an upload well: its image is active, and the upload not yet forgotten. */
-function isActivated({ id, imageId }: Upload): SQL {
-  return sql`EXISTS (SELECT 1 FROM ${images} JOIN ${uploads} ON ${uploads.image_id} = ${images.id}
-    WHERE ${images.id} = ${imageId} AND ${images.status} = 'active' AND ${uploads.id} = ${id})`
+function isActivated(upload: Upload): SQL {
+  return sql`(EXISTS (SELECT 1 FROM ${images} WHERE ${images.id} = ${upload.imageId}
+    AND ${images.status} = ${STEPS.endUpload.to}) AND ${isRunning(upload)})`
 }
 
-/** Takes the image back to queued, without any trace of data. False when there is no such upload. */
 async function abort(
   registry: Registry,
   upload: Upload,
   { at, only }: { at: number; only?: SQL | undefined },
 ): Promise<boolean> {
-  const which = and(eq(uploads.id, upload.id), only)
-  const [, ended] = await registry.batch([
+  const where = and(isSaving(upload), isRunning(upload, only))
+  const [, , ended] = await registry.batch([
+    announceImages(registry, where, at),
     registry
       .update(images)
-      .set({ ...NO_DATA, updated_at: at })
-      .where(and(isSaving(upload), sql`EXISTS (SELECT 1 FROM ${uploads} WHERE ${which})`)),
-    registry.delete(uploads).where(which),
-    announceImage(registry, upload.imageId, at),
+      .set({ status: STEPS.abortUpload.to, ...NO_DATA, updated_at: at })
+      .where(where),
+    endLease(registry, upload, only),
   ])
   return affectedRows(ended) === 1
 }
 
-/** Also when it was heard of in the future, as by a clock that was set back since. */
-function isDead(): SQL | undefined {
-  const now = Date.now()
-  return or(
-    lt(uploads.heartbeat_at, now - UPLOAD_LEASE_MS),
-    gt(uploads.heartbeat_at, now + UPLOAD_LEASE_MS),
-  )
-}
-
-function exists(uploadId: string): SQL {
-  return sql`EXISTS (SELECT 1 FROM ${uploads} WHERE ${uploads.id} = ${uploadId})`
-}
-
 /** The upload's image, as long as nobody else has ended the upload or deleted the image. */
-function isSaving({ id, imageId }: Upload): SQL | undefined {
+function isSaving(upload: Upload): SQL | undefined {
   return and(
-    eq(images.id, imageId),
-    eq(images.status, 'saving'),
+    eq(images.id, upload.imageId),
+    eq(images.status, STEPS.endUpload.from),
     isNull(images.deleted_at),
-    exists(id),
+    isRunning(upload),
   )
 }

@@ -7,7 +7,8 @@ import { HeliostatError } from '../../errors.ts'
 import type { Image } from '../image.ts'
 import { storageExceeded } from '../quota.ts'
 import { refuseExcess, requireExactSize, type UploadSize } from './size.ts'
-import { UPLOAD_LEASE_MS, type Upload, type UploadRepo } from './rows.ts'
+import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
+import type { UploadRepo } from './rows.ts'
 
 const RETRY_BUSY_MS = 100
 

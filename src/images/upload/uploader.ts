@@ -5,10 +5,11 @@ import { HeliostatError } from '../../errors.ts'
 import { createClockWatch } from './clock-watch.ts'
 import type { Image } from '../image.ts'
 import type { ProjectLimits } from '../project-limits.ts'
-import { requireFormats } from '../status.ts'
+import { requireFormats, STEPS } from '../status.ts'
 import { type DataParts, type Progress, takeIn } from './take-in.ts'
 import { refuseSize } from './size.ts'
-import { UPLOAD_LEASE_MS, type Upload, type UploadRepo } from './rows.ts'
+import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
+import type { UploadRepo } from './rows.ts'
 
 const log = getLogger(['heliostat', 'upload'])
 
@@ -49,7 +50,7 @@ export function createUploader(parts: UploadParts) {
       if (!(await uploads.begin(upload, Date.now()))) {
         throw new HeliostatError(
           'conflict',
-          `Image status transition from ${image.status} to saving is not allowed`,
+          `Image status transition from ${image.status} to ${STEPS.beginUpload.to} is not allowed`,
         )
       }
       running.add(upload)

@@ -10,20 +10,6 @@ import type { Changes, ImageRecord } from './record.ts'
 import { tombstone } from './tombstone.ts'
 import { createWaits } from './waits.ts'
 
-/**
- * The statement that tells mirrors of a change. It goes into the same batch as the change itself. A row only names
- * the record; whoever follows the feed fetches it as it is by then, so a row too many does no harm.
- */
-export function announceImage(registry: Registry, imageId: string, at: number) {
-  return registry.insert(feed).values({ kind: 'image', record_id: imageId, changed_at: at })
-}
-
-/** The same for many images at once. */
-export function announceImages(registry: Registry, imageIds: string[], at: number) {
-  const ids = sql`json_each(${JSON.stringify(imageIds)})`
-  return registry.insert(feed).select(sql`SELECT NULL, 'image', value, ${at} FROM ${ids}`)
-}
-
 /** Reading the feed, for those who follow it. */
 export type Feed = ReturnType<typeof createFeed>
 

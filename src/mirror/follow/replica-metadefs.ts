@@ -1,11 +1,11 @@
 import { type SQL, sql } from 'drizzle-orm'
-import type { BatchItem } from 'drizzle-orm/batch'
 import {
   metadefNamespaces,
   metadefResourceTypeAssociations,
   metadefResourceTypes,
 } from '../../../schema/tables.ts'
-import type { Registry } from '../../registry/database.ts'
+import { announceAllMetadefs, announceTaken } from '../../registry/announcements.ts'
+import type { Registry, Statement } from '../../registry/database.ts'
 import {
   CONTENT_KINDS,
   deleteNamespaces,
@@ -15,10 +15,7 @@ import {
   namespaceIds,
   resourceTypesOf,
 } from '../../registry/metadef-contents.ts'
-import { announceAllMetadefs, announceNamespaces, announceResourceTypes } from '../feed/metadefs.ts'
 import type { MetadefChanges } from '../feed/record.ts'
-
-type Statement = BatchItem<'sqlite'>
 
 /** Takes over definitions as they are at the upstream. */
 export function replaceMetadefs(
@@ -30,7 +27,7 @@ export function replaceMetadefs(
   const records = namespaces.flatMap(({ record }) => record ?? [])
   const types = resource_types.flatMap(({ record }) => record ?? [])
   const ids = namespaces.map(({ id }) => id)
-  const names = resource_types.map(({ id: name }) => ({ name }))
+  const names = resource_types.map(({ id: name }) => name)
   // Whoever else holds one of the names here has lost it, as a later change will tell.
   const leaving = sql`SELECT id FROM ${metadefNamespaces} WHERE id IN (${listed(ids)})
     OR namespace IN (${listed(records.map(({ namespace }) => namespace))})`
@@ -42,8 +39,8 @@ export function replaceMetadefs(
       registry,
       resource_types.filter(({ record }) => !record),
     ),
-    announceNamespaces(registry, ids, now),
-    announceResourceTypes(registry, names, now),
+    announceTaken(registry, { kind: 'metadef_namespace', ids }, now),
+    announceTaken(registry, { kind: 'metadef_resource_type', ids: names }, now),
   ]
 }
 

@@ -1,8 +1,6 @@
-import { and, getTableColumns, isNotNull, type SQL, sql } from 'drizzle-orm'
-import type { BatchItem } from 'drizzle-orm/batch'
+import { getTableColumns, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import {
-  blobs,
   imageLocations,
   imageMembers,
   imageProperties,
@@ -11,16 +9,15 @@ import {
   site,
 } from '../../../schema/tables.ts'
 import type { Manifest } from '../../blobs/manifest.ts'
-import { freeing, type Registry } from '../../registry/database.ts'
+import { announceTaken } from '../../registry/announcements.ts'
+import { freeing, type Registry, type Statement } from '../../registry/database.ts'
 import { forgetValues, setValues } from '../../registry/site-values.ts'
 import { replaceAllMetadefs, replaceMetadefs } from './replica-metadefs.ts'
 import { insertManifest, keepManifest, missingBlobs } from '../../inventory/blobs.ts'
 import { findDisagreement } from '../../inventory/chunk-lengths.ts'
-import { announceImages } from '../feed/reader.ts'
+import { removeLocations, replaceBlobs } from '../../inventory/locations.ts'
 import type { ImageRecord, MetadefChanges } from '../feed/record.ts'
 import { loadWithheld, saveWithheld, WITHHELD_KEY, type WithheldImage } from './withheld.ts'
-
-type Statement = BatchItem<'sqlite'>
 
 /** SQLite binds at most 32,766 values a statement. */
 const PAGE_ROWS = 1000
@@ -114,7 +111,6 @@ export function createReplica(registry: Registry) {
       await runBatch(registry, [
         ...removeLocations(registry, others, Date.now()),
         registry.delete(images).where(sql`${images.id} NOT IN (${kept})`),
-        keepUsedBlobs(registry),
         // The own feed does not tell of these: whoever follows it has to take a snapshot too.
         forgetValues(registry, ['epoch']),
       ])
@@ -152,12 +148,8 @@ function replaceImages(registry: Registry, records: ImageRecord[], now: number):
     ...inPages(records.flatMap(membersOf)).map((page) =>
       registry.insert(imageMembers).values(page),
     ),
-    ...replaceLocations(registry, records, now),
-    announceImages(
-      registry,
-      records.map(({ id }) => id),
-      now,
-    ),
+    ...replaceBlobs(registry, records, now),
+    announceTaken(registry, { kind: 'image', ids: records.map(({ id }) => id) }, now),
   ]
 }
 
@@ -180,42 +172,6 @@ function inPages<T>(rows: T[]): T[][] {
   return Array.from({ length: Math.ceil(rows.length / PAGE_ROWS) }, (_, page) =>
     rows.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS),
   )
-}
-
-/** Moves images to the blobs that they now have. A blob that no image has is released, for the sweeper. */
-function replaceLocations(registry: Registry, records: ImageRecord[], now: number): Statement[] {
-  const wanted = JSON.stringify(records.map(({ id, blob }) => [id, blob]))
-  const leaving = sql`SELECT l.id FROM json_each(${wanted}) w
-    JOIN ${imageLocations} l ON l.image_id = w.value->>0 WHERE l.blob IS NOT w.value->>1`
-  const held = sql`SELECT 1 FROM ${imageLocations} l WHERE l.image_id = w.value->>0`
-  return [
-    ...removeLocations(registry, sql`${imageLocations.id} IN (${leaving})`, now),
-    registry.insert(imageLocations).select(
-      sql`SELECT NULL, w.value->>0, w.value->>1, NULL, '{}', 'active', ${now}, ${now}
-          FROM json_each(${wanted}) w WHERE w.value->>1 IS NOT NULL AND NOT EXISTS (${held})`,
-    ),
-    keepUsedBlobs(registry),
-  ]
-}
-
-/** Also releases blobs that other images have: `keepUsedBlobs` has to follow. */
-function removeLocations(registry: Registry, leaving: SQL, now: number): Statement[] {
-  const blobsLeft = sql`SELECT ${imageLocations.blob} FROM ${imageLocations} WHERE ${leaving}`
-  return [
-    registry
-      .update(blobs)
-      .set({ released_at: now })
-      .where(sql`${blobs.digest} IN (${blobsLeft})`),
-    registry.delete(imageLocations).where(leaving),
-  ]
-}
-
-function keepUsedBlobs(registry: Registry): Statement {
-  const used = sql`SELECT 1 FROM ${imageLocations} WHERE ${imageLocations.blob} = ${blobs.digest}`
-  return registry
-    .update(blobs)
-    .set({ released_at: null })
-    .where(and(isNotNull(blobs.released_at), sql`EXISTS (${used})`))
 }
 
 function saveCursor(registry: Registry, { epoch, seq, sites }: Cursor): Statement {

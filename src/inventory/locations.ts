@@ -1,0 +1,76 @@
+/**
+ * Which image has which blob. A blob that no image has is released: from then on its time runs, after which the sweeper
+ * removes it.
+ */
+import { and, isNotNull, type SQL, sql } from 'drizzle-orm'
+import { blobs, imageLocations } from '../../schema/tables.ts'
+import type { Registry, Statement } from '../registry/database.ts'
+import { insertSelected } from '../registry/insert-selected.ts'
+
+/** Whether an image has the blob, as a condition on `blobs`. */
+export const isUsed = sql`EXISTS (
+  SELECT 1 FROM ${imageLocations} WHERE ${imageLocations.blob} = ${blobs.digest})`
+
+/** Gives a blob to an image, where the condition holds. */
+export function placeBlob(
+  registry: Registry,
+  { imageId, blob, at }: { imageId: string; blob: string; at: number },
+  where: SQL,
+): Statement[] {
+  const row = { image_id: imageId, blob, status: 'active', created_at: at, updated_at: at } as const
+  return [
+    insertSelected(registry, imageLocations, row, sql`WHERE ${where}`),
+    keepUsed(registry, sql`${blobs.digest} = ${blob}`),
+  ]
+}
+
+/** Moves images to the blobs that they now have; null for none. */
+export function replaceBlobs(
+  registry: Registry,
+  wanted: { id: string; blob: string | null }[],
+  at: number,
+): Statement[] {
+  const list = sql`json_each(${JSON.stringify(wanted.map(({ id, blob }) => [id, blob]))}) w`
+  const leaving = sql`SELECT l.id FROM ${list}
+    JOIN ${imageLocations} l ON l.image_id = w.value->>0 WHERE l.blob IS NOT w.value->>1`
+  const held = sql`SELECT 1 FROM ${imageLocations} l WHERE l.image_id = w.value->>0`
+  const row = {
+    image_id: sql`w.value->>0`,
+    blob: sql`w.value->>1`,
+    status: 'active',
+    created_at: at,
+    updated_at: at,
+  } as const
+  return [
+    ...removeLocations(registry, sql`${imageLocations.id} IN (${leaving})`, at),
+    insertSelected(
+      registry,
+      imageLocations,
+      row,
+      sql`FROM ${list} WHERE w.value->>1 IS NOT NULL AND NOT EXISTS (${held})`,
+    ),
+    keepUsed(registry),
+  ]
+}
+
+/** Takes the blobs away from the locations that meet the condition, and releases those that no other one has. */
+export function removeLocations(registry: Registry, leaving: SQL, at: number): Statement[] {
+  const left = sql`SELECT ${imageLocations.blob} FROM ${imageLocations} WHERE ${leaving}`
+  const others = sql`SELECT 1 FROM ${imageLocations}
+    WHERE ${imageLocations.blob} = ${blobs.digest} AND NOT (${leaving})`
+  return [
+    registry
+      .update(blobs)
+      .set({ released_at: at })
+      .where(sql`${blobs.digest} IN (${left}) AND NOT EXISTS (${others})`),
+    registry.delete(imageLocations).where(leaving),
+  ]
+}
+
+/** Ends the time of those released blobs, of which `only` are looked at, that an image has again. */
+function keepUsed(registry: Registry, only?: SQL): Statement {
+  return registry
+    .update(blobs)
+    .set({ released_at: null })
+    .where(and(isNotNull(blobs.released_at), only, isUsed))
+}
