@@ -12,7 +12,7 @@ import type { ImageRepo } from './images/repo.ts'
 import type { MetadefAccess } from './metadefs/access.ts'
 import type { MetadefRepo } from './metadefs/repo.ts'
 import type { Feed } from './mirror/feed/reader.ts'
-import type { EdgeWatch } from './mirror/edge-status.ts'
+import type { EdgeStatus } from './mirror/edge-status.ts'
 import type { ImageCache } from './mirror/pinning/image-cache.ts'
 import type { Uploader } from './images/upload/uploader.ts'
 import type { Readiness } from './readiness.ts'
@@ -54,5 +54,5 @@ export interface Services {
   /** Null where nobody reads them. */
   metrics: Metrics | null
   /** Null at the origin. */
-  edge: EdgeWatch | null
+  edge: EdgeStatus | null
 }

@@ -1,5 +1,5 @@
 import packageJson from '../../package.json' with { type: 'json' }
-import type { EdgeWatch } from '../mirror/edge-status.ts'
+import type { EdgeStatus } from '../mirror/edge-status.ts'
 import { residentImages } from '../mirror/chunks/resident-images.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
@@ -21,19 +21,21 @@ export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services)
       // At the origin that is everything.
       resident: edge && describeResident(edge),
       images:
-        edge && withImages ? await residentImages({ feed, manifests, ...edge }, MAX_IMAGES) : null,
+        edge && withImages
+          ? await residentImages({ feed, manifests, has: edge.has }, MAX_IMAGES)
+          : null,
     }
     return json(context, status, { headers: { 'Cache-Control': 'no-store' } })
   })
 }
 
-async function describeUpstream(edge: EdgeWatch) {
+async function describeUpstream(edge: EdgeStatus) {
   const { seq, upstreamSeq, lag, stale, error, withheld } = await edge.condition()
   return { seq, upstream_seq: upstreamSeq, lag, stale, error, withheld }
 }
 
-function describeResident(edge: EdgeWatch) {
-  const { chunks, used, limit, evictions } = edge.residency.status()
+function describeResident(edge: EdgeStatus) {
+  const { chunks, used, limit, evictions } = edge.room()
   const { upstreamBytes, streamedThrough, ...counters } = edge.counters()
   return {
     chunks,

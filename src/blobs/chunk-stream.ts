@@ -1,5 +1,5 @@
-import type { OpenChunk } from './fs/open-files.ts'
 import type { Span } from './store.ts'
+import type { OpenChunk } from './local/store.ts'
 
 const READ_SIZE = 1 << 20
 

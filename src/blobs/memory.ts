@@ -1,7 +1,7 @@
-import { type ChunkStore, requireDigest } from './store.ts'
+import { type ChunkStore, type OwnedStore, requireDigest } from './store.ts'
 
 /** Chunks in memory, for tests and for trying things out. */
-export function createMemoryStore(): ChunkStore {
+export function createMemoryStore(): ChunkStore & OwnedStore {
   const chunks = new Map<string, { bytes: Uint8Array; storedAt: number }>()
   let owner: string | null = null
   return {
@@ -24,8 +24,6 @@ export function createMemoryStore(): ChunkStore {
         yield { digest, storedAt: chunks.get(digest)?.storedAt ?? 0 }
       }
     },
-    // A write in memory is never half done.
-    removeUnfinished: async () => undefined,
     owner: async () => owner,
     async setOwner(id) {
       owner = id

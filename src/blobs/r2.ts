@@ -1,4 +1,4 @@
-import { type ChunkStore, isDigest, requireDigest } from './store.ts'
+import { type ChunkStore, isDigest, type OwnedStore, requireDigest } from './store.ts'
 
 /** What is used of Cloudflare's R2 binding. */
 export interface ChunkBucket {
@@ -19,7 +19,7 @@ const PREFIX = 'chunks/'
 const OWNER = 'owner'
 
 /** Chunks as objects of an R2 bucket. R2 checks the SHA-256 of each by itself and never shows a half-written object. */
-export function createR2Store(bucket: ChunkBucket): ChunkStore {
+export function createR2Store(bucket: ChunkBucket): ChunkStore & OwnedStore {
   const key = (digest: string) => PREFIX + requireDigest(digest)
   return {
     async get(digest, span) {
@@ -49,7 +49,6 @@ export function createR2Store(bucket: ChunkBucket): ChunkStore {
         truncated = page.truncated
       }
     },
-    removeUnfinished: async () => undefined,
     async owner() {
       const object = await bucket.get(OWNER)
       return object && (await new Response(object.body).text()).trim()

@@ -11,7 +11,7 @@ export interface StoredChunk {
 }
 
 /**
- * Where chunks lie. A chunk is written once under its SHA-256 (64 lower-case hex digits) and never changes, so
+ * The port of every store: where chunks lie. A chunk is written once under its SHA-256 (64 lower-case hex digits) and never changes, so
  * there is nothing to compare, lock or overwrite. An absent chunk is null; a broken store throws.
  */
 export interface ChunkStore {
@@ -23,11 +23,19 @@ export interface ChunkStore {
   delete(digest: string): Promise<void>
   /** Every chunk whose digest sorts after the given one, in order. */
   list(after?: string): AsyncIterable<StoredChunk>
-  /** Clears away writes that began before the given time (milliseconds) and never ended. */
-  removeUnfinished(before: number): Promise<void>
+}
+
+/** A store that bears the name of the registry whose chunks it has. */
+export interface OwnedStore {
   /** The id of the registry that the chunks belong to; null where none has claimed them. */
   owner(): Promise<string | null>
   setOwner(id: string): Promise<void>
+}
+
+/** A store in which a write may be broken off halfway. */
+export interface UnfinishedWrites {
+  /** Clears away writes that began before the given time (milliseconds) and never ended. */
+  removeUnfinished(before: number): Promise<void>
 }
 
 const DIGEST = /^[0-9a-f]{64}$/

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { createStoreOwner } from '../inventory/store-owner.ts'
 import { createSweeper } from '../inventory/sweep.ts'
 import type { Config } from '../config.ts'
 import { shownValue } from '../masking.ts'
@@ -10,7 +11,6 @@ import type { Registry } from '../registry/database.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { connectionOf } from '../runtime/connection.ts'
 import { openLocalStore } from '../runtime/local.ts'
-import { openStoreOwner } from '../runtime/services.ts'
 import { restoreImage, scrubImages } from './db-pending.ts'
 import { addPurgeCommands } from './db-purge.ts'
 import { addMetadefCommands } from './metadefs.ts'
@@ -118,10 +118,12 @@ async function sweep(
   { grace = config.heliostat.sweep_grace, adopt }: SweepOptions,
 ): Promise<void> {
   const store = openLocalStore(config)
-  const owner = openStoreOwner({ config, registry, store })
+  const isEdge = config.mirror.upstream.length > 0
+  const id = createFeed(registry).siteId
+  const owner = createStoreOwner({ registry, store, id, isEdge })
   if (adopt) print(`The chunks now belong to the registry "${await owner.adopt()}"`)
   const damage = (await openDamage(registry)).found
-  const sweeper = createSweeper({ registry, store, owner, damage })
+  const sweeper = createSweeper({ registry, store, unfinished: store, owner, damage })
   const { blobs, chunks } = await sweeper.sweep(grace * 1000)
   print(`Removed ${blobs} blobs and ${chunks} chunks`)
 }

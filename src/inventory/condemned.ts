@@ -32,7 +32,8 @@ export async function condemn(
   const rows = await registry.values<[digest: string]>(
     sql`${insertion} ON CONFLICT DO NOTHING RETURNING digest`,
   )
-  return rows.map(([digest]) => digest)
+  // Over HTTP a row has numbers for keys, but is no array.
+  return rows.map((row) => row[0])
 }
 
 /** Chunks that have been removed, or stay after all. */

@@ -1,11 +1,11 @@
 import { blobs } from '../../schema/tables.ts'
-import { HeliostatError } from '../errors.ts'
+import { ConfigError, HeliostatError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
-import type { ChunkStore } from '../blobs/store.ts'
+import type { ChunkStore, OwnedStore } from '../blobs/store.ts'
 
 export interface StoreOwnerParts {
   registry: Registry
-  store: ChunkStore
+  store: Pick<ChunkStore, 'list'> & OwnedStore
   /** The id of the registry. */
   id(): Promise<string>
   /** An edge marks no store, since it can fetch all of it again; it only keeps its hands off an origin's. */
@@ -16,9 +16,17 @@ export interface StoreOwnerParts {
  * Whether the chunks of a store are this registry's to remove: to any other one they are all garbage. The store bears
  * the id of the registry that has claimed it.
  */
-export type StoreOwner = ReturnType<typeof createStoreOwner>
+export interface StoreOwner {
+  isOurs(): Promise<boolean>
+  /** Marks a store that nobody has marked, where it is ours; throws [conflict] where it isn't. */
+  claim(): Promise<void>
+  /** Takes the store over, whoever it belonged to. Returns the registry's id. */
+  adopt(): Promise<string>
+}
 
-export function createStoreOwner({ registry, store, id, isEdge }: StoreOwnerParts) {
+export function createStoreOwner(parts: StoreOwnerParts): StoreOwner {
+  const { registry, store, id, isEdge } = parts
+
   async function isOurs(): Promise<boolean> {
     const owner = await store.owner()
     if (owner !== null) return owner === (await id())
@@ -28,16 +36,14 @@ export function createStoreOwner({ registry, store, id, isEdge }: StoreOwnerPart
   return {
     isOurs,
 
-    /** Marks a store that nobody has marked, where it is ours; throws [conflict] where it isn't. */
-    async claim(): Promise<void> {
+    async claim() {
       const [owner, own] = [await store.owner(), await id()]
       if (owner === own) return
       if (!(await isOurs())) throw notOurs(owner, own)
       if (!isEdge) await store.setOwner(own)
     },
 
-    /** Takes the store over, whoever it belonged to. Returns the registry's id. */
-    async adopt(): Promise<string> {
+    async adopt() {
       const own = await id()
       await store.setOwner(own)
       return own
@@ -49,7 +55,9 @@ export function createStoreOwner({ registry, store, id, isEdge }: StoreOwnerPart
 export function claimedByPut(store: ChunkStore, owner: Pick<StoreOwner, 'claim'>): ChunkStore {
   let claiming: Promise<void> | null = null
   return {
-    ...store,
+    get: store.get,
+    delete: store.delete,
+    list: store.list,
     async put(digest, bytes) {
       // A refusal is the sweeper's to tell.
       await (claiming ??= owner.claim().catch(() => undefined))
@@ -58,7 +66,16 @@ export function claimedByPut(store: ChunkStore, owner: Pick<StoreOwner, 'claim'>
   }
 }
 
-async function isEmpty(store: ChunkStore): Promise<boolean> {
+/** Refuses the store of an origin as an edge's: what an edge makes room of may be the only copy that the origin has. */
+export async function refuseForeign(store: OwnedStore, siteId: string): Promise<void> {
+  const owner = await store.owner()
+  if (owner === null || owner === siteId) return
+  throw new ConfigError(
+    `[heliostat] data_dir: its chunks belong to the origin "${owner}", wanted a folder that no origin has`,
+  )
+}
+
+async function isEmpty(store: Pick<ChunkStore, 'list'>): Promise<boolean> {
   for await (const _ of store.list()) return false
   return true
 }

@@ -2,7 +2,7 @@ import { and, lt, not } from 'drizzle-orm'
 import { blobs } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import { freeing, type Registry } from '../registry/database.ts'
-import type { ChunkStore } from '../blobs/store.ts'
+import type { ChunkStore, UnfinishedWrites } from '../blobs/store.ts'
 import { acquit, acquitStale, CONDEMNED_MS, condemn } from './condemned.ts'
 import { isUsed } from './locations.ts'
 import type { StoreOwner } from './store-owner.ts'
@@ -20,26 +20,33 @@ export interface Swept {
   chunks: number
 }
 
-export type Sweeper = ReturnType<typeof createSweeper>
-
 export interface SweeperParts {
   registry: Registry
-  store: ChunkStore
+  store: Pick<ChunkStore, 'list' | 'delete'>
+  /** Null where no write is ever half done. */
+  unfinished: UnfinishedWrites | null
   owner: StoreOwner
   /** What is wrong with the registry; null where it can be trusted to name all that is needed. */
   damage(): string | null
 }
 
 /** Removes what nothing refers to any more. Safe beside uploads and other sweepers on the same registry and store. */
-export function createSweeper({ store, owner, damage, ...parts }: SweeperParts) {
+export interface Sweeper {
+  /**
+   * Removes blobs that no image has had for `grace` milliseconds, so that running downloads end in peace, and chunks of
+   * that age that neither a blob nor an upload needs. Throws [conflict] where the store is another registry's, or the
+   * registry damaged.
+   */
+  sweep(grace: number): Promise<Swept>
+  /** Removes those of the chunks that nothing needs, without waiting: what a failed upload leaves behind. */
+  discard(digests: string[]): Promise<void>
+}
+
+export function createSweeper(parts: SweeperParts): Sweeper {
+  const { store, unfinished, owner, damage } = parts
   const registry = freeing(parts.registry)
   return {
-    /**
-     * Removes blobs that no image has had for `grace` milliseconds, so that running downloads end in peace, and
-     * chunks of that age that neither a blob nor an upload needs. Throws [conflict] where the store is another
-     * registry's, or the registry damaged.
-     */
-    async sweep(grace: number): Promise<Swept> {
+    async sweep(grace) {
       refuseDamaged(damage())
       await owner.claim()
       const before = Date.now() - grace
@@ -53,12 +60,11 @@ export function createSweeper({ store, owner, damage, ...parts }: SweeperParts) 
         batch = []
       }
       swept.chunks += await removeChunks(registry, store, batch)
-      await store.removeUnfinished(Date.now() - Math.max(grace, UNFINISHED_MS))
+      await unfinished?.removeUnfinished(Date.now() - Math.max(grace, UNFINISHED_MS))
       return swept
     },
 
-    /** Removes those of the chunks that nothing needs, without waiting: what a failed upload leaves behind. */
-    async discard(digests: string[]): Promise<void> {
+    async discard(digests) {
       if (damage() !== null || !(await owner.isOurs())) return
       for (let i = 0; i < digests.length; i += BATCH) {
         await removeChunks(registry, store, digests.slice(i, i + BATCH))
@@ -85,7 +91,7 @@ async function removeBlobs(registry: Registry, before: number): Promise<number> 
 
 async function removeChunks(
   registry: Registry,
-  store: ChunkStore,
+  store: Pick<ChunkStore, 'delete'>,
   digests: string[],
 ): Promise<number> {
   if (digests.length === 0) return 0

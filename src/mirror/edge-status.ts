@@ -1,6 +1,8 @@
 import type { Replica } from './follow/replica.ts'
 import type { Follower } from './follow/follower.ts'
-import type { ReadThrough } from './chunks/read-through.ts'
+import type { EdgeAccount } from './chunks/account.ts'
+import type { ReadThrough, ReadThroughCounters } from './chunks/read-through.ts'
+import type { Room } from './chunks/residency.ts'
 
 /** Longer than two long polls: an upstream that is silent for so long is gone, even if no request has failed yet. */
 const SILENT_SECONDS = 60
@@ -20,19 +22,32 @@ export interface EdgeCondition {
   withheld: { id: string; reason: string }[]
 }
 
-export interface EdgeWatchParts {
+export interface EdgeStatusParts {
   replica: Pick<Replica, 'cursor'>
   follower: Pick<Follower, 'status' | 'look'>
-  readThrough: Pick<ReadThrough, 'counters' | 'residency'>
+  account: Pick<EdgeAccount, 'has'>
+  readThrough: Pick<ReadThrough, 'counters' | 'room'>
 }
 
 /** An edge as those see it who look after it. */
-export type EdgeWatch = ReturnType<typeof createEdgeWatch>
+export interface EdgeStatus {
+  /** What is known without asking the registry. */
+  lag(): { changes: number; seconds: number }
+  /** How many images are not shown as they are upstream. */
+  withheld(): number
+  /** Asks the upstream where it stands now. */
+  look(): Promise<void>
+  counters(): ReadThroughCounters
+  room(): Room
+  /** Whether a chunk is here. */
+  has(digest: string): boolean
+  condition(): Promise<EdgeCondition>
+}
 
-export function createEdgeWatch({ replica, follower, readThrough }: EdgeWatchParts) {
+export function createEdgeStatus(parts: EdgeStatusParts): EdgeStatus {
+  const { replica, follower, account, readThrough } = parts
   const startedAt = performance.now()
 
-  /** What is known without asking the registry. */
   function lag() {
     const { seq, upstreamSeq, heardAt } = follower.status()
     return {
@@ -46,9 +61,10 @@ export function createEdgeWatch({ replica, follower, readThrough }: EdgeWatchPar
     withheld: () => follower.status().withheld.length,
     look: follower.look,
     counters: readThrough.counters,
-    residency: readThrough.residency,
+    room: readThrough.room.status,
+    has: account.has,
 
-    async condition(): Promise<EdgeCondition> {
+    async condition() {
       const { upstreamSeq, heardAt, error, withheld } = follower.status()
       const seq = (await replica.cursor())?.seq ?? null
       const { seconds } = lag()

@@ -1,56 +1,52 @@
-import type { FileStore } from '../blobs/fs/store.ts'
+import type { UnfinishedWrites } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
-import { createCachedImages } from '../mirror/pinning/rows.ts'
-import { createImageCache } from '../mirror/pinning/image-cache.ts'
-import { createPins } from '../mirror/pinning/pins.ts'
-import { createPrefetcher } from '../mirror/pinning/prefetch.ts'
-import { parseWindow } from '../mirror/pinning/window.ts'
+import type { EdgeAccount } from '../mirror/chunks/account.ts'
 import type { ReadThrough } from '../mirror/chunks/read-through.ts'
-import type { Registry } from '../registry/database.ts'
+import { createImageCache, type ImageCache } from '../mirror/pinning/image-cache.ts'
+import type { Pins } from '../mirror/pinning/pins.ts'
+import { createPrefetcher } from '../mirror/pinning/prefetch.ts'
+import type { CachedImages } from '../mirror/pinning/rows.ts'
+import { parseWindow } from '../mirror/pinning/window.ts'
 
 export interface EdgeCacheParts {
   config: Config
-  registry: Registry
-  store: Pick<FileStore, 'removeUnfinished'>
-  readThrough: Pick<ReadThrough, 'ensure' | 'remove' | 'residency'>
+  images: CachedImages
+  pins: Pins
+  account: EdgeAccount
+  store: UnfinishedWrites
+  readThrough: Pick<ReadThrough, 'ensure' | 'remove' | 'room'>
 }
 
-/** What has images lie at an edge whole: pins, and the prefetching of what is pinned. */
-export function createEdgeCache({ config, registry, store, readThrough }: EdgeCacheParts) {
-  const { mirror } = config
-  const { residency } = readThrough
-  const images = createCachedImages(registry)
-  const pins = createPins({
-    images,
-    policy: {
-      visibilities: mirror.pin_visibility,
-      tags: mirror.pin_tag,
-      names: mirror.pin_name,
-      newest: mirror.pin_newest,
-    },
-    limit: config.DEFAULT.image_cache_max_size,
-    has: residency.has,
-  })
+/** What has images lie at an edge whole. */
+export interface EdgeCache {
+  cache: ImageCache
+  close(): Promise<void>
+}
+
+/** Opens when it is known what is pinned; the prefetching of that goes on beside. */
+export async function openEdgeCache(parts: EdgeCacheParts): Promise<EdgeCache> {
+  const { config, images, pins, account, store, readThrough } = parts
   const prefetcher = createPrefetcher({
     pins,
-    has: residency.has,
+    has: account.has,
     ensure: readThrough.ensure,
-    mbits: mirror.prefetch_mbits,
-    window: parseWindow(mirror.prefetch_window),
+    mbits: config.mirror.prefetch_mbits,
+    window: parseWindow(config.mirror.prefetch_window),
   })
-  const { remove } = readThrough
-  const { removeUnfinished } = store
-  const cache = createImageCache({ images, pins, residency, prefetcher, remove, removeUnfinished })
-  let prefetching: Promise<void> | null = null
+  const cache = createImageCache({
+    images,
+    pins,
+    account,
+    room: readThrough.room,
+    prefetcher,
+    remove: readThrough.remove,
+    removeUnfinished: store.removeUnfinished,
+  })
+  await pins.refresh()
+  const prefetching = prefetcher.run()
   return {
     cache,
-    pins,
-    /** Resolves when it is known what is pinned; the prefetching goes on beside. */
-    async start(): Promise<void> {
-      await pins.refresh()
-      prefetching = prefetcher.run()
-    },
-    async close(): Promise<void> {
+    async close() {
       prefetcher.stop()
       await prefetching
       await pins.close()

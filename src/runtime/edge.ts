@@ -1,59 +1,78 @@
 import type { Digester } from '../blobs/digest.ts'
 import type { IsWhole } from '../blobs/local/check.ts'
-import type { Manifests } from '../inventory/manifests.ts'
-import type { FileStore } from '../blobs/fs/store.ts'
+import type { LocalStore } from '../blobs/local/store.ts'
 import type { Config } from '../config.ts'
-import { ConfigError } from '../errors.ts'
+import type { Manifests } from '../inventory/manifests.ts'
+import { refuseForeign } from '../inventory/store-owner.ts'
+import { createEdgeAccount, type EdgeAccount } from '../mirror/chunks/account.ts'
+import { createReadThrough, type ReadThrough } from '../mirror/chunks/read-through.ts'
+import type { Feed } from '../mirror/feed/reader.ts'
+import { createFollower, type Follower } from '../mirror/follow/follower.ts'
 import { createReplica, type Replica } from '../mirror/follow/replica.ts'
-import { createFeed } from '../mirror/feed/reader.ts'
-import { createFollower } from '../mirror/follow/follower.ts'
-import { createReadThrough } from '../mirror/chunks/read-through.ts'
+import type { ImageCache } from '../mirror/pinning/image-cache.ts'
+import { createPins } from '../mirror/pinning/pins.ts'
+import type { PinPolicy } from '../mirror/pinning/policy.ts'
+import { createCachedImages } from '../mirror/pinning/rows.ts'
 import { createUpstream } from '../mirror/upstream/client.ts'
 import type { Registry } from '../registry/database.ts'
+import { openEdgeCache } from './edge-cache.ts'
 import type { SiteMetrics } from './metrics.ts'
-import { createEdgeCache } from './edge-cache.ts'
 
 export interface EdgeParts {
   config: Config
   registry: Registry
-  store: FileStore
+  feed: Feed
+  store: LocalStore
   manifests: Manifests
   digester: Digester
   check: IsWhole
   metrics: Pick<SiteMetrics, 'timeFills'>
 }
 
-export type Edge = Awaited<ReturnType<typeof openEdge>>
-
 /** What makes a site an edge: it follows another one, and fetches chunks from it when they are asked for. */
-export async function openEdge(parts: EdgeParts) {
-  const { config, registry, store, manifests, digester, check, metrics } = parts
-  const [siteId = ''] = await createFeed(registry).sites()
+export interface Edge {
+  account: EdgeAccount
+  readThrough: ReadThrough
+  replica: Replica
+  follower: Follower
+  cache: ImageCache
+  close(): Promise<void>
+}
+
+export async function openEdge(parts: EdgeParts): Promise<Edge> {
+  const { config, registry, feed, store, manifests, digester, check, metrics } = parts
+  const siteId = await feed.siteId()
   await refuseForeign(store, siteId)
+  const limit = config.DEFAULT.image_cache_max_size
+  const account = createEdgeAccount()
+  const images = createCachedImages(registry)
+  const pins = createPins({ images, policy: pinPolicy(config), limit, has: account.has })
   const { upstream: urls, upstream_token: token } = config.mirror
-  const upstream = metrics.timeFills(createUpstream({ urls, token }))
+  const upstream = createUpstream({ urls, token })
   const readThrough = createReadThrough({
+    account,
     local: store,
-    upstream,
+    upstream: { chunk: metrics.timeFills(upstream.chunk) },
     manifests,
     digester,
     check,
-    limit: config.DEFAULT.image_cache_max_size,
-    isPinned: (digest) => edgeCache.pins.isPinned(digest),
+    limit,
+    isPinned: pins.isPinned,
   })
-  const edgeCache = createEdgeCache({ config, registry, store, readThrough })
   await readThrough.load()
-  await edgeCache.start()
+  const edgeCache = await openEdgeCache({ config, images, pins, account, readThrough, store })
   // The limit may have been lowered since.
-  await readThrough.residency.prune()
-  const replica = telling(createReplica(registry), edgeCache.pins.refreshSoon)
+  await readThrough.room.prune()
+  const replica = createReplica(registry, pins.refreshSoon)
   const follower = createFollower({ upstream, replica, siteId })
   const following = follower.run()
   return {
+    account,
     readThrough,
+    replica,
     follower,
     cache: edgeCache.cache,
-    async close(): Promise<void> {
+    async close() {
       follower.stop()
       await following
       await edgeCache.close()
@@ -61,26 +80,11 @@ export async function openEdge(parts: EdgeParts) {
   }
 }
 
-/** What an edge makes room of may be the only copy that an origin has. */
-async function refuseForeign(store: FileStore, siteId: string): Promise<void> {
-  const owner = await store.owner()
-  if (owner === null || owner === siteId) return
-  throw new ConfigError(
-    `[heliostat] data_dir: its chunks belong to the origin "${owner}", wanted a folder that no origin has`,
-  )
-}
-
-/** Calls back when the feed has changed something, which may change what is pinned. */
-function telling(replica: Replica, changed: () => void): Replica {
+function pinPolicy({ mirror }: Config): PinPolicy {
   return {
-    ...replica,
-    async apply(...change) {
-      await replica.apply(...change)
-      changed()
-    },
-    async keepOnly(ids) {
-      await replica.keepOnly(ids)
-      changed()
-    },
+    visibilities: mirror.pin_visibility,
+    tags: mirror.pin_tag,
+    names: mirror.pin_name,
+    newest: mirror.pin_newest,
   }
 }

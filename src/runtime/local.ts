@@ -4,15 +4,17 @@ import { dirname, join } from 'node:path'
 import { createBodyOpener, type OpenBody, type Walk } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
 import { createChunkCheck } from '../blobs/local/check.ts'
-import { createFileStore, type FileStore } from '../blobs/fs/store.ts'
+import { createFileStore } from '../blobs/fs/store.ts'
 import { createLostChunks } from '../blobs/local/lost-chunks.ts'
+import type { LocalStore } from '../blobs/local/store.ts'
 import { createManifests } from '../inventory/manifests.ts'
+import { createStoreOwner } from '../inventory/store-owner.ts'
 import { createSpool } from '../blobs/fs/spool.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
 import { codeOf } from '../error-code.ts'
 import { ConfigError } from '../errors.ts'
-import { createFeed } from '../mirror/feed/reader.ts'
+import { createFeed, type Feed } from '../mirror/feed/reader.ts'
 import { shownPath } from '../masking.ts'
 import { requireRole } from '../mirror/follow/role.ts'
 import { openScrubNotes } from '../inventory/scrub-notes.ts'
@@ -23,10 +25,10 @@ import { lostFrames } from '../registry/log-check.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { openRemote } from '../registry/remote.ts'
 import type { Services } from '../services.ts'
-import { startCare } from './care.ts'
 import { connectionOf } from './connection.ts'
 import { createThreadedDigester } from './digest-threads.ts'
 import { openEdge } from './edge.ts'
+import { startHealth } from './health.ts'
 import { createMetrics } from './metrics.ts'
 import { openRules } from './rule-files.ts'
 import { createServices } from './services.ts'
@@ -51,7 +53,7 @@ export async function openLocalRegistry(config: Config): Promise<Registry> {
 }
 
 /** The chunks on this machine. */
-export function openLocalStore(config: Config): FileStore {
+export function openLocalStore(config: Config): LocalStore {
   return createFileStore(chunkFolder(config))
 }
 
@@ -69,40 +71,33 @@ export async function openLocalSite(
 ): Promise<LocalSite> {
   const rules = openRules(config)
   const isEdge = config.mirror.upstream.length > 0
-  const { registry, damage } = await openSiteRegistry(config, isEdge)
-  const parts = { ...(await openParts(config, registry)), damage }
-  const { store, digester, metrics } = parts
+  const parts = await openParts(config, isEdge)
+  const { registry, feed, store, digester, metrics, damage } = parts
+  const owner = createStoreOwner({ registry, store, id: feed.siteId, isEdge })
   const edge = isEdge ? await openEdge(parts) : null
   const chunks = edge ? chunksOfEdge(edge, store, bodies) : chunksOfOrigin(parts, bodies)
-  const { owner, sweeper, rememberedTokens, ...created } = createServices({
+  const health = startHealth({ ...parts, owner, edge, damaged: chunks.damaged })
+  const services = createServices({
     ...parts,
-    buffers: createChunkBuffers({ ...digester, spool: createSpool(chunkFolder(config)) }),
     store: chunks.store,
+    owner,
+    unfinished: store,
+    buffers: createChunkBuffers({ ...digester, spool: createSpool(chunkFolder(config)) }),
     openBody: metrics.countBytes(chunks.openBody, chunks.isResident),
     cache: edge?.cache ?? null,
     tokens: await readTokens(config.heliostat.token_file),
     rules,
     damage: damage.found,
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
+    health,
+    count: metrics,
   })
-  const { uploader } = created
-  const care = startCare({ ...parts, owner, edge, damaged: chunks.damaged })
-  const services = { ...created, uploader: metrics.countUploads(uploader), ...care.services }
-  const endUpkeep = scheduleUpkeep({
-    sweeper: metrics.countSweeps(sweeper),
-    uploader,
-    images: created.images,
-    scrubTime: isEdge ? null : config.DEFAULT.scrub_time,
-    grace: config.heliostat.sweep_grace,
-    feed: created.feed,
-    feedRows: config.mirror.feed_rows,
-    rememberedTokens,
-  })
+  const endUpkeep = scheduleUpkeep(services)
   return {
     services,
     async close() {
       endUpkeep()
-      await care.close()
+      await health.close()
       await edge?.close()
       await digester.close()
       store.close()
@@ -112,7 +107,8 @@ export async function openLocalSite(
 }
 
 /** What an origin and an edge have in common. */
-async function openParts(config: Config, registry: Registry) {
+async function openParts(config: Config, isEdge: boolean) {
+  const { registry, feed, damage } = await openSiteRegistry(config, isEdge)
   const store = openLocalStore(config)
   const digester = createThreadedDigester()
   const manifests = createManifests(registry)
@@ -120,6 +116,8 @@ async function openParts(config: Config, registry: Registry) {
   return {
     config,
     registry,
+    feed,
+    damage,
     store,
     digester,
     check: createChunkCheck(digester),
@@ -135,10 +133,11 @@ async function openSiteRegistry(config: Config, isEdge: boolean) {
   const lostPages = await lostPagesOf(config)
   const registry = await openLocalRegistry(config)
   await bringUpToDate(config, registry)
+  const feed = createFeed(registry)
   const damage = await openDamage(registry)
-  if (lostPages > 0) await noteLostPages(registry, damage, lostPages)
+  if (lostPages > 0) await noteLostPages(feed, damage, lostPages)
   await requireRole(registry, isEdge)
-  return { registry, damage }
+  return { registry, feed, damage }
 }
 
 /** Pages that the log of the embedded file has lost, which SQLite does not tell. To be asked before it is opened. */
@@ -148,11 +147,11 @@ async function lostPagesOf(config: Config): Promise<number> {
 }
 
 /** What was changed last is gone, so whoever follows this site may know more than it does itself. */
-async function noteLostPages(registry: Registry, damage: Damage, pages: number): Promise<void> {
+async function noteLostPages(feed: Feed, damage: Damage, pages: number): Promise<void> {
   await damage.note(
     `${pages} pages of its write-ahead log are lost, and the latest changes with them`,
   )
-  await createFeed(registry).renewEpoch()
+  await feed.renewEpoch()
 }
 
 /** The embedded file is ours alone, so it is migrated at the start; a server's schema is its operator's to change. */

@@ -11,10 +11,19 @@ const FILL_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 
 /** The kind of a number, its name without the prefix, its help, and where it is read when Prometheus asks. */
 export type Reading = ['counter' | 'gauge', string, string, () => number | Promise<number>]
 
-export type SiteMetrics = ReturnType<typeof createMetrics>
-
 /** The numbers of one site. What happens is counted by wrapping whatever does it, so that nothing else knows of metrics. */
-export function createMetrics() {
+export interface SiteMetrics {
+  metrics: Metrics
+  /** Counts the bytes of each body, once it has gone out, by where they lay when it was opened. */
+  countBytes(open: OpenBody, isResident: (digest: string) => boolean): OpenBody
+  timeFills(fetchChunk: Upstream['chunk']): Upstream['chunk']
+  countUploads(uploader: Uploader): Uploader
+  countSweeps(sweeper: Sweeper): Sweeper
+  /** Adds numbers that somebody else counts. */
+  show(readings: Reading[]): void
+}
+
+export function createMetrics(): SiteMetrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const count = createCounts(registry)
@@ -28,52 +37,43 @@ export function createMetrics() {
   return {
     metrics,
 
-    /** Counts the bytes of each body, once it has gone out, by where they lay when it was opened. */
-    countBytes:
-      (open: OpenBody, isResident: (digest: string) => boolean): OpenBody =>
-      async (content, range) => {
-        const sources = [...pieces(content, range)].map(({ digest }) =>
-          sourceOf(digest, isResident),
-        )
-        const body = await open(content, range)
-        void body?.sent.then((sent) => {
-          let left = sent
-          for (const { length } of pieces(content, range)) {
-            count.bytes.inc({ source: sources.shift() ?? '' }, Math.min(length, left))
-            left -= Math.min(length, left)
-            if (left === 0) break
-          }
-        })
-        return body
-      },
-
-    timeFills<T extends Pick<Upstream, 'chunk'>>(upstream: T): T {
-      const chunk: Upstream['chunk'] = async (...args) => {
-        const end = count.fills.startTimer()
-        const bytes = await upstream.chunk(...args)
-        if (bytes) end()
-        return bytes
-      }
-      return { ...upstream, chunk }
+    countBytes: (open, isResident) => async (content, range) => {
+      const sources = [...pieces(content, range)].map(({ digest }) => sourceOf(digest, isResident))
+      const body = await open(content, range)
+      void body?.sent.then((sent) => {
+        let left = sent
+        for (const { length } of pieces(content, range)) {
+          count.bytes.inc({ source: sources.shift() ?? '' }, Math.min(length, left))
+          left -= Math.min(length, left)
+          if (left === 0) break
+        }
+      })
+      return body
     },
 
-    countUploads(uploader: Uploader): Uploader {
-      const upload: Uploader['upload'] = (...args) =>
-        counted(count.uploads, uploader.upload(...args))
-      return { ...uploader, upload }
+    timeFills: (fetchChunk) => async (digest, memory, options) => {
+      const end = count.fills.startTimer()
+      const bytes = await fetchChunk(digest, memory, options)
+      if (bytes) end()
+      return bytes
     },
 
-    countSweeps(sweeper: Sweeper): Sweeper {
-      const sweep: Sweeper['sweep'] = async (grace) => {
+    countUploads: (uploader) => ({
+      recover: uploader.recover,
+      upload: (image, takeBody, request) =>
+        counted(count.uploads, uploader.upload(image, takeBody, request)),
+    }),
+
+    countSweeps: (sweeper) => ({
+      discard: sweeper.discard,
+      async sweep(grace) {
         const swept = await counted(count.sweeps, sweeper.sweep(grace))
         count.swept.inc(swept.chunks)
         return swept
-      }
-      return { ...sweeper, sweep }
-    },
+      },
+    }),
 
-    /** Adds numbers that somebody else counts. */
-    show(readings: Reading[]): void {
+    show(readings) {
       for (const reading of readings) show(registry, reading)
     },
   }

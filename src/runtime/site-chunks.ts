@@ -1,13 +1,11 @@
 import type { OpenBody } from '../blobs/body.ts'
-import type { IsWhole } from '../blobs/local/check.ts'
-import type { FileStore } from '../blobs/fs/store.ts'
-import type { LostChunks } from '../blobs/local/lost-chunks.ts'
-import { createOwnChunks } from '../blobs/local/own-chunks.ts'
+import { createOwnChunks, type OwnChunksParts } from '../blobs/local/own-chunks.ts'
+import type { LocalStore } from '../blobs/local/store.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import type { Edge } from './edge.ts'
 import type { Bodies } from './local.ts'
 
-/** The chunks of a site on this machine, as everything but its own care may use them. */
+/** The chunks of a site on this machine, as everything but the care for its disk may use them. */
 export interface SiteChunks {
   store: ChunkStore
   openBody: OpenBody
@@ -19,26 +17,20 @@ export interface SiteChunks {
 
 /** An edge fetches what it lacks. */
 export function chunksOfEdge(
-  { readThrough }: Pick<Edge, 'readThrough'>,
-  store: FileStore,
+  { account, readThrough }: Pick<Edge, 'account' | 'readThrough'>,
+  store: LocalStore,
   bodies: Bodies,
 ): SiteChunks {
   return {
-    store: { ...store, delete: readThrough.remove },
+    store: { get: store.get, put: store.put, delete: readThrough.remove, list: store.list },
     openBody: readThrough.guard(bodies(readThrough, readThrough.walk)),
-    isResident: readThrough.residency.has,
+    isResident: account.has,
     damaged: () => readThrough.counters().corrupt,
   }
 }
 
-export interface OriginParts {
-  store: FileStore
-  check: IsWhole
-  lost: LostChunks
-}
-
 /** What an origin lacks is nowhere. */
-export function chunksOfOrigin(parts: OriginParts, bodies: Bodies): SiteChunks {
+export function chunksOfOrigin(parts: OwnChunksParts, bodies: Bodies): SiteChunks {
   const own = createOwnChunks(parts)
   return {
     store: own.store,

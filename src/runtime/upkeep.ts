@@ -1,36 +1,29 @@
 import { getLogger } from '@logtape/logtape'
 import type { Sweeper } from '../inventory/sweep.ts'
-import type { Feed } from '../mirror/feed/reader.ts'
-import type { ImageRepo } from '../images/repo.ts'
-import type { Uploader } from '../images/upload/uploader.ts'
 import type { RememberedTokens } from '../registry/remembered-tokens.ts'
+import type { Services } from '../services.ts'
 
 const log = getLogger(['heliostat', 'upkeep'])
 
-export interface Upkeep {
+/** The services that have something to do now and then. */
+export interface Upkeep extends Pick<Services, 'config' | 'uploader' | 'images' | 'feed'> {
   sweeper: Sweeper
-  uploader: Uploader
-  images: Pick<ImageRepo, 'scrub'>
-  /** Seconds after which an image that waits for its deletion is deleted; null at an edge, where only the feed does so. */
-  scrubTime: number | null
-  /** Seconds that what nothing refers to is kept. */
-  grace: number
-  feed: Pick<Feed, 'compact'>
-  /** Changes that mirrors can catch up with; those who are further behind take a snapshot. */
-  feedRows: number
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
 }
 
 /** One round of what must be done now and then: dead uploads end, garbage goes. A failure waits for the next round. */
 export async function runUpkeep(upkeep: Upkeep): Promise<void> {
-  const { sweeper, uploader, images, scrubTime, grace, feed, feedRows, rememberedTokens } = upkeep
+  const { config, sweeper, uploader, images, feed, rememberedTokens } = upkeep
+  const isEdge = config.mirror.upstream.length > 0
   try {
     await uploader.recover()
-    const scrubbed = scrubTime === null ? [] : await images.scrub(Date.now() - scrubTime * 1000)
+    // At an edge only the feed deletes.
+    const due = Date.now() - config.DEFAULT.scrub_time * 1000
+    const scrubbed = isEdge ? [] : await images.scrub(due)
     if (scrubbed.length > 0) log.info('Scrubbed images {images}', { images: scrubbed.join(', ') })
-    await feed.compact(feedRows)
+    await feed.compact(config.mirror.feed_rows)
     await rememberedTokens.deleteExpired()
-    const { blobs, chunks } = await sweeper.sweep(grace * 1000)
+    const { blobs, chunks } = await sweeper.sweep(config.heliostat.sweep_grace * 1000)
     if (blobs + chunks > 0) log.info('Swept {blobs} blobs and {chunks} chunks', { blobs, chunks })
   } catch (error) {
     log.error('Upkeep failed: {reason}', { reason: String(error) })

@@ -4,6 +4,8 @@ import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
 import { inlineDigester } from '../blobs/digest.ts'
 import { createManifests } from '../inventory/manifests.ts'
+import { createStoreOwner } from '../inventory/store-owner.ts'
+import { createFeed } from '../mirror/feed/reader.ts'
 import { type ChunkBucket, createR2Store } from '../blobs/r2.ts'
 import { type Config, fromEnvironment, loadConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
@@ -37,10 +39,14 @@ function createSite(env: WorkerEnv) {
   refuseUnusable(config)
   const store = createR2Store(env.BLOBS)
   const registry = openRegistry(openRemote(connection.url, connection.authToken))
+  const feed = createFeed(registry)
   const services = createServices({
     config,
     registry,
+    feed,
     store,
+    owner: createStoreOwner({ registry, store, id: feed.siteId, isEdge: false }),
+    unfinished: null,
     manifests: createManifests(registry),
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
@@ -49,6 +55,8 @@ function createSite(env: WorkerEnv) {
     tokens: '',
     isDisabled: async () => false,
     damage: () => null,
+    health: null,
+    count: null,
   })
   return { services, app: createApp(services) }
 }
@@ -91,14 +99,8 @@ export default {
   },
 
   async scheduled(_event: unknown, env: WorkerEnv): Promise<void> {
-    const { services } = (site ??= createSite(env))
-    const { config } = services
-    await runUpkeep({
-      ...services,
-      scrubTime: config.DEFAULT.scrub_time,
-      grace: config.heliostat.sweep_grace,
-      feedRows: config.mirror.feed_rows,
-    })
+    site ??= createSite(env)
+    await runUpkeep(site.services)
   },
 }
 

@@ -223,8 +223,16 @@ describe('upkeep', () => {
   beforeEach(open)
   afterEach(close)
 
-  const keep = (scrubTime: number | null) =>
-    runUpkeep({ ...site.services, scrubTime, grace: 0, feedRows: 1000 })
+  function keep(scrubTime: number, upstream: string[] = []): Promise<void> {
+    const { DEFAULT, heliostat, mirror, ...others } = site.services.config
+    const config = {
+      ...others,
+      DEFAULT: { ...DEFAULT, scrub_time: scrubTime },
+      heliostat: { ...heliostat, sweep_grace: 0 },
+      mirror: { ...mirror, upstream },
+    }
+    return runUpkeep({ ...site.services, config })
+  }
 
   it('scrubs what has waited for scrub_time, and sweeps its bytes', async () => {
     const id = await deleted()
@@ -237,7 +245,7 @@ describe('upkeep', () => {
 
   it('scrubs nothing at an edge, which only the feed changes', async () => {
     const id = await deleted()
-    await keep(null)
+    await keep(0, ['http://origin'])
     assert.equal((await rowOf(id))?.status, 'pending_delete')
   })
 })

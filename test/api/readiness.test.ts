@@ -23,8 +23,7 @@ describe('the readiness of an origin', () => {
   after(() => site.close())
 
   function ask(parts: Partial<ReadinessParts> = {}) {
-    const { registry, services } = site
-    const { owner } = services
+    const { registry, owner, services } = site
     const quiet = { disk: null, damaged: async () => 0, damage: () => null, edge: null }
     const origin = { registry, owner, ...quiet }
     const readiness = createReadiness({ ...origin, ...parts })
@@ -71,7 +70,7 @@ describe('the readiness of an origin', () => {
     const response = await other.request('/readyz')
     assert.equal(response.status, 503)
     assert.deepEqual(await response.json(), { ready: false, reasons: ['foreign-store'] })
-    await other.services.owner.adopt()
+    await other.owner.adopt()
     assert.equal((await other.request('/readyz')).status, 200)
     await other.close()
   })

@@ -475,13 +475,13 @@ describe('an image while its data comes in', () => {
 })
 
 /** The uploader of another process that shares the registry and the store. */
-function uploaderBeside({ registry, store, services }: TestSite) {
+function uploaderBeside({ registry, store, owner, services }: TestSite) {
   return createUploader({
     uploads: createUploadRepo(registry),
     store,
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
-    sweeper: createSweeper({ registry, store, owner: services.owner, damage: () => null }),
+    sweeper: createSweeper({ registry, store, unfinished: null, owner, damage: () => null }),
     limits: services.limits,
     options: { ...services.config.heliostat, ...services.config.DEFAULT },
   })

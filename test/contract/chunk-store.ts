@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { sha256 } from '../../src/blobs/digest.ts'
-import type { ChunkStore } from '../../src/blobs/store.ts'
+import type { ChunkStore, OwnedStore } from '../../src/blobs/store.ts'
 import { type Chunk, gather, randomChunk, read } from '../support/chunks.ts'
 
 export interface OpenedStore {
-  store: ChunkStore
+  store: ChunkStore & OwnedStore
   close(): Promise<void>
 }
 
@@ -34,18 +34,10 @@ export function chunkStoreContract(name: string, open: () => Promise<OpenedStore
     describe('list', () => testList(subject))
     describe('bad digest', () => testBadDigests(subject))
     describe('owner', () => testOwner(subject))
-
-    describe('removeUnfinished', () => {
-      it('leaves whole chunks alone', async () => {
-        const chunk = await stored(subject(), 10)
-        await subject().removeUnfinished(Date.now() + CLOCK_MS)
-        assert.deepEqual(await read(await subject().get(chunk.digest)), chunk.bytes)
-      })
-    })
   })
 }
 
-type Subject = () => ChunkStore
+type Subject = () => ChunkStore & OwnedStore
 
 async function stored(store: ChunkStore, size: number): Promise<Chunk> {
   const chunk = randomChunk(size)
@@ -238,11 +230,10 @@ function testOwner(subject: Subject): void {
     assert.equal(await subject().owner(), 'second')
   })
 
-  it('is no chunk, and nothing unfinished', async () => {
+  it('is no chunk', async () => {
     const before = await gather(subject().list())
     await subject().setOwner('owner')
     assert.deepEqual(await gather(subject().list()), before)
-    await subject().removeUnfinished(Date.now() + CLOCK_MS)
     assert.equal(await subject().owner(), 'owner')
   })
 }

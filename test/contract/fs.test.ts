@@ -34,6 +34,9 @@ afterEach(async () => {
   await folder.remove()
 })
 
+/** A clock that a file system reads may be another one than ours. */
+const CLOCK_MS = 2000
+
 const fileOf = ({ digest }: Chunk) => join(root, digest.slice(0, 2), digest)
 
 async function stored(size: number): Promise<Chunk> {
@@ -161,6 +164,18 @@ describe('quarantine of the file store', () => {
 })
 
 describe('removeUnfinished of the file store', () => {
+  it('leaves whole chunks alone', async () => {
+    const chunk = await stored(10)
+    await store.removeUnfinished(Date.now() + CLOCK_MS)
+    assert.deepEqual(await read(await store.get(chunk.digest)), chunk.bytes)
+  })
+
+  it('leaves the owner alone', async () => {
+    await store.setOwner('owner')
+    await store.removeUnfinished(Date.now() + CLOCK_MS)
+    assert.equal(await store.owner(), 'owner')
+  })
+
   it('removes what a process has left behind, but not what is being written', async () => {
     const chunk = await stored(10)
     const old = `${fileOf(chunk)}.1.tmp`

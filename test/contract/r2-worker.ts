@@ -1,5 +1,5 @@
 import { type ChunkBucket, createR2Store } from '../../src/blobs/r2.ts'
-import type { ChunkStore, StoredChunk } from '../../src/blobs/store.ts'
+import type { ChunkStore, OwnedStore, StoredChunk } from '../../src/blobs/store.ts'
 
 /** The port over HTTP, so that the contract, which runs on Node, reaches the real adapter on workerd and its R2. */
 const worker = {
@@ -13,7 +13,7 @@ const worker = {
   },
 }
 
-async function answer(store: ChunkStore, request: Request): Promise<Response> {
+async function answer(store: ChunkStore & OwnedStore, request: Request): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url)
   const digest = searchParams.get('digest') ?? ''
   switch (pathname) {
@@ -29,9 +29,6 @@ async function answer(store: ChunkStore, request: Request): Promise<Response> {
       return new Response()
     case '/list':
       return Response.json(await gather(store.list(searchParams.get('after') ?? undefined)))
-    case '/removeUnfinished':
-      await store.removeUnfinished(Number(searchParams.get('before')))
-      return new Response()
     case '/owner':
       return Response.json(await store.owner())
     case '/setOwner':

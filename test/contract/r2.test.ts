@@ -3,7 +3,7 @@ import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
-import type { ChunkStore, StoredChunk } from '../../src/blobs/store.ts'
+import type { ChunkStore, OwnedStore, StoredChunk } from '../../src/blobs/store.ts'
 import { randomChunk, read } from '../support/chunks.ts'
 import { chunkStoreContract, type OpenedStore } from './chunk-store.ts'
 
@@ -48,14 +48,18 @@ async function bundle(): Promise<string> {
 
 /** The store behind r2-worker.ts. */
 function openOverHttp(url: URL, close: () => Promise<void>): OpenedStore {
-  async function call(name: keyof ChunkStore, query: Record<string, string>, body?: Uint8Array) {
+  async function call(
+    name: keyof (ChunkStore & OwnedStore),
+    query: Record<string, string>,
+    body?: Uint8Array,
+  ) {
     const target = new URL(`${name}?${new URLSearchParams(query)}`, url)
     const response = await fetch(target, { method: 'POST', body: body?.slice() ?? null })
     if (response.status === 500) throw await thrownBy(response)
     return response
   }
 
-  const store: ChunkStore = {
+  const store: ChunkStore & OwnedStore = {
     async get(digest, span) {
       const bounds = span && { offset: `${span.offset}`, length: `${span.length}` }
       const { status, body } = await call('get', { digest, ...bounds })
@@ -72,9 +76,6 @@ function openOverHttp(url: URL, close: () => Promise<void>): OpenedStore {
       const response = await call('list', after === undefined ? {} : { after })
       const chunks: StoredChunk[] = JSON.parse(await response.text())
       yield* chunks
-    },
-    async removeUnfinished(before) {
-      await call('removeUnfinished', { before: `${before}` })
     },
     async owner() {
       return JSON.parse(await (await call('owner', {})).text())

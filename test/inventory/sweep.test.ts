@@ -4,7 +4,7 @@ import { blobChunks, blobs, condemnedChunks } from '../../schema/tables.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createMemoryStore } from '../../src/blobs/memory.ts'
-import type { ChunkStore } from '../../src/blobs/store.ts'
+import type { ChunkStore, OwnedStore, UnfinishedWrites } from '../../src/blobs/store.ts'
 import { createStoreOwner } from '../../src/inventory/store-owner.ts'
 import { CONDEMNED_MS } from '../../src/inventory/condemned.ts'
 import { createSweeper, type Sweeper } from '../../src/inventory/sweep.ts'
@@ -23,7 +23,7 @@ const CHUNK_SIZE = 4
 const ID = 'this-registry'
 
 let site: TestRegistry
-let store: ChunkStore
+let store: ChunkStore & OwnedStore
 let sweeper: Sweeper
 let images: ImageRepo
 let uploads: UploadRepo
@@ -53,10 +53,16 @@ async function open() {
   })
 }
 
-function sweeperOf(swept: ChunkStore, isEdge = false): Sweeper {
+function sweeperOf(
+  swept: ChunkStore & OwnedStore,
+  {
+    isEdge = false,
+    unfinished = null,
+  }: { isEdge?: boolean; unfinished?: UnfinishedWrites | null } = {},
+): Sweeper {
   const { registry } = site
   const owner = createStoreOwner({ registry, store: swept, id: async () => ID, isEdge })
-  return createSweeper({ registry, store: swept, owner, damage: () => null })
+  return createSweeper({ registry, store: swept, unfinished, owner, damage: () => null })
 }
 
 async function close() {
@@ -231,7 +237,7 @@ describe('condemned chunk', () => {
     const chunk = await put()
     const upload = await runningUpload()
     const heard: string[] = []
-    const watched: ChunkStore = {
+    const watched: ChunkStore & OwnedStore = {
       ...store,
       async delete(digest) {
         heard.push(await uploads.keep(upload, 0, digest))
@@ -249,7 +255,7 @@ describe('condemned chunk', () => {
     await put(abcd)
     pass(GRACE)
     const uploading: Promise<string>[] = []
-    const slow: ChunkStore = {
+    const slow: ChunkStore & OwnedStore = {
       ...store,
       async delete(digest) {
         uploading.push(imageOf('abcd'))
@@ -287,7 +293,7 @@ describe('condemned chunk', () => {
   it('is spared by a sweeper that has been too slow to still own it', async () => {
     await Promise.all([put(), put(), put()])
     pass(GRACE)
-    const slow: ChunkStore = {
+    const slow: ChunkStore & OwnedStore = {
       ...store,
       async delete(digest) {
         await store.delete(digest)
@@ -303,7 +309,7 @@ describe('condemned chunk', () => {
     const { digest } = await put()
     const upload = await runningUpload()
     pass(GRACE)
-    const broken: ChunkStore = {
+    const broken: ChunkStore & OwnedStore = {
       ...store,
       delete: () => Promise.reject(new Error('Input/output error')),
     }
@@ -366,12 +372,11 @@ describe('unfinished writes', () => {
 
   it('are cleared away when they began before the grace period, and ten minutes ago', async () => {
     const given: number[] = []
-    const watched: ChunkStore = {
-      ...store,
+    const unfinished: UnfinishedWrites = {
       removeUnfinished: async (before) => void given.push(Date.now() - before),
     }
-    await sweeperOf(watched).sweep(GRACE)
-    await sweeperOf(watched).sweep(0)
+    await sweeperOf(store, { unfinished }).sweep(GRACE)
+    await sweeperOf(store, { unfinished }).sweep(0)
     assert.deepEqual(given, [GRACE, 10 * 60_000])
   })
 })
@@ -419,7 +424,7 @@ describe('store that bears no name', () => {
 
   it('is swept by an edge, which leaves no name', async () => {
     await put()
-    assert.deepEqual(await sweeperOf(store, true).sweep(0), { blobs: 0, chunks: 1 })
+    assert.deepEqual(await sweeperOf(store, { isEdge: true }).sweep(0), { blobs: 0, chunks: 1 })
     assert.equal(await store.owner(), null)
   })
 })
@@ -440,7 +445,7 @@ describe('store of another registry', () => {
       message: /belong to the registry "another", not to .*"this-registry".*db sweep --adopt$/,
     }
     await assert.rejects(sweeper.sweep(0), refused)
-    await assert.rejects(sweeperOf(store, true).sweep(0), refused)
+    await assert.rejects(sweeperOf(store, { isEdge: true }).sweep(0), refused)
     await sweeper.discard(before)
     assert.deepEqual(await stored(), before)
   })

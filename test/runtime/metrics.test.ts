@@ -156,7 +156,7 @@ describe('the timing of fills', () => {
     const address = server.address()
     const port = typeof address === 'object' ? address?.port : ''
     const sites = { urls: [`http://127.0.0.1:${port}`], token: null }
-    const { chunk } = createMetrics().timeFills(createUpstream(sites))
+    const chunk = createMetrics().timeFills(createUpstream(sites).chunk)
     await chunk('a'.repeat(64), new Uint8Array(8))
     await chunk('a'.repeat(64), new Uint8Array(8), { fresh: true })
     server.close()

@@ -1,8 +1,6 @@
 import { mock } from 'node:test'
 import { createApp } from '../../src/app.ts'
-import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { createManifests } from '../../src/inventory/manifests.ts'
-import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createServices } from '../../src/runtime/services.ts'
 import { startKeystone, usingKeystone } from './keystone.ts'
 import { createTestSite } from './site.ts'
@@ -47,14 +45,7 @@ export async function openKeystoneSite(options = {}, more = {}) {
 
     /** Forgets what is in memory only. */
     restart(): void {
-      services = createServices({
-        ...{ config: services.config, registry: site.registry, store: site.store },
-        manifests: createManifests(site.registry),
-        buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
-        ...{ digester: inlineDigester, openBody: services.openBody, cache: null, tokens: '' },
-        isDisabled: async () => false,
-        damage: () => null,
-      })
+      services = createServices({ ...site.parts, manifests: createManifests(site.registry) })
       app = createApp(services)
     },
 

@@ -6,12 +6,14 @@ import { createBodyOpener } from '../../src/blobs/body.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createManifests } from '../../src/inventory/manifests.ts'
+import { createStoreOwner } from '../../src/inventory/store-owner.ts'
+import { createFeed } from '../../src/mirror/feed/reader.ts'
 import { createMemoryStore } from '../../src/blobs/memory.ts'
 import { loadConfig, type RawConfig } from '../../src/config.ts'
 import { openRegistry } from '../../src/registry/database.ts'
 import { openEmbedded } from '../../src/registry/embedded.ts'
 import { migrate } from '../../src/registry/migrate.ts'
-import { createServices } from '../../src/runtime/services.ts'
+import { createServices, type Parts } from '../../src/runtime/services.ts'
 
 /** A folder that is gone after the test. */
 export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
@@ -28,10 +30,16 @@ export async function createTestSite(raw: RawConfig = {}) {
   await migrate(registry)
   const store = createMemoryStore()
   const { config } = loadConfig(raw)
-  const services = createServices({
+  const feed = createFeed(registry)
+  const isEdge = config.mirror.upstream.length > 0
+  const owner = createStoreOwner({ registry, store, id: feed.siteId, isEdge })
+  const parts: Parts = {
     config,
     registry,
+    feed,
     store,
+    owner,
+    unfinished: null,
     manifests: createManifests(registry),
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
@@ -40,13 +48,18 @@ export async function createTestSite(raw: RawConfig = {}) {
     tokens: '',
     isDisabled: async () => false,
     damage: () => null,
-  })
+    health: null,
+    count: null,
+  }
+  const services = createServices(parts)
   const app = createApp(services)
   return {
     app,
     store,
+    owner,
     registry,
     services,
+    parts,
     /** A request from this machine, as the node runtime would pass it on. */
     request: (path: string, init?: RequestInit) =>
       Promise.resolve(app.request(path, init, { peerAddress: '127.0.0.1' })),

@@ -2,6 +2,7 @@ import { open, readFile, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import process from 'node:process'
 import { codeOf } from '../../error-code.ts'
+import type { Release } from '../local/store.ts'
 import { FILE_MODE } from './durable.ts'
 
 /** Longer than any fetch of a chunk may take. */
@@ -10,9 +11,6 @@ const STALE_MS = 150_000
 const UNNAMED_MS = 1_000
 
 const OWNER = `${hostname()} ${process.pid}`
-
-/** Ends a claim. */
-export type Release = () => Promise<void>
 
 /**
  * Claims a file for this process among those that share its folder; null while another one has it. What a dead

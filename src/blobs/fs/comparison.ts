@@ -1,5 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { isAbsent, isUnreadable } from './open-files.ts'
+import { isAbsent } from './open-files.ts'
+import { isUnreadable } from '../local/store.ts'
 
 const PIECE = 1 << 20
 

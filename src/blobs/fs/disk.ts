@@ -2,20 +2,13 @@ import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../../error-code.ts'
 import { HeliostatError } from '../../errors.ts'
+import type { DiskCondition } from '../local/store.ts'
 import { isAbsent } from './open-files.ts'
 
 /** Bytes that chunks leave free: the registry is often on the same disk, and without space could not even delete. */
 const RESERVED = 8 << 20
 /** A disk without room for another chunk of the usual size counts as full before the first write fails. */
 const USUAL_CHUNK = 8 << 20
-
-export interface DiskCondition {
-  writable: boolean
-  /** Bytes that a user without privileges may still write. */
-  free: number
-  /** Whether chunks are refused, or are about to be, for want of space. */
-  full: boolean
-}
 
 /** The space below a folder, and whether it has run out. */
 export function createDisk(root: string) {

@@ -1,28 +1,8 @@
 import type { Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { codeOf } from '../../error-code.ts'
-import { type ReadAt, readerOf } from './file-bytes.ts'
-
-/** A chunk that can be read until it is released. */
-export interface OpenChunk {
-  read: ReadAt
-  /** The file may be closed from then on. Calling it again does nothing. */
-  release(): void
-}
-
-/** What there is to know of a chunk without reading it. */
-export interface ChunkState {
-  /** Another one whenever the file or its content has changed. */
-  stamp: string
-  /** Bytes. */
-  size: number
-}
-
-/** A chunk on this machine. */
-export interface LocalChunk extends OpenChunk {
-  /** As it was when it was opened. */
-  state: ChunkState
-}
+import type { ChunkState, LocalChunk } from '../local/store.ts'
+import { readerOf } from './file-bytes.ts'
 
 export interface OpenFile extends LocalChunk {
   handle: FileHandle
@@ -186,9 +166,4 @@ async function openForReading(path: string): Promise<Opened | null> {
 /** Whether a file system error says that there is no such file. */
 export function isAbsent(error: unknown): boolean {
   return codeOf(error) === 'ENOENT'
-}
-
-/** Whether an error says that the disk cannot read, which is damage as any other. */
-export function isUnreadable(error: unknown): boolean {
-  return codeOf(error) === 'EIO'
 }

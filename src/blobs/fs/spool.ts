@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { isOutOfSpace, noSpace } from './disk.ts'
-import { readerOf, readFully, writeFully } from './file-bytes.ts'
+import { readerOf, writeFully } from './file-bytes.ts'
 import { makeFolder, UNFINISHED } from './durable.ts'
+import { readFully } from '../local/store.ts'
 
 /** Bytes that are kept in a file for a while. */
 export interface Spooled {

@@ -7,7 +7,7 @@ import { HeliostatError } from '../../errors.ts'
 import { claimFile } from './claims.ts'
 import { holds } from './comparison.ts'
 import { chunkStream } from '../chunk-stream.ts'
-import { createDisk, type DiskCondition, isOutOfSpace } from './disk.ts'
+import { createDisk, isOutOfSpace } from './disk.ts'
 import { makeFolder, UNFINISHED, writeWhole } from './durable.ts'
 import type { LocalStore } from '../local/store.ts'
 import { createOpenFiles, isAbsent, type OpenFile, stateOf } from './open-files.ts'
@@ -19,11 +19,9 @@ const CLAIM = '.claim'
 const OWNER = 'owner'
 const FOLDER = /^[0-9a-f]{2}$/
 
+/** Chunks as files, of which the open ones show their handle. */
 export interface FileStore extends LocalStore {
   openChunk(digest: string): Promise<OpenFile | null>
-  /** How the disk is that the chunks are written to. */
-  disk(): Promise<DiskCondition>
-  close(): void
 }
 
 /** Chunks as files `ab/abcdef…` below a folder. A crash leaves a whole chunk or none. */

@@ -1,8 +1,7 @@
 import type { Digester, RunningSha256 } from '../digest.ts'
-import { readFully } from '../fs/file-bytes.ts'
 import { MAX_CHUNK_BYTES } from '../manifest.ts'
-import { isUnreadable, type LocalChunk, type OpenChunk } from '../fs/open-files.ts'
 import { createTurns } from '../../turns.ts'
+import { type LocalChunk, type OpenChunk, isUnreadable, readFully } from './store.ts'
 
 /** More at once would only wait for the disk. */
 const AT_ONCE = 4

@@ -1,10 +1,10 @@
 import { getLogger } from '@logtape/logtape'
-import type { LocalStore } from './store.ts'
+import type { ChunkFiles } from './store.ts'
 
 const log = getLogger(['heliostat', 'lost-chunks'])
 
 export interface LostChunksParts {
-  store: Pick<LocalStore, 'openChunk'>
+  store: Pick<ChunkFiles, 'openChunk'>
   /** Null for chunks that nothing needs: those cannot be lost. */
   sizeOfChunk(digest: string): Promise<number | null>
   /** What is still to be known after a restart. */
@@ -12,9 +12,15 @@ export interface LostChunksParts {
 }
 
 /** The chunks that are damaged or gone, and can be had nowhere else, until they are uploaded again. */
-export type LostChunks = ReturnType<typeof createLostChunks>
+export interface LostChunks {
+  has(digest: string): boolean
+  add(digest: string): Promise<void>
+  heal(digest: string): Promise<void>
+  /** Forgets those that are back, or that no image needs any more, and tells how many are left. */
+  recount(): Promise<number>
+}
 
-export function createLostChunks({ store, sizeOfChunk, notes }: LostChunksParts) {
+export function createLostChunks({ store, sizeOfChunk, notes }: LostChunksParts): LostChunks {
   const { lost } = notes
 
   async function save(): Promise<void> {
@@ -30,9 +36,9 @@ export function createLostChunks({ store, sizeOfChunk, notes }: LostChunksParts)
   }
 
   return {
-    has: (digest: string) => lost.has(digest),
+    has: (digest) => lost.has(digest),
 
-    async add(digest: string): Promise<void> {
+    async add(digest) {
       if (lost.has(digest) || (await sizeOfChunk(digest)) === null) return
       lost.add(digest)
       log.error('Chunk {digest} is damaged or gone, and lost: upload an image that has it again', {
@@ -41,14 +47,13 @@ export function createLostChunks({ store, sizeOfChunk, notes }: LostChunksParts)
       await save()
     },
 
-    async heal(digest: string): Promise<void> {
+    async heal(digest) {
       if (!lost.delete(digest)) return
       log.info('Chunk {digest} is no longer lost', { digest })
       await save()
     },
 
-    /** How many there are. One that is back, or that no image needs any more, is not lost. */
-    async count(): Promise<number> {
+    async recount() {
       for (const digest of lost) if (await isHealed(digest)) lost.delete(digest)
       return lost.size
     },

@@ -1,10 +1,9 @@
 import { getLogger } from '@logtape/logtape'
 import type { IsWhole } from './check.ts'
-import type { LocalStore } from './store.ts'
 import type { LostChunks } from './lost-chunks.ts'
-import { isUnreadable } from '../fs/open-files.ts'
 import type { ScrubNotes } from '../../inventory/scrub-notes.ts'
 import { sleep } from '../../sleep.ts'
+import { type LocalStore, isUnreadable } from './store.ts'
 
 /** A start has better things to do than to read the whole store. */
 const FIRST_PAUSE_MS = 60_000
@@ -60,7 +59,7 @@ export function createScrubber(parts: ScrubParts) {
     counters.damaged++
     if (!parts.refetch) return parts.lost.add(digest)
     log.error('Chunk {digest} is damaged on this machine: fetched again', { digest })
-    const refetching = isRefetched(parts.refetch, digest)
+    const refetching = tryRefetch(parts.refetch, digest)
     if (await Promise.race([refetching, aborted(stop.signal)])) counters.refetched++
   }
 
@@ -99,7 +98,8 @@ export function createScrubber(parts: ScrubParts) {
   }
 }
 
-async function isRefetched(
+/** Whether the chunk is here again. */
+async function tryRefetch(
   refetch: (digest: string) => Promise<void>,
   digest: string,
 ): Promise<boolean> {

@@ -1,5 +1,5 @@
 import type { IsWhole } from './check.ts'
-import type { LocalChunk } from '../fs/open-files.ts'
+import type { LocalChunk } from './store.ts'
 
 /** Remembers which chunks were found to be whole, until their files change. Several readers cost one check. */
 export type Verified = ReturnType<typeof createVerified>

@@ -1,9 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import type { IsWhole } from './check.ts'
-import { readFully } from '../fs/file-bytes.ts'
-import type { LocalStore } from './store.ts'
-import { isUnreadable, type LocalChunk } from '../fs/open-files.ts'
 import { createVerified, type Verified } from './verified.ts'
+import { type LocalChunk, type LocalStore, isUnreadable, readFully } from './store.ts'
 
 const log = getLogger(['heliostat', 'local-chunks'])
 

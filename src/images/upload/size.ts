@@ -1,3 +1,4 @@
+import { MAX_CHUNKS } from '../../blobs/manifest.ts'
 import { HeliostatError } from '../../errors.ts'
 import { type StorageSpace, storageExceeded } from '../quota.ts'
 
@@ -9,6 +10,11 @@ export interface UploadSize {
   space: StorageSpace | null
   /** What has been taken in so far. */
   size: number
+}
+
+/** Bytes of one upload: what more chunks would have than a manifest may name could never be read. */
+export function sizeCap(options: { image_size_cap: number; chunk_size: number }): number {
+  return Math.min(options.image_size_cap, options.chunk_size * MAX_CHUNKS)
 }
 
 export function refuseExcess(upload: UploadSize, cap: number): void {

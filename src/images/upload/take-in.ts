@@ -6,7 +6,7 @@ import type { ChunkStore } from '../../blobs/store.ts'
 import { HeliostatError } from '../../errors.ts'
 import type { Image } from '../image.ts'
 import { storageExceeded } from '../quota.ts'
-import { refuseExcess, requireExactSize, type UploadSize } from './size.ts'
+import { refuseExcess, requireExactSize, sizeCap, type UploadSize } from './size.ts'
 import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
 import type { UploadRepo } from './rows.ts'
 
@@ -77,7 +77,7 @@ async function storeChunks(
   try {
     for await (const chunk of cutChunks(body, options.chunk_size, buffers)) {
       try {
-        admitChunk(progress, chunk.bytes, options.image_size_cap)
+        admitChunk(progress, chunk.bytes, sizeCap(options))
         await previous
       } catch (error) {
         chunk.release()

@@ -7,7 +7,7 @@ import type { Image } from '../image.ts'
 import type { ProjectLimits } from '../project-limits.ts'
 import { requireFormats, STEPS } from '../status.ts'
 import { type DataParts, type Progress, takeIn } from './take-in.ts'
-import { refuseSize } from './size.ts'
+import { refuseSize, sizeCap } from './size.ts'
 import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
 import type { UploadRepo } from './rows.ts'
 
@@ -27,24 +27,28 @@ export interface UploadRequest {
   projectId: string | null
 }
 
-export type Uploader = ReturnType<typeof createUploader>
-
 /** Takes images' bytes in: cut, digested and stored in one pass, with at most two chunks in memory. */
-export function createUploader(parts: UploadParts) {
+export interface Uploader {
+  /**
+   * Resolves when the image is active; otherwise the image is queued again and nothing of the bytes is left. The body
+   * is taken only once nothing but its content can be refused.
+   */
+  upload(
+    image: Image,
+    takeBody: () => ReadableStream<Uint8Array>,
+    request: UploadRequest,
+  ): Promise<void>
+  /** Ends the uploads of processes that have died: their images become queued again. */
+  recover(): Promise<void>
+}
+
+export function createUploader(parts: UploadParts): Uploader {
   const { uploads } = parts
   const running = new Set<Upload>()
   const clock = createClockWatch(UPLOAD_LEASE_MS)
 
   return {
-    /**
-     * Resolves when the image is active; otherwise the image is queued again and nothing of the bytes is left. The
-     * body is taken only once nothing but its content can be refused.
-     */
-    async upload(
-      image: Image,
-      takeBody: () => ReadableStream<Uint8Array>,
-      request: UploadRequest,
-    ): Promise<void> {
+    async upload(image, takeBody, request) {
       requireFormats(image)
       const upload = { id: crypto.randomUUID(), imageId: image.id }
       if (!(await uploads.begin(upload, Date.now()))) {
@@ -58,7 +62,7 @@ export function createUploader(parts: UploadParts) {
         () => void uploads.heartbeat(upload).catch(() => undefined),
         UPLOAD_LEASE_MS / 4,
       )
-      const progress = start(upload, image, parts.options.require_image_format_match)
+      const progress = newProgress(upload, image, parts.options.require_image_format_match)
       try {
         await admit(parts, progress, request)
         await takeIn(parts, progress, takeBody())
@@ -71,8 +75,7 @@ export function createUploader(parts: UploadParts) {
       }
     },
 
-    /** Ends the uploads of processes that have died: their images become queued again. */
-    async recover(): Promise<void> {
+    async recover() {
       // After a suspend this process may come here before its own heartbeats do.
       await Promise.all([...running].map(uploads.heartbeat))
       if (!clock.isSteady()) return
@@ -86,7 +89,7 @@ export function createUploader(parts: UploadParts) {
   }
 }
 
-function start(upload: Upload, image: Image, enforceMatch: boolean): Progress {
+function newProgress(upload: Upload, image: Image, enforceMatch: boolean): Progress {
   const { container_format: containerFormat, disk_format: diskFormat } = image
   const inspector =
     containerFormat !== null && diskFormat !== null
@@ -105,7 +108,7 @@ async function admit(
   await limits.refuseMore('image_count_uploading', projectId, 0)
   progress.expectedSize = expectedSize
   progress.space = await uploads.spaceOf(progress.image.owner)
-  if (expectedSize !== null) refuseSize(progress, expectedSize, options.image_size_cap)
+  if (expectedSize !== null) refuseSize(progress, expectedSize, sizeCap(options))
 }
 
 /** Never throws: what the client hears is why the upload failed. What is left here goes with the next upkeep. */

@@ -1,5 +1,11 @@
 /** Remembers for a while what is nowhere to be had. */
-export function createAbsences(milliseconds: number) {
+export interface Absences {
+  has(name: string): boolean
+  add(name: string): void
+  count(): number
+}
+
+export function createAbsences(milliseconds: number): Absences {
   // All last equally long, so the first is the first to be forgotten.
   const until = new Map<string, number>()
 
@@ -11,12 +17,12 @@ export function createAbsences(milliseconds: number) {
   }
 
   return {
-    has(name: string): boolean {
+    has(name) {
       forgetOld()
       return until.has(name)
     },
 
-    add(name: string): void {
+    add(name) {
       forgetOld()
       until.delete(name)
       until.set(name, performance.now() + milliseconds)

@@ -17,7 +17,7 @@ const log = getLogger(['heliostat', 'filling'])
 export interface FillingParts {
   upstream: Pick<Upstream, 'chunk'>
   local: Pick<LocalChunks, 'keep' | 'claimOrRead'>
-  residency: Residency
+  residency: Pick<Residency, 'reserve' | 'settle'>
   sizeOfChunk(digest: string): Promise<number | null>
   digester: Pick<Digester, 'sha256' | 'allocate'>
 }
@@ -36,10 +36,18 @@ export interface FillCounters {
 }
 
 /** Fetches chunks from upstream, each once, whoever asks and whether or not he is still there when it has come. */
-export function createFilling({ upstream, local, residency, sizeOfChunk, digester }: FillingParts) {
+export interface Filling {
+  counters(): FillCounters
+  isRunning(digest: string): boolean
+  /** The bytes of the chunk, verified, and stored where there is room. */
+  fill(digest: string): Promise<Uint8Array>
+}
+
+export function createFilling(parts: FillingParts): Filling {
+  const { local, residency, sizeOfChunk } = parts
   const counters = { misses: 0, coalesced: 0, corrupt: 0, upstreamBytes: 0, streamedThrough: 0 }
+  const fetchVerified = createFetch(parts, counters)
   const running = new Map<string, Promise<Uint8Array>>()
-  const absences = createAbsences(ABSENT_MS)
   const inTurn = createTurns(AT_ONCE)
 
   async function fetchAndKeep(digest: string): Promise<Uint8Array> {
@@ -58,7 +66,28 @@ export function createFilling({ upstream, local, residency, sizeOfChunk, digeste
     }
   }
 
-  async function fetchVerified(digest: string, size: number): Promise<Uint8Array> {
+  return {
+    counters: () => ({ ...counters }),
+    isRunning: (digest) => running.has(digest),
+
+    fill(digest) {
+      const known = running.get(digest)
+      if (known) {
+        counters.coalesced++
+        return known
+      }
+      counters.misses++
+      const filling = inTurn(() => fetchAndKeep(digest)).finally(() => running.delete(digest))
+      running.set(digest, filling)
+      return filling
+    },
+  }
+}
+
+/** Fetches a chunk of so many bytes, and verifies it; again where it came damaged. */
+function createFetch({ upstream, digester }: FillingParts, counters: FillCounters) {
+  const absences = createAbsences(ABSENT_MS)
+  return async (digest: string, size: number): Promise<Uint8Array> => {
     if (absences.has(digest)) throw nowhere(digest)
     const memory = digester.allocate(size)
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
@@ -82,25 +111,6 @@ export function createFilling({ upstream, local, residency, sizeOfChunk, digeste
       throw nowhere(digest)
     }
     throw unavailable('A part of the image comes damaged from upstream', 30_000)
-  }
-
-  return {
-    counters: (): FillCounters => ({ ...counters }),
-
-    isRunning: (digest: string) => running.has(digest),
-
-    /** The bytes of the chunk, verified, and stored where there is room. */
-    fill(digest: string): Promise<Uint8Array> {
-      const known = running.get(digest)
-      if (known) {
-        counters.coalesced++
-        return known
-      }
-      counters.misses++
-      const filling = inTurn(() => fetchAndKeep(digest)).finally(() => running.delete(digest))
-      running.set(digest, filling)
-      return filling
-    },
   }
 }
 

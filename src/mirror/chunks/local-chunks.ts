@@ -1,9 +1,8 @@
 import type { IsWhole } from '../../blobs/local/check.ts'
-import type { Release } from '../../blobs/fs/claims.ts'
-import type { LocalStore } from '../../blobs/local/store.ts'
-import type { StoredChunk } from '../../blobs/store.ts'
+import type { LocalChunk, LocalStore, Release } from '../../blobs/local/store.ts'
 import { createWholeChunks } from '../../blobs/local/whole-chunks.ts'
-import type { Residency } from './residency.ts'
+import type { StoredChunk } from '../../blobs/store.ts'
+import type { EdgeAccount } from './account.ts'
 
 const POLL_MS = 50
 
@@ -11,14 +10,29 @@ export interface LocalChunksParts {
   store: LocalStore
   sizeOfChunk(digest: string): Promise<number | null>
   check: IsWhole
-  residency: Residency
+  account: EdgeAccount
 }
 
 /** Chunks on this machine, none of which is given out before it has been found to be whole. */
-export type LocalChunks = ReturnType<typeof createLocalChunks>
+export interface LocalChunks {
+  /** How many were found damaged since the start. */
+  damaged(): number
+  /** The chunk, which stays until it is released; null when it is not here, or was damaged. */
+  open(digest: string): Promise<LocalChunk | null>
+  /** The right to fetch a chunk, or its bytes where another process that shares the store has fetched it. */
+  claimOrRead(digest: string): Promise<Release | Uint8Array>
+  /** Stores a chunk whose bytes have been verified. */
+  keep(digest: string, bytes: Uint8Array): Promise<void>
+  remove(digest: string): Promise<void>
+  /** Takes a chunk that somebody else has found damaged out of the way; false where it has gone by itself. */
+  quarantine(digest: string, stamp: string | null): Promise<boolean>
+  /** Notes what is in the store at the start, as if each chunk had been used last when it was stored. */
+  load(): Promise<void>
+}
 
-export function createLocalChunks({ store, sizeOfChunk, check, residency }: LocalChunksParts) {
-  const whole = createWholeChunks({ store, check, account: residency })
+export function createLocalChunks(parts: LocalChunksParts): LocalChunks {
+  const { store, sizeOfChunk, account } = parts
+  const whole = createWholeChunks(parts)
 
   async function readOrClaim(digest: string): Promise<Release | Uint8Array | null> {
     const claim = await store.claim(digest)
@@ -37,8 +51,7 @@ export function createLocalChunks({ store, sizeOfChunk, check, residency }: Loca
     damaged: whole.damaged,
     open: whole.open,
 
-    /** The right to fetch a chunk, or its bytes where another process that shares the store has fetched it. */
-    async claimOrRead(digest: string): Promise<Release | Uint8Array> {
+    async claimOrRead(digest) {
       for (;;) {
         const answer = await readOrClaim(digest)
         if (answer) return answer
@@ -46,20 +59,23 @@ export function createLocalChunks({ store, sizeOfChunk, check, residency }: Loca
       }
     },
 
-    /** Stores a chunk whose bytes have been verified. */
-    async keep(digest: string, bytes: Uint8Array): Promise<void> {
+    async keep(digest, bytes) {
       await whole.put(digest, bytes)
-      residency.add(digest, bytes.length)
+      account.add(digest, bytes.length)
     },
 
     remove: whole.remove,
 
-    /** Notes what is in the store at the start, as if each chunk had been used last when it was stored. */
-    async load(): Promise<void> {
+    quarantine(digest, stamp) {
+      account.forget(digest)
+      return store.quarantine(digest, stamp)
+    },
+
+    async load() {
       const stored: StoredChunk[] = []
       for await (const chunk of store.list()) stored.push(chunk)
       stored.sort((a, b) => a.storedAt - b.storedAt)
-      for (const { digest } of stored) residency.add(digest, (await sizeOfChunk(digest)) ?? 0)
+      for (const { digest } of stored) account.add(digest, (await sizeOfChunk(digest)) ?? 0)
     },
   }
 }

@@ -17,10 +17,17 @@ interface Ahead {
 }
 
 /** What readers have had fetched ahead and could not be stored, for as long as they may want it. */
+export interface ReadAhead {
+  /** The pieces of a range, the next ones of which are fetched while the reader takes the one he has. */
+  walk: Walk
+  /** The bytes of a chunk that some reader has had fetched ahead; null for any other. */
+  held(digest: string): Promise<Uint8Array> | null
+}
+
 export function createReadAhead(
   isResident: (digest: string) => boolean,
   fill: (digest: string) => Promise<Uint8Array>,
-) {
+): ReadAhead {
   const held = new Map<string, Held>()
 
   function hold(digest: string): Held {
@@ -75,10 +82,7 @@ export function createReadAhead(
   }
 
   return {
-    /** The pieces of a range, the next ones of which are fetched while the reader takes the one he has. */
     walk,
-
-    /** The bytes of a chunk that some reader has had fetched ahead. */
-    held: (digest: string): Promise<Uint8Array> | null => held.get(digest)?.filling ?? null,
+    held: (digest) => held.get(digest)?.filling ?? null,
   }
 }

@@ -1,18 +1,19 @@
-import type { OpenBody } from '../../blobs/body.ts'
+import type { OpenBody, Walk } from '../../blobs/body.ts'
 import type { IsWhole } from '../../blobs/local/check.ts'
 import { chunkStream } from '../../blobs/chunk-stream.ts'
 import type { Digester } from '../../blobs/digest.ts'
 import { type Piece, pieces } from '../../blobs/manifest.ts'
-import type { LocalStore } from '../../blobs/local/store.ts'
-import type { OpenChunk } from '../../blobs/fs/open-files.ts'
 import type { Span } from '../../blobs/store.ts'
-import { createFilling } from './filling.ts'
-import { createLocalChunks } from './local-chunks.ts'
+import type { EdgeAccount } from './account.ts'
+import { createFilling, type FillCounters } from './filling.ts'
+import { createLocalChunks, type LocalChunks } from './local-chunks.ts'
 import { createReadAhead } from './read-ahead.ts'
-import { createResidency } from './residency.ts'
+import { createResidency, type Residency } from './residency.ts'
 import type { Upstream } from '../upstream/client.ts'
+import type { LocalStore, OpenChunk } from '../../blobs/local/store.ts'
 
 export interface ReadThroughParts {
+  account: EdgeAccount
   local: LocalStore
   upstream: Pick<Upstream, 'chunk'>
   manifests: { sizeOfChunk(digest: string): Promise<number | null> }
@@ -23,20 +24,35 @@ export interface ReadThroughParts {
   isPinned(digest: string): boolean
 }
 
-/** Chunks that are here or are fetched when they are asked for. No byte leaves before its chunk has been verified. */
-export type ReadThrough = ReturnType<typeof createReadThrough>
+/** Counted since the start. */
+export interface ReadThroughCounters extends FillCounters {
+  /** Chunks that were here when they were asked for. */
+  hits: number
+}
 
-export function createReadThrough(parts: ReadThroughParts) {
-  const { upstream, digester, manifests, check } = parts
+/** Chunks that are here or are fetched when they are asked for. No byte leaves before its chunk has been verified. */
+export interface ReadThrough extends Pick<LocalChunks, 'load' | 'quarantine'> {
+  openChunk(digest: string): Promise<OpenChunk>
+  get(digest: string, span?: Span): Promise<ReadableStream<Uint8Array>>
+  /** The pieces of a range, the next ones of which are fetched while the reader takes the one he has. */
+  walk: Walk
+  /** Has a chunk here, fetched if need be. */
+  ensure(digest: string): Promise<void>
+  /** Refuses a range that cannot be had whole [503] before anything of it is sent. */
+  guard(open: OpenBody): OpenBody
+  /** For the sweeper, which removes what no image needs any more. */
+  remove(digest: string): Promise<void>
+  room: Residency
+  counters(): ReadThroughCounters
+}
+
+export function createReadThrough(parts: ReadThroughParts): ReadThrough {
+  const { account, upstream, digester, manifests, check, limit, isPinned } = parts
   const { sizeOfChunk } = manifests
-  const residency = createResidency({
-    limit: parts.limit,
-    isPinned: parts.isPinned,
-    remove: (digest) => local.remove(digest),
-  })
-  const local = createLocalChunks({ store: parts.local, sizeOfChunk, check, residency })
+  const local = createLocalChunks({ store: parts.local, sizeOfChunk, check, account })
+  const residency = createResidency({ account, limit, isPinned, remove: local.remove })
   const filling = createFilling({ upstream, local, residency, sizeOfChunk, digester })
-  const readAhead = createReadAhead(residency.has, filling.fill)
+  const readAhead = createReadAhead(account.has, filling.fill)
   let hits = 0
 
   async function openChunk(digest: string): Promise<OpenChunk> {
@@ -54,7 +70,7 @@ export function createReadThrough(parts: ReadThroughParts) {
   async function fetchFirstGap(wanted: Iterable<Piece>): Promise<void> {
     let isFirst = true
     for (const { digest } of wanted) {
-      const isGap = digest !== null && !residency.has(digest)
+      const isGap = digest !== null && !account.has(digest)
       if (isGap && !isFirst) await filling.fill(digest)
       if (isGap) return
       isFirst = false
@@ -64,35 +80,30 @@ export function createReadThrough(parts: ReadThroughParts) {
   return {
     openChunk,
     walk: readAhead.walk,
-    residency,
     load: local.load,
-    /** For the sweeper, which removes what no image needs any more. */
+    quarantine: local.quarantine,
     remove: residency.remove,
+    room: residency,
 
-    /** Counted since the start. */
     counters() {
       const fills = filling.counters()
       return { hits, ...fills, corrupt: fills.corrupt + local.damaged() }
     },
 
-    async get(digest: string, span?: Span): Promise<ReadableStream<Uint8Array>> {
+    async get(digest, span) {
       const chunk = await openChunk(digest)
       const whole = { offset: 0, length: (await sizeOfChunk(digest)) ?? 0 }
       return chunkStream(chunk, span ?? whole)
     },
 
-    /** Has a chunk here, fetched if need be. */
-    async ensure(digest: string): Promise<void> {
-      if (!residency.has(digest)) await filling.fill(digest)
+    async ensure(digest) {
+      if (!account.has(digest)) await filling.fill(digest)
     },
 
-    /** Refuses a range that cannot be had whole [503] before anything of it is sent. */
-    guard:
-      (open: OpenBody): OpenBody =>
-      async (content, range) => {
-        await fetchFirstGap(pieces(content, range))
-        return open(content, range)
-      },
+    guard: (open) => async (content, range) => {
+      await fetchFirstGap(pieces(content, range))
+      return open(content, range)
+    },
   }
 }
 

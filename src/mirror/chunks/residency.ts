@@ -1,11 +1,33 @@
 import { getLogger } from '@logtape/logtape'
+import type { EdgeAccount } from './account.ts'
 
 const log = getLogger(['heliostat', 'residency'])
 
-/** What lies in an edge's store, in the order of last use, and what may go to make room. Sizes are bytes. */
-export type Residency = ReturnType<typeof createResidency>
+/** How much room an edge's chunks take. Sizes are bytes. */
+export interface Room {
+  chunks: number
+  used: number
+  /** For chunks that are on their way. */
+  reserved: number
+  limit: number
+  /** Chunks that were removed to make room, since the start. */
+  evictions: number
+}
+
+/** Makes room in an edge's store, within its limit. */
+export interface Residency {
+  status(): Room
+  /** Makes room before bytes are fetched; false when nothing more can go. `settle` ends the reservation. */
+  reserve(size: number): Promise<boolean>
+  settle(size: number): void
+  /** Removes a chunk from the store. */
+  remove(digest: string): Promise<void>
+  /** Evicts until the limit holds, or nothing more can go; tells how much went. */
+  prune(): Promise<{ chunks: number; bytes: number }>
+}
 
 export interface ResidencyOptions {
+  account: Pick<EdgeAccount, 'sizeOf' | 'idle' | 'add' | 'forget' | 'count' | 'used'>
   /** What the chunks may take together. */
   limit: number
   /** Chunks that stay whatever happens. */
@@ -14,38 +36,42 @@ export interface ResidencyOptions {
   remove(digest: string): Promise<void>
 }
 
-export function createResidency({ limit, isPinned, remove }: ResidencyOptions) {
-  const chunks = createSizes()
-  const users = createUsers()
+export function createResidency(options: ResidencyOptions): Residency {
+  const { account, limit, isPinned } = options
   let reserved = 0
   let evictions = 0
 
   /** Forgotten before it goes, so that no other eviction picks it too. What cannot be removed still takes its room. */
-  async function removeChunk(digest: string): Promise<void> {
-    const size = chunks.get(digest)
-    chunks.forget(digest)
+  async function remove(digest: string): Promise<void> {
+    const size = account.sizeOf(digest)
+    account.forget(digest)
     try {
-      await remove(digest)
+      await options.remove(digest)
     } catch (error) {
-      if (size !== undefined) chunks.add(digest, size)
+      if (size !== null) account.add(digest, size)
       throw error
     }
   }
 
   /** The bytes that went; null when nothing can go. */
   async function evictOne(): Promise<number | null> {
-    for (const [digest, size] of chunks.entries()) {
-      if (users.has(digest) || isPinned(digest)) continue
-      if (!(await hasGone(digest, removeChunk(digest)))) return null
+    for (const [digest, size] of account.idle()) {
+      if (isPinned(digest)) continue
+      try {
+        await remove(digest)
+      } catch (error) {
+        log.error('Chunk {digest} cannot be removed: {reason}', { digest, reason: String(error) })
+        return null
+      }
       evictions++
       return size
     }
     return null
   }
 
-  async function makeRoom(): Promise<{ chunks: number; bytes: number }> {
+  async function prune(): Promise<{ chunks: number; bytes: number }> {
     const gone = { chunks: 0, bytes: 0 }
-    while (chunks.used() + reserved > limit) {
+    while (account.used() + reserved > limit) {
       const bytes = await evictOne()
       if (bytes === null) break
       gone.chunks++
@@ -55,99 +81,24 @@ export function createResidency({ limit, isPinned, remove }: ResidencyOptions) {
   }
 
   return {
-    status: () => ({ chunks: chunks.count(), used: chunks.used(), reserved, limit, evictions }),
+    status: () => ({
+      chunks: account.count(),
+      used: account.used(),
+      reserved,
+      limit,
+      evictions,
+    }),
+    remove,
+    prune,
 
-    has: (digest: string) => chunks.get(digest) !== undefined,
-
-    digests: (): string[] => [...chunks.entries()].map(([digest]) => digest),
-
-    /** Notes a chunk that is in the store, as the one used last. */
-    add: chunks.add,
-
-    forget: chunks.forget,
-
-    /** Removes a chunk from the store. */
-    remove: removeChunk,
-
-    /** Keeps a chunk from being evicted until the function returned is called. */
-    use(digest: string): () => void {
-      chunks.touch(digest)
-      return users.add(digest)
-    },
-
-    /** Makes room before bytes are fetched; false when nothing more can go. `settle` ends the reservation. */
-    async reserve(size: number): Promise<boolean> {
+    async reserve(size) {
       reserved += size
-      await makeRoom()
-      const fits = chunks.used() + reserved <= limit
+      await prune()
+      const fits = account.used() + reserved <= limit
       if (!fits) reserved -= size
       return fits
     },
 
-    settle: (size: number): void => void (reserved -= size),
-
-    /** Evicts until the limit holds, or nothing more can go; tells how much went. */
-    prune: makeRoom,
-  }
-}
-
-async function hasGone(digest: string, removal: Promise<void>): Promise<boolean> {
-  try {
-    await removal
-    return true
-  } catch (error) {
-    log.error('Chunk {digest} cannot be removed: {reason}', { digest, reason: String(error) })
-    return false
-  }
-}
-
-/** The chunks that are here. The first is the least recently used. */
-function createSizes() {
-  const sizes = new Map<string, number>()
-  let used = 0
-
-  function forget(digest: string): void {
-    used -= sizes.get(digest) ?? 0
-    sizes.delete(digest)
-  }
-
-  function add(digest: string, size: number): void {
-    forget(digest)
-    sizes.set(digest, size)
-    used += size
-  }
-
-  return {
-    get: (digest: string) => sizes.get(digest),
-    entries: () => sizes.entries(),
-    count: () => sizes.size,
-    used: () => used,
-    add,
-    forget,
-
-    touch(digest: string): void {
-      const size = sizes.get(digest)
-      if (size !== undefined) add(digest, size)
-    },
-  }
-}
-
-/** Who is using which chunk right now. */
-function createUsers() {
-  const counts = new Map<string, number>()
-  return {
-    has: (digest: string) => counts.has(digest),
-
-    add(digest: string): () => void {
-      counts.set(digest, (counts.get(digest) ?? 0) + 1)
-      let released = false
-      return () => {
-        if (released) return
-        released = true
-        const left = (counts.get(digest) ?? 1) - 1
-        if (left === 0) counts.delete(digest)
-        else counts.set(digest, left)
-      }
-    },
+    settle: (size) => void (reserved -= size),
   }
 }

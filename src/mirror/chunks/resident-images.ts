@@ -1,6 +1,5 @@
 import type { Manifests } from '../../inventory/manifests.ts'
 import type { Feed } from '../feed/reader.ts'
-import type { Residency } from './residency.ts'
 
 /** How much of an image is here. Sizes are bytes; zeros are nowhere, and count as here. */
 export interface ResidentImage {
@@ -12,12 +11,13 @@ export interface ResidentImage {
 export interface ResidentImagesParts {
   feed: Pick<Feed, 'page'>
   manifests: Pick<Manifests, 'find'>
-  residency: Pick<Residency, 'has'>
+  /** Whether a chunk is here. */
+  has(digest: string): boolean
 }
 
 /** The first images in the order of their ids, those of which nothing is here left out. */
 export async function residentImages(
-  { feed, manifests, residency }: ResidentImagesParts,
+  { feed, manifests, has }: ResidentImagesParts,
   limit: number,
 ): Promise<ResidentImage[]> {
   const found: ResidentImage[] = []
@@ -28,7 +28,7 @@ export async function residentImages(
       if (!manifest) continue
       const { size, chunkSize, chunks } = manifest
       const resident = chunks.reduce((sum, digest, position) => {
-        const isHere = digest === null || residency.has(digest)
+        const isHere = digest === null || has(digest)
         return isHere ? sum + Math.min(chunkSize, size - position * chunkSize) : sum
       }, 0)
       if (resident > 0) found.push({ id, size, resident })

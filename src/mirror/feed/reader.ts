@@ -6,59 +6,72 @@ import { blobOf, membersOf, propertiesOf, tagsOf } from '../../registry/image-co
 import { findValue, forgetValues } from '../../registry/site-values.ts'
 import { allMetadefs, changedMetadefs } from './metadefs.ts'
 import { firstPage, lastOfPage, PAGE_ROWS } from './page-size.ts'
-import type { Changes, ImageRecord } from './record.ts'
+import type { Changes, ImageRecord, MetadefChanges } from './record.ts'
 import { tombstone } from './tombstone.ts'
 import { createWaits } from './waits.ts'
 
 /** Reading the feed, for those who follow it. */
-export type Feed = ReturnType<typeof createFeed>
+export interface Feed {
+  /** The number of the latest change; 0 before the first. It survives compaction. */
+  seq(): Promise<number>
+  /** Resolves once the latest change is another one than `since`, at the latest after `milliseconds`. */
+  untilMoved(since: number, milliseconds: number, signal: AbortSignal): Promise<void>
+  /** Lets go of all who wait for a change, so that a server can stop. */
+  endWaits(): void
+  /** Names this history of changes. Made at first use, and anew where a database is not the one it was. */
+  epoch(): Promise<string>
+  /** Gives the history of changes a new name, by which mirrors see that it is not the one they know. */
+  renewEpoch(): Promise<string>
+  /** This site's name, made at first use. */
+  siteId(): Promise<string>
+  /** This site's name, and those of the sites it follows, nearest first. */
+  sites(): Promise<string[]>
+  /** The changes after a number, each record once and as it is now; 410 when they are no longer all known. */
+  changes(after: number): Promise<Changes>
+  /** One page of all images, in the order of their ids. Deleted ones too: their ids are never given again. */
+  page(afterId: string): Promise<ImageRecord[]>
+  /** All metadata definitions. */
+  metadefs(): Promise<MetadefChanges>
+  /** Forgets all but the latest `keep` changes. */
+  compact(keep: number): Promise<void>
+}
 
-export function createFeed(registry: Registry) {
+export function createFeed(registry: Registry): Feed {
   const isFile = registry.$client.protocol === 'file'
   const waits = createWaits(() => latestSeq(registry), isFile)
+  const siteId = () => findOrMake(registry, 'id')
 
   return {
-    /** The number of the latest change; 0 before the first. It survives compaction. */
     seq: () => latestSeq(registry),
-
-    /** Resolves once the latest change is another one than `since`, at the latest after `milliseconds`. */
     untilMoved: waits.untilMoved,
-
-    /** Lets go of all who wait for a change, so that a server can stop. */
     endWaits: waits.end,
-
-    /** Names this history of changes. Made at first use, and anew where a database is not the one it was. */
     epoch: () => findOrMake(registry, 'epoch'),
 
-    /** Gives the history of changes a new name, by which mirrors see that it is not the one they know. */
-    async renewEpoch(): Promise<string> {
+    async renewEpoch() {
       await forgetValues(registry, ['epoch'])
       return findOrMake(registry, 'epoch')
     },
 
-    /** This site's name, and those of the sites it follows, nearest first. */
-    async sites(): Promise<string[]> {
-      const own = await findOrMake(registry, 'id')
+    siteId,
+
+    async sites() {
       const followed = await findValue(registry, 'upstream_sites')
-      return [own, ...(followed?.split(' ') ?? [])]
+      return [await siteId(), ...(followed?.split(' ') ?? [])]
     },
 
-    changes: (after: number) => changesAfter(registry, after),
+    changes: (after) => changesAfter(registry, after),
 
-    /** One page of all images, in the order of their ids. Deleted ones too: their ids are burnt everywhere. */
-    async page(afterId: string): Promise<ImageRecord[]> {
-      return registry
+    page: (afterId) =>
+      registry
         .select(record)
         .from(images)
         .where(and(gt(images.id, afterId), lte(images.id, lastOfPage(afterId))))
         .orderBy(asc(images.id))
-    },
+        .all(),
 
-    /** All metadata definitions. */
     metadefs: () => allMetadefs(registry),
 
-    /** Forgets all but the latest `keep` changes. */
-    async compact(keep: number): Promise<void> {
+    async compact(keep) {
       const seq = await latestSeq(registry)
       await freeing(registry)
         .delete(feed)
@@ -67,7 +80,6 @@ export function createFeed(registry: Registry) {
   }
 }
 
-/** The changes after a number, each record once and as it is now; 410 when they are no longer all known. */
 async function changesAfter(registry: Registry, after: number): Promise<Changes> {
   const seq = await latestSeq(registry)
   await refuseCompacted(registry, after, seq)

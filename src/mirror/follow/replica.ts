@@ -57,11 +57,32 @@ export const FOLLOWING = [
 ] as const
 
 /** The registry of an edge, which only the feed changes: also on a full disk, for what is deleted upstream goes here too. */
-export type Replica = ReturnType<typeof createReplica>
+export interface Replica {
+  /** Null before the first snapshot, and where another one is wanted. */
+  cursor(): Promise<Cursor | null>
+  /** The first chunk of a manifest that has another length in one that is here; null for none. */
+  disagreement(manifest: Manifest): Promise<string | null>
+  /** The images that are not shown as they are upstream, since they could not be served. */
+  withheld(): Promise<WithheldImage[]>
+  /** Which of the blobs are not known yet. */
+  missingBlobs(digests: string[]): Promise<string[]>
+  /** Stores a manifest of many chunks before the images that need it. */
+  keepManifest(digest: string, manifest: Manifest): Promise<void>
+  /** Takes over records, with the manifests that are new and, if given, the cursor: all or nothing. */
+  apply(
+    records: ImageRecord[],
+    manifests: Map<string, Manifest>,
+    cursor: Cursor | null,
+    beside?: TakenBeside,
+  ): Promise<void>
+  /** Forgets every image but these: what a snapshot does not have was gone before it. */
+  keepOnly(ids: string[]): Promise<void>
+}
 
-export function createReplica(registry: Registry) {
+/** `changed` is called after each change. */
+export function createReplica(registry: Registry, changed: () => void = () => undefined): Replica {
   return {
-    async cursor(): Promise<Cursor | null> {
+    async cursor() {
       const rows = await registry.select().from(site)
       const known = new Map(rows.map(({ key, value }) => [key, value]))
       const epoch = known.get('upstream_epoch')
@@ -72,25 +93,16 @@ export function createReplica(registry: Registry) {
       return Number.isSafeInteger(seq) ? { epoch, seq, sites } : null
     },
 
-    /** The first chunk of a manifest that has another length in one that is here; null for none. */
-    disagreement: (manifest: Manifest) => findDisagreement(registry, manifest),
+    disagreement: (manifest) => findDisagreement(registry, manifest),
 
-    /** The images that are not shown as they are upstream, since they could not be served. */
     withheld: () => loadWithheld(registry),
 
-    /** Which of the blobs are not known yet. */
-    missingBlobs: (digests: string[]) => missingBlobs(registry, digests),
+    missingBlobs: (digests) => missingBlobs(registry, digests),
 
-    /** Stores a manifest of many chunks before the images that need it. */
-    keepManifest: (digest: string, manifest: Manifest) => keepManifest(registry, digest, manifest),
+    keepManifest: (digest, manifest) => keepManifest(registry, digest, manifest),
 
-    /** Takes over records, with the manifests that are new and, if given, the cursor: all or nothing. */
-    async apply(
-      records: ImageRecord[],
-      manifests: Map<string, Manifest>,
-      cursor: Cursor | null,
-      { changes, complete, withheld }: TakenBeside = NOTHING_BESIDE,
-    ): Promise<void> {
+    async apply(records, manifests, cursor, beside = NOTHING_BESIDE) {
+      const { changes, complete, withheld } = beside
       const now = Date.now()
       const replace = complete ? replaceAllMetadefs : replaceMetadefs
       await runBatch(registry, [
@@ -102,10 +114,10 @@ export function createReplica(registry: Registry) {
         ...(withheld ? [saveWithheld(registry, withheld)] : []),
         ...(cursor ? [saveCursor(registry, cursor)] : []),
       ])
+      changed()
     },
 
-    /** Forgets every image but these: what a snapshot does not have was gone before it. */
-    async keepOnly(ids: string[]): Promise<void> {
+    async keepOnly(ids) {
       const kept = sql`SELECT value FROM json_each(${JSON.stringify(ids)})`
       const others = sql`${imageLocations.image_id} NOT IN (${kept})`
       await runBatch(registry, [
@@ -114,6 +126,7 @@ export function createReplica(registry: Registry) {
         // The own feed does not tell of these: whoever follows it has to take a snapshot too.
         forgetValues(registry, ['epoch']),
       ])
+      changed()
     },
   }
 }

@@ -1,7 +1,8 @@
 import { getLogger } from '@logtape/logtape'
 import type { CachedImages, CompleteImage, Reads } from './rows.ts'
 import type { Pins } from './pins.ts'
-import type { Prefetcher } from './prefetch.ts'
+import type { Prefetcher, PrefetchStatus } from './prefetch.ts'
+import type { EdgeAccount } from '../chunks/account.ts'
 import type { Residency } from '../chunks/residency.ts'
 
 /** A write that has not moved for this long is not coming to an end any more. */
@@ -14,7 +15,8 @@ const log = getLogger(['heliostat', 'image-cache'])
 export interface ImageCacheParts {
   images: CachedImages
   pins: Pick<Pins, 'plan' | 'refresh' | 'unfinished'>
-  residency: Pick<Residency, 'digests' | 'prune'>
+  account: Pick<EdgeAccount, 'digests'>
+  room: Pick<Residency, 'prune'>
   prefetcher: Pick<Prefetcher, 'status'>
   /** Removes a chunk from this machine. */
   remove(digest: string): Promise<void>
@@ -25,10 +27,28 @@ export interface ImageCacheParts {
 export type ClearTarget = 'cache' | 'queue' | ''
 
 /** What lies here of the images, as the Glance cache API knows it: an image is cached when all of it is here. */
-export type ImageCache = ReturnType<typeof createImageCache>
+export interface ImageCache {
+  prefetchStatus(): PrefetchStatus
+  /** Counts a read of an image. */
+  noteRead(id: string): void
+  /** Whether an image was asked to stay, also one that has been deleted since. */
+  isQueued(id: string): Promise<boolean>
+  list(): Promise<{ cached: CompleteImage[]; queued: string[] }>
+  /** Pins an image; it is fetched in the background. */
+  add(id: string): Promise<void>
+  /** Unpins an image and removes its bytes. One that a policy pins will be fetched again. */
+  remove(id: string): Promise<void>
+  clear(target: ClearTarget): Promise<void>
+  /** Removes what damaged chunks and broken-off writes have left. */
+  clean(): Promise<void>
+  /** Evicts down to the limit. */
+  prune: Residency['prune']
+  /** Writes down what was counted. */
+  close(): Promise<void>
+}
 
-export function createImageCache(parts: ImageCacheParts) {
-  const { images, pins, residency } = parts
+export function createImageCache(parts: ImageCacheParts): ImageCache {
+  const { images, pins, account, room } = parts
   const reads = createReadCounts(images)
 
   /** The ids that are pinned but not all here, and those that will never fit. */
@@ -44,21 +64,19 @@ export function createImageCache(parts: ImageCacheParts) {
   return {
     prefetchStatus: parts.prefetcher.status,
     noteRead: reads.note,
-    isQueued: (id: string) => images.isRequested(id),
+    isQueued: (id) => images.isRequested(id),
 
-    async list(): Promise<{ cached: CompleteImage[]; queued: string[] }> {
+    async list() {
       await reads.flush()
-      return { cached: await images.complete(residency.digests()), queued: queued() }
+      return { cached: await images.complete(account.digests()), queued: queued() }
     },
 
-    /** Pins an image; it is fetched in the background. */
-    async add(id: string): Promise<void> {
+    async add(id) {
       await images.request(id, Date.now())
       await pins.refresh()
     },
 
-    /** Unpins an image and removes its bytes. One that a policy pins will be fetched again. */
-    async remove(id: string): Promise<void> {
+    async remove(id) {
       const chunks = (await images.chunksOf([id])).get(id)
       await images.withdraw([id])
       await pins.refresh()
@@ -66,23 +84,21 @@ export function createImageCache(parts: ImageCacheParts) {
       await pins.refresh()
     },
 
-    async clear(target: ClearTarget): Promise<void> {
-      const complete = new Set((await images.complete(residency.digests())).map(({ id }) => id))
+    async clear(target) {
+      const complete = new Set((await images.complete(account.digests())).map(({ id }) => id))
       const requested = await images.requested()
       const leaving = requested.filter((id) =>
         complete.has(id) ? target !== 'queue' : target !== 'cache',
       )
       await images.withdraw(leaving)
       await pins.refresh()
-      if (target !== 'queue') await removeChunks(residency.digests(), complete)
+      if (target !== 'queue') await removeChunks(account.digests(), complete)
       await pins.refresh()
     },
 
-    /** Removes what damaged chunks and broken-off writes have left. */
     clean: () => parts.removeUnfinished(Date.now() - STALLED_MS),
 
-    /** Evicts down to the limit. */
-    prune: residency.prune,
+    prune: room.prune,
 
     close: reads.close,
   }

@@ -56,7 +56,7 @@ async function scrubber(options: Partial<ScrubParts> = {}) {
     rate: FAST,
     ...options,
   })
-  return { ...scrub, lost: lost.count }
+  return { ...scrub, lost: lost.recount }
 }
 
 function chunk(position: number): Chunk {

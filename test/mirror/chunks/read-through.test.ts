@@ -5,11 +5,13 @@ import { afterEach, beforeEach, describe, it } from 'node:test'
 import { createChunkCheck } from '../../../src/blobs/local/check.ts'
 import { inlineDigester } from '../../../src/blobs/digest.ts'
 import { createFileStore, type FileStore } from '../../../src/blobs/fs/store.ts'
-import type { OpenChunk, OpenFile } from '../../../src/blobs/fs/open-files.ts'
+import type { OpenFile } from '../../../src/blobs/fs/open-files.ts'
+import { createEdgeAccount } from '../../../src/mirror/chunks/account.ts'
 import { createReadThrough } from '../../../src/mirror/chunks/read-through.ts'
 import { type Chunk, randomChunk } from '../../support/chunks.ts'
 import { eventually } from '../../support/server.ts'
 import { temporaryFolder } from '../../support/site.ts'
+import type { OpenChunk } from '../../../src/blobs/local/store.ts'
 
 const SIZE = 1000
 
@@ -47,6 +49,7 @@ function readThrough(disk: Partial<FileStore> = {}, chunks = [chunk]) {
 
 function parts(disk: Partial<FileStore> = {}) {
   return {
+    account: createEdgeAccount(),
     local: {
       ...store,
       openChunk: async (digest: string) => counted(await store.openChunk(digest)),
@@ -162,7 +165,7 @@ describe('a chunk that the disk cannot read', () => {
     await assert.rejects(edge.openChunk(chunk.digest), /too many open files/)
     assert.deepEqual([open, await quarantined(chunk.digest)], [0, 0])
     await edge.load()
-    assert.equal(await edge.residency.reserve(SIZE), true)
+    assert.equal(await edge.room.reserve(SIZE), true)
   })
 })
 
@@ -212,7 +215,7 @@ describe('a chunk that cannot be evicted', () => {
       assert.equal(edge.counters().streamedThrough, times)
     }
     assert.deepEqual(await bytesOf(await edge.openChunk(other.digest)), other.bytes)
-    const { chunks, reserved } = edge.residency.status()
+    const { chunks, reserved } = edge.room.status()
     assert.deepEqual({ chunks, reserved }, { chunks: 1, reserved: 0 })
   })
 })

@@ -1,22 +1,25 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { createEdgeAccount } from '../../../src/mirror/chunks/account.ts'
 import { createResidency } from '../../../src/mirror/chunks/residency.ts'
 
 function residencyOf(limit: number, pinned: string[] = []) {
   const removed: string[] = []
+  const account = createEdgeAccount()
   const residency = createResidency({
+    account,
     limit,
     isPinned: (digest) => pinned.includes(digest),
     remove: async (digest) => void removed.push(digest),
   })
-  return { residency, removed }
+  return { account, residency, removed }
 }
 
 describe('the residency of chunks', () => {
   it('lets the least recently used go first', async () => {
-    const { residency, removed } = residencyOf(30)
-    for (const digest of ['a', 'b', 'c']) residency.add(digest, 10)
-    residency.use('a')()
+    const { account, residency, removed } = residencyOf(30)
+    for (const digest of ['a', 'b', 'c']) account.add(digest, 10)
+    account.use('a')()
     assert.equal(await residency.reserve(15), true)
     assert.deepEqual(removed, ['b', 'c'])
     const { chunks, used, reserved, evictions } = residency.status()
@@ -27,9 +30,9 @@ describe('the residency of chunks', () => {
   })
 
   it('keeps what is in use, by however many', async () => {
-    const { residency, removed } = residencyOf(10)
-    residency.add('a', 10)
-    const [first, second] = [residency.use('a'), residency.use('a')]
+    const { account, residency, removed } = residencyOf(10)
+    account.add('a', 10)
+    const [first, second] = [account.use('a'), account.use('a')]
     assert.equal(await residency.reserve(1), false)
     first()
     assert.equal(await residency.reserve(1), false)
@@ -39,20 +42,20 @@ describe('the residency of chunks', () => {
   })
 
   it('keeps what is pinned', async () => {
-    const { residency, removed } = residencyOf(20, ['a'])
-    residency.add('a', 10)
-    residency.add('b', 10)
+    const { account, residency, removed } = residencyOf(20, ['a'])
+    account.add('a', 10)
+    account.add('b', 10)
     assert.equal(await residency.reserve(10), true)
     assert.equal(await residency.reserve(1), false)
     assert.deepEqual(removed, ['b'])
   })
 
   it('counts what is on its way as if it were here', async () => {
-    const { residency } = residencyOf(20)
+    const { account, residency } = residencyOf(20)
     assert.equal(await residency.reserve(15), true)
     assert.equal(await residency.reserve(10), false)
     residency.settle(15)
-    residency.add('a', 15)
+    account.add('a', 15)
     assert.equal(residency.status().reserved, 0)
     assert.equal(await residency.reserve(5), true)
   })
@@ -65,12 +68,14 @@ describe('the residency of chunks', () => {
 
   it('has no room where nothing can be removed, and goes on counting what is there', async () => {
     let readOnly = true
+    const account = createEdgeAccount()
     const residency = createResidency({
+      account,
       limit: 10,
       isPinned: () => false,
       remove: () => (readOnly ? Promise.reject(new Error('EROFS')) : Promise.resolve()),
     })
-    residency.add('a', 10)
+    account.add('a', 10)
     assert.equal(await residency.reserve(5), false)
     assert.deepEqual(await residency.prune(), { chunks: 0, bytes: 0 })
     await assert.rejects(residency.remove('a'), /EROFS/)
@@ -78,7 +83,7 @@ describe('the residency of chunks', () => {
     assert.deepEqual({ used, reserved, evictions }, { used: 10, reserved: 0, evictions: 0 })
     readOnly = false
     assert.equal(await residency.reserve(5), true)
-    assert.equal(residency.has('a'), false)
+    assert.equal(account.has('a'), false)
   })
 
   it('refuses what is larger than everything together', async () => {
@@ -88,12 +93,12 @@ describe('the residency of chunks', () => {
   })
 
   it('counts a chunk once, however often it is added', () => {
-    const { residency } = residencyOf(10)
-    residency.add('a', 4)
-    residency.add('a', 4)
+    const { account, residency } = residencyOf(10)
+    account.add('a', 4)
+    account.add('a', 4)
     assert.equal(residency.status().used, 4)
-    residency.forget('a')
-    residency.forget('a')
-    assert.deepEqual([residency.status().used, residency.has('a')], [0, false])
+    account.forget('a')
+    account.forget('a')
+    assert.deepEqual([residency.status().used, account.has('a')], [0, false])
   })
 })

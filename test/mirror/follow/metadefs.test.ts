@@ -182,11 +182,12 @@ describe('the feed of a site that has definitions', () => {
   it('tells of definitions beside images', async () => {
     const seq = await origin.services.feed.seq()
     await createImage(origin)
-    await createNamespace(origin, CONTENTS)
+    const associations = [{ name: 'OS::New' }]
+    await createNamespace(origin, { ...CONTENTS, resource_type_associations: associations })
     const page = await (await ask(origin, `changes?after=${seq}`)).json()
     assert.equal(page.changes.length, 1)
     assert.equal(page.metadefs.namespaces.length, 1)
-    assert.deepEqual(page.metadefs.resource_types[0].id, 'OS::R')
+    assert.deepEqual(page.metadefs.resource_types[0].id, 'OS::New')
     assert.equal(page.seq, await origin.services.feed.seq())
   })
 
