@@ -51,9 +51,9 @@ export interface ReadinessParts {
 }
 
 /** Finds out whether a site can serve, and what is wrong with it. */
-export function createReadiness(parts: ReadinessParts) {
+export function createReadiness(parts: ReadinessParts): () => Promise<Readiness> {
   const { registry, owner, damage, disk, damaged, edge } = parts
-  return async (): Promise<Readiness> => {
+  return async () => {
     const database = await databaseReason(registry)
     const [space, ours, lost, condition] = await Promise.all([
       disk?.(),

@@ -1,5 +1,8 @@
+/** Does a piece of work when its turn has come. */
+type InTurn = <T>(work: () => Promise<T>) => Promise<T>
+
 /** Has so many pieces of work done at once; the others wait for their turn in the order in which they came. */
-export function createTurns(atOnce: number) {
+export function createTurns(atOnce: number): InTurn {
   const waiting: (() => void)[] = []
   let running = 0
 

@@ -1,3 +1,4 @@
+import type { MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { HeliostatError } from '../errors.ts'
 import { ANONYMOUS, type Caller, type Identity } from '../identity/caller.ts'
@@ -10,7 +11,12 @@ const UNKNOWN_CALLER =
   'Send the token of a known user in X-Auth-Token'
 
 /** Finds out who is calling before anything of the request is looked at [401]. */
-export function requireCaller({ identify, challenge, config, policy }: Services) {
+export function requireCaller({
+  identify,
+  challenge,
+  config,
+  policy,
+}: Services): MiddlewareHandler<Env> {
   const allowAnonymous = config.DEFAULT.allow_anonymous_access
   return createMiddleware<Env>(async function requireCallerMiddleware(context, next) {
     const identity = await identify({

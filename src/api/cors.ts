@@ -1,3 +1,4 @@
+import type { MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Config } from '../config.ts'
 import type { Env } from './context.ts'
@@ -18,7 +19,7 @@ const SIMPLE_HEADERS = [
  * Tells browsers which pages may use the service, as oslo.middleware does (Fetch, section 3.2). It answers preflights
  * by itself; a page of another origin is served as well, but its browser will not show it the answer.
  */
-export function allowOrigins(options: Config['cors']) {
+export function allowOrigins(options: Config['cors']): MiddlewareHandler<Env> {
   return createMiddleware<Env>(async function allowOriginsMiddleware(context, next) {
     const { headers } = context.req.raw
     const origin = headers.get('Origin')

@@ -1,3 +1,4 @@
+import type { MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import type { Metrics } from '../services.ts'
@@ -19,7 +20,7 @@ export function mountMetrics(app: App, metrics: Metrics): void {
 }
 
 /** Counts each request by the route that it took, never by its path: that would be a series for each image. */
-export function countRequests(metrics: Metrics) {
+export function countRequests(metrics: Metrics): MiddlewareHandler<Env> {
   return createMiddleware<Env>(async function countRequestsMiddleware(context, next) {
     await next()
     const { method } = context.req

@@ -1,3 +1,4 @@
+import type { MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { HeliostatError } from '../errors.ts'
 import type { Env } from './context.ts'
@@ -8,7 +9,7 @@ const SAFE = ['GET', 'HEAD', 'OPTIONS']
 const ABOUT_THIS_SITE = /^\/v2\/cache(\/|$)/
 
 /** An edge changes nothing by itself: whoever wants a change is told where to go [403]. */
-export function refuseWrites(origin: string) {
+export function refuseWrites(origin: string): MiddlewareHandler<Env> {
   return createMiddleware<Env>(async function refuseWritesMiddleware(context, next) {
     const { method } = context.req
     if (!SAFE.includes(method) && !ABOUT_THIS_SITE.test(context.req.path)) {

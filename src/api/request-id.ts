@@ -1,3 +1,4 @@
+import type { MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { HeliostatError } from '../errors.ts'
 import type { Env } from './context.ts'
@@ -6,7 +7,7 @@ const HEADER = 'X-Openstack-Request-Id'
 const PREFIX = 'req-'
 
 /** Gives every request an id, the caller's own if it has one, and every answer the header that tells it. */
-export function assignRequestId(maxLength: number) {
+export function assignRequestId(maxLength: number): MiddlewareHandler<Env> {
   return createMiddleware<Env>(async function assignRequestIdMiddleware(context, next) {
     const given = context.req.header(HEADER)
     const tooLong = given !== undefined && given.length > maxLength

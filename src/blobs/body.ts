@@ -77,8 +77,13 @@ function openStream(
   return { stream, attach: () => undefined, sent }
 }
 
+export interface Resolvable<T> {
+  promise: Promise<T>
+  resolve(value: T): void
+}
+
 /** `Promise.withResolvers`, which Node 20 lacks. */
-export function promiseWithResolver<T>() {
+export function promiseWithResolver<T>(): Resolvable<T> {
   let resolve: (value: T) => void = () => undefined
   const promise = new Promise<T>((settle) => {
     resolve = settle

@@ -31,9 +31,19 @@ export interface ChunkBuffersParts {
 }
 
 /** The memory of uploads: reused, limited for all of them together, and given out in the order in which it was asked for. */
-export type ChunkBuffers = ReturnType<typeof createChunkBuffers>
+export interface ChunkBuffers {
+  readonly spool: OpenSpool | null
+  /** Memory for a chunk of the one size that this process cuts; what is in it is left from another. */
+  take(size: number): Promise<Lease>
+  /** Lets memory be wanted back until the function returned is called. */
+  offer(holder: Holder): () => void
+}
 
-export function createChunkBuffers({ allocate, spool, budget = BUDGET }: ChunkBuffersParts) {
+export function createChunkBuffers({
+  allocate,
+  spool,
+  budget = BUDGET,
+}: ChunkBuffersParts): ChunkBuffers {
   const idle: Uint8Array[] = []
   const waiting: { size: number; grant(lease: Lease): void }[] = []
   const holders = createHolders()
@@ -68,14 +78,12 @@ export function createChunkBuffers({ allocate, spool, budget = BUDGET }: ChunkBu
   return {
     spool,
 
-    /** Memory for a chunk of the one size that this process cuts; what is in it is left from another. */
-    take(size: number): Promise<Lease> {
+    take(size) {
       if (waiting.length === 0 && fits(size)) return Promise.resolve(lease(size))
       holders.press(() => waiting.length)
       return new Promise((grant) => waiting.push({ size, grant }))
     },
 
-    /** Lets memory be wanted back until the function returned is called. */
     offer: holders.add,
   }
 }

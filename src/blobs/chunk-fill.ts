@@ -7,24 +7,32 @@ const log = getLogger(['heliostat', 'chunk-fill'])
 type Buffers = Pick<ChunkBuffers, 'take' | 'offer' | 'spool'>
 
 /** A chunk whose bytes come in. It begins in memory; if it holds up others it goes on in a file. */
-export function createChunkFill(size: number, buffers: Buffers) {
+export interface ChunkFill {
+  /** Bytes that have come in. */
+  length(): number
+  /** Takes in bytes, for all of which there has to be room. */
+  add(bytes: Uint8Array): Promise<void>
+  /** All bytes that have come in, in memory that whoever takes them has to release. */
+  take(): Promise<Lease>
+  /** Lets go of everything; to be called in the end, whether or not the bytes were taken. */
+  end(): Promise<void>
+}
+
+export function createChunkFill(size: number, buffers: Buffers): ChunkFill {
   const memory = createMovable(size, buffers)
   let filled = 0
 
   return {
-    /** Bytes that have come in. */
     length: () => filled,
 
-    /** Takes in bytes, for all of which there has to be room. */
-    async add(bytes: Uint8Array): Promise<void> {
+    async add(bytes) {
       while (memory.moving()) await memory.moving()
       const spooled = memory.spooled()
       await (spooled ? spooled.append(bytes) : memory.set(bytes, filled))
       filled += bytes.length
     },
 
-    /** All bytes that have come in, in memory that whoever takes them has to release. */
-    async take(): Promise<Lease> {
+    async take() {
       await memory.settle()
       const { bytes: whole, release } = memory.detach() ?? (await buffers.take(size))
       const bytes = whole.subarray(0, filled)
@@ -37,8 +45,7 @@ export function createChunkFill(size: number, buffers: Buffers) {
       }
     },
 
-    /** Lets go of everything; to be called in the end, whether or not the bytes were taken. */
-    async end(): Promise<void> {
+    async end() {
       await memory.settle()
       memory.detach()?.release()
       await memory.spooled()?.close()

@@ -21,9 +21,18 @@ const imageList = z.object({ images: z.array(foundImage) })
 export type FoundImage = z.output<typeof foundImage>
 
 /** A Heliostat that runs somewhere, as its operator speaks to it. */
-export type RunningSite = ReturnType<typeof createRunningSite>
+export interface RunningSite {
+  /** Without a slash at its end. */
+  readonly url: string
+  ask(path: string, init?: RequestInit): Promise<Response>
+  read<T>(path: string, type: z.ZodType<T>): Promise<T>
+  /** Sends a request without a body, of whose answer only the success matters. */
+  send(method: 'PUT' | 'DELETE', path: string): Promise<void>
+  /** The one image of that id or name. */
+  findImage(nameOrId: string): Promise<FoundImage>
+}
 
-export function createRunningSite({ url, token, mirrorToken }: SiteOptions) {
+export function createRunningSite({ url, token, mirrorToken }: SiteOptions): RunningSite {
   const root = url.replace(/\/+$/, '')
   const forImages: Record<string, string> = token === undefined ? {} : { 'X-Auth-Token': token }
   const forMirrors: Record<string, string> =
@@ -52,13 +61,11 @@ export function createRunningSite({ url, token, mirrorToken }: SiteOptions) {
     ask,
     read,
 
-    /** Sends a request without a body, of whose answer only the success matters. */
-    async send(method: 'PUT' | 'DELETE', path: string): Promise<void> {
+    async send(method, path) {
       await (await requireOk(await ask(path, { method }), path)).body?.cancel()
     },
 
-    /** The one image of that id or name. */
-    async findImage(nameOrId: string): Promise<FoundImage> {
+    async findImage(nameOrId) {
       if (ID.test(nameOrId)) return read(`/v2/images/${nameOrId}`, foundImage)
       const query = `name=${encodeURIComponent(nameOrId)}&limit=2`
       const { images } = await read(`/v2/images?${query}`, imageList)

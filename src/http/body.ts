@@ -77,13 +77,21 @@ async function readToEnd(body: ReadableStream<Uint8Array>, until: number): Promi
  * The body of a request, taken when it is needed: a client that sends `Expect: 100-continue` waits for that.
  * https://www.rfc-editor.org/rfc/rfc9110#section-10.1.1
  */
-export function bodyOf(request: { headers: Headers; body: ReadableStream<Uint8Array> | null }) {
+export interface RequestBody {
+  take(): ReadableStream<Uint8Array>
+  /** Takes in what the client sends without having been asked for it, or until it hears that it was refused. */
+  refuse(): Promise<void>
+}
+
+export function bodyOf(request: {
+  headers: Headers
+  body: ReadableStream<Uint8Array> | null
+}): RequestBody {
   let taken: ReadableStream<Uint8Array> | null = null
   const take = () => (taken ??= request.body ?? new Blob().stream())
   return {
     take,
-    /** Takes in what the client sends without having been asked for it, or until it hears that it was refused. */
-    async refuse(): Promise<void> {
+    async refuse() {
       if (taken === null && expectsContinue(request.headers)) return
       await discard(take())
     },

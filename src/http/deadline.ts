@@ -5,7 +5,18 @@
 export type Limit = { total: number } | { head: number; idle: number; least?: number }
 
 type Body = NonNullable<Response['body']>
-type Deadline = ReturnType<typeof startDeadline>
+
+interface Deadline {
+  readonly signal: AbortSignal
+  /** Rejects when time is up. */
+  readonly passed: Promise<never>
+  end(): void
+  /** The head has come. */
+  beginBody(): void
+  /** So many bytes came. Until more is wanted it is the reader who takes his time. */
+  rest(bytes: number): void
+  expectMore(): void
+}
 
 /**
  * The answer to a request, which is given up with a `TimeoutError` when it is late, or when `signal` says so. Node 20
@@ -30,7 +41,7 @@ export async function answerWithin(
   }
 }
 
-function startDeadline(limit: Limit, signal?: AbortSignal) {
+function startDeadline(limit: Limit, signal?: AbortSignal): Deadline {
   const stop = new AbortController()
   const pace = 'idle' in limit ? startPace(limit.idle, limit.least ?? 1) : null
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -58,23 +69,20 @@ function startDeadline(limit: Limit, signal?: AbortSignal) {
   if (signal?.aborted) leave()
   return {
     signal: stop.signal,
-    /** Rejects when time is up. */
     passed,
     end,
 
-    /** The head has come. */
-    beginBody(): void {
+    beginBody() {
       if (pace) clearTimeout(timer)
     },
 
-    /** So many bytes came. Until more is wanted it is the reader who takes his time. */
-    rest(bytes: number): void {
+    rest(bytes) {
       if (!pace) return
       clearTimeout(timer)
       pace.came(bytes)
     },
 
-    expectMore(): void {
+    expectMore() {
       if (pace) wait(pace.left(), pace.describe)
     },
   }

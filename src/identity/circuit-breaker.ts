@@ -6,11 +6,22 @@ const LONGEST_PAUSE_MS = 30_000
 
 const log = getLogger(['heliostat', 'keystone'])
 
+/** Says whether Keystone may be asked, and is told how it went. */
+export interface CircuitBreaker {
+  /** Tells that there is no answer, and when to come back [503]; the cause is for the log. */
+  away(cause?: unknown): HeliostatError
+  /** Before each question; throws while none is let through. What it returns belongs to `failed`. */
+  enter(): number
+  succeeded(): void
+  /** Questions that were under way together fail together, which counts once. */
+  failed(entered: number, reason: string): void
+}
+
 /**
  * Leaves Keystone alone for a while when it does not answer, longer each time. Then one question is let through, for at
  * most `trial` milliseconds; the others follow when it is answered.
  */
-export function createCircuitBreaker(trial: number) {
+export function createCircuitBreaker(trial: number): CircuitBreaker {
   let failures = 0
   let retryAt = 0
   let trialUntil = 0
@@ -25,25 +36,22 @@ export function createCircuitBreaker(trial: number) {
   }
 
   return {
-    /** Tells that there is no answer, and when to come back [503]; the cause is for the log. */
     away,
 
-    /** Before each question; throws while none is let through. What it returns belongs to `failed`. */
-    enter(): number {
+    enter() {
       if (Math.max(retryAt, trialUntil) > performance.now()) throw away()
       if (failures > 0) trialUntil = performance.now() + trial
       return failures
     },
 
-    succeeded(): void {
+    succeeded() {
       if (failures > 0) log.info('Keystone answers again')
       failures = 0
       retryAt = 0
       trialUntil = 0
     },
 
-    /** Questions that were under way together fail together, which counts once. */
-    failed(entered: number, reason: string): void {
+    failed(entered, reason) {
       if (entered !== failures) return
       retryAt = performance.now() + Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS)
       trialUntil = 0

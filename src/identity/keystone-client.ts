@@ -13,10 +13,17 @@ import { createServiceToken } from './service-token.ts'
 /** Asks where a token is validated; the path is the same for every one. */
 export const VALIDATE = '/auth/tokens?nocatalog'
 
-/** Keystone, as the service's own user sees it. Nothing is sent before the first request. */
-export type KeystoneClient = ReturnType<typeof createKeystoneClient>
+/** Keystone, as the service's own user sees it. */
+export interface KeystoneClient {
+  /**
+   * The answer to a request to a path below `/v3`, made with the service's token. Throws `unavailable` when Keystone
+   * gives none, or gave none a moment ago.
+   */
+  request(path: string, request?: KeystoneRequest): Promise<KeystoneAnswer>
+}
 
-export function createKeystoneClient(options: KeystoneOptions, fetch: Fetch) {
+/** Nothing is sent before the first request. */
+export function createKeystoneClient(options: KeystoneOptions, fetch: Fetch): KeystoneClient {
   const send = createSend(options, fetch)
   const serviceToken = createServiceToken(options, send)
   const breaker = createCircuitBreaker(4 * options.http_connect_timeout * 1000)
@@ -49,11 +56,7 @@ export function createKeystoneClient(options: KeystoneOptions, fetch: Fetch) {
   }
 
   return {
-    /**
-     * The answer to a request to a path below `/v3`, made with the service's token. Throws `unavailable` when Keystone
-     * gives none, or gave none a moment ago.
-     */
-    async request(path: string, request: KeystoneRequest = {}): Promise<KeystoneAnswer> {
+    async request(path, request = {}) {
       const entered = breaker.enter()
       try {
         const answer = await sendAsService(path, request)

@@ -16,7 +16,10 @@ const log = getLogger(['heliostat', 'keystone'])
 export type Limits = ReadonlyMap<string, number>
 
 /** Limits of projects, asked of Keystone each time, so that a change holds at once. */
-export type KeystoneLimits = ReturnType<typeof createKeystoneLimits>
+export interface KeystoneLimits {
+  /** Without a project those that are registered for all. Throws `unavailable` when they are not known [503]. */
+  limitsOf(projectId: string | null): Promise<Limits>
+}
 
 interface KeystoneLimitsParts {
   /** As a user of the whole deployment: to one of a project Keystone shows no other project's limits. */
@@ -26,7 +29,7 @@ interface KeystoneLimitsParts {
 }
 
 /** Unified limits in the flat model: a project's own limit wins over the one that is registered for all. */
-export function createKeystoneLimits({ client, endpointId }: KeystoneLimitsParts) {
+export function createKeystoneLimits({ client, endpointId }: KeystoneLimitsParts): KeystoneLimits {
   const remembered = createLru<{ limits: Limits; at: number }>(MAX_PROJECTS)
   let place: URLSearchParams | null = null
 
@@ -40,8 +43,7 @@ export function createKeystoneLimits({ client, endpointId }: KeystoneLimitsParts
   }
 
   return {
-    /** Without a project those that are registered for all. Throws `unavailable` when they are not known [503]. */
-    async limitsOf(projectId: string | null): Promise<Limits> {
+    async limitsOf(projectId) {
       const key = projectId ?? ''
       try {
         const limits = await ask(projectId)

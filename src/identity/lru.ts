@@ -1,8 +1,14 @@
 /** A map that forgets what was asked for least recently when it holds more than `limit` entries. */
-export function createLru<V>(limit: number) {
+export interface Lru<V> {
+  get(key: string): V | undefined
+  set(key: string, value: V): void
+  delete(key: string): void
+}
+
+export function createLru<V>(limit: number): Lru<V> {
   const entries = new Map<string, V>()
   return {
-    get(key: string): V | undefined {
+    get(key) {
       const value = entries.get(key)
       if (value === undefined) return undefined
       entries.delete(key)
@@ -10,14 +16,14 @@ export function createLru<V>(limit: number) {
       return value
     },
 
-    set(key: string, value: V): void {
+    set(key, value) {
       entries.delete(key)
       entries.set(key, value)
       const [oldest] = entries.keys()
       if (entries.size > limit && oldest !== undefined) entries.delete(oldest)
     },
 
-    delete(key: string): void {
+    delete(key) {
       entries.delete(key)
     },
   }

@@ -63,10 +63,14 @@ export function referencesOf(rule: Expression): string[] {
   }
 }
 
-type Tokens = ReturnType<typeof createTokens>
+interface Tokens {
+  next(): string | undefined
+  /** Takes the next token if it is this one, in any case. */
+  take(token: string): boolean
+}
 
 /** A parenthesis counts only at either end of a word, since `%(name)s` has some as well. */
-function createTokens(text: string) {
+function createTokens(text: string): Tokens {
   const words = text.split(/\s+/).filter((word) => word !== '')
   const tokens = words.flatMap((word) => {
     const [, opening = '', content = '', closing = ''] = /^(\(*)(.*?)(\)*)$/s.exec(word) ?? []
@@ -74,9 +78,8 @@ function createTokens(text: string) {
   })
   let position = 0
   return {
-    next: (): string | undefined => tokens[position++],
-    /** Takes the next token if it is this one, in any case. */
-    take(token: string): boolean {
+    next: () => tokens[position++],
+    take(token) {
       if (tokens[position]?.toLowerCase() !== token) return false
       position += 1
       return true

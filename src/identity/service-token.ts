@@ -10,7 +10,15 @@ const issued = z.object({
 })
 
 /** The token by which this service itself is known to Keystone, renewed when it is about to expire. */
-export function createServiceToken(options: KeystoneOptions, send: Send) {
+export interface ServiceToken {
+  /** Null while there is none. */
+  current(): string | null
+  get(): Promise<string>
+  /** Another one than that, which Keystone no longer takes. */
+  renew(refused: string): Promise<string>
+}
+
+export function createServiceToken(options: KeystoneOptions, send: Send): ServiceToken {
   const share = createSingleFlight<string>(2 * options.http_connect_timeout * 1000)
   /** Until when it may be used is a time of `performance.now()`: a clock that is set must not make every request a login. */
   let token: { value: string; until: number } | null = null
@@ -32,13 +40,11 @@ export function createServiceToken(options: KeystoneOptions, send: Send) {
   }
 
   return {
-    /** Null while there is none. */
     current,
 
-    get: async (): Promise<string> => current() ?? share('', obtain),
+    get: async () => current() ?? share('', obtain),
 
-    /** Another one than that, which Keystone no longer takes. */
-    async renew(refused: string): Promise<string> {
+    async renew(refused) {
       if (token?.value === refused) token = null
       return current() ?? share('', obtain)
     },

@@ -23,8 +23,14 @@ export function identifyByTokens(tokens: string): Identify {
   }
 }
 
+interface NewToken {
+  token: string
+  /** Makes it known. */
+  line: string
+}
+
 /** A new token of 256 random bits, and the line that makes it known. */
-export function makeToken(user: string, project: string, roles: string) {
+export function makeToken(user: string, project: string, roles: string): NewToken {
   const token = randomBytes(32).toString('base64url')
   const line = `${hashToken(token).toString('hex')}:${user}:${project}:${roles}`
   parseTokens(line)

@@ -23,13 +23,21 @@ interface StoredToken {
 }
 
 /** What Keystone has said of tokens: the good ones in memory and in a store, the bad ones for seconds in memory. */
-export function createTokenCache(store: TokenStore) {
+export interface TokenCache {
+  /** Null for a token that is not known. It may have expired. */
+  find(hash: string): Promise<KnownToken | null>
+  remember(hash: string, token: VouchedToken): Promise<KnownToken>
+  forget(hash: string): Promise<void>
+  refuse(key: string): void
+  isRefused(key: string): boolean
+}
+
+export function createTokenCache(store: TokenStore): TokenCache {
   const vouched = createLru<KnownToken>(MAX_TOKENS)
   const refused = createLru<number>(MAX_TOKENS)
 
   return {
-    /** Null for a token that is not known. It may have expired. */
-    async find(hash: string): Promise<KnownToken | null> {
+    async find(hash) {
       const known = vouched.get(hash)
       if (known) return known
       const stored = await store.find(hash)
@@ -41,7 +49,7 @@ export function createTokenCache(store: TokenStore) {
       return token
     },
 
-    async remember(hash: string, token: VouchedToken): Promise<KnownToken> {
+    async remember(hash, token) {
       const known = knownToken(token)
       vouched.set(hash, known)
       // Those that are good only beside a service's token end with this process at the latest.
@@ -51,16 +59,16 @@ export function createTokenCache(store: TokenStore) {
       return known
     },
 
-    async forget(hash: string): Promise<void> {
+    async forget(hash) {
       vouched.delete(hash)
       await tolerate(store.delete(hash))
     },
 
-    refuse(key: string): void {
+    refuse(key) {
       refused.set(key, performance.now() + REFUSED_MS)
     },
 
-    isRefused: (key: string): boolean => (refused.get(key) ?? 0) > performance.now(),
+    isRefused: (key) => (refused.get(key) ?? 0) > performance.now(),
   }
 }
 

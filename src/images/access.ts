@@ -12,69 +12,74 @@ const VISIBILITY_ACTIONS: Partial<Record<Visibility, PolicyAction>> = {
 }
 
 /** Who may do what with which image. */
-export type Access = ReturnType<typeof createAccess>
+export interface Access {
+  /** An image that the caller can see; one that he can't does not exist for him. */
+  look(id: string, caller: Caller): Promise<FoundImage | null>
+  /** As `look`, but throws [404], in the words of the route. */
+  find(id: string, caller: Caller, absent?: Absent): Promise<FoundImage>
+  /** As `find`, and the caller may take the action: else 403, or 404 when the very image is none of his business. */
+  findFor(action: PolicyAction, id: string, caller: Caller, absent?: Absent): Promise<FoundImage>
+  /** Whether an action on an image that was found is allowed, for rules about a member to be told which one. */
+  mayOnImage(
+    action: PolicyAction,
+    caller: Caller,
+    image: Image & Pick<FoundImage, 'isMember'>,
+    member?: string | null,
+  ): boolean
+  /** Refuses an action on an image that was found: 403, or 404 to those who may not even get it. */
+  requireOnImage(action: PolicyAction, caller: Caller, image: FoundImage, member?: string): void
+  /** Refuses an action that is about no image that exists, such as a list or a create [403]. */
+  require(action: PolicyAction, caller: Caller, target: Target): void
+  /** Refuses to list [403]. */
+  requireList(action: PolicyAction, caller: Caller): void
+  /** Refuses an action on the whole site, or on all of the caller's own images [403]. */
+  requireOnSite(action: PolicyAction, caller: Caller): void
+  /** Two visibilities need a permission of their own [403]. */
+  requireVisibility(visibility: Visibility, caller: Caller, image: Image): void
+}
 
-export function createAccess(policy: Policy, images: Pick<ImageRepo, 'find'>) {
-  const access = {
-    /** An image that the caller can see; one that he can't does not exist for him. */
-    async look(id: string, caller: Caller): Promise<FoundImage | null> {
+export function createAccess(policy: Policy, images: Pick<ImageRepo, 'find'>): Access {
+  const access: Access = {
+    async look(id, caller) {
       const image = await images.find(id, caller)
       return image && canSee(caller, image, image.isMember) ? image : null
     },
 
-    /** As `look`, but throws [404], in the words of the route. */
-    async find(id: string, caller: Caller, absent: Absent = noImageFound): Promise<FoundImage> {
+    async find(id, caller, absent = noImageFound) {
       const image = await access.look(id, caller)
       if (!image) throw absent(id)
       return image
     },
 
-    /** As `find`, and the caller may take the action: else 403, or 404 when the very image is none of his business. */
-    async findFor(
-      action: PolicyAction,
-      id: string,
-      caller: Caller,
-      absent: Absent = noImageFound,
-    ): Promise<FoundImage> {
+    async findFor(action, id, caller, absent = noImageFound) {
       const image = await access.find(id, caller, absent)
       access.requireOnImage(action, caller, image)
       return image
     },
 
-    /** Whether an action on an image that was found is allowed, for rules about a member to be told which one. */
-    mayOnImage(
-      action: PolicyAction,
-      caller: Caller,
-      image: Image & Pick<FoundImage, 'isMember'>,
-      member = image.isMember ? caller.projectId : undefined,
-    ): boolean {
+    mayOnImage(action, caller, image, member = image.isMember ? caller.projectId : undefined) {
       return policy.isAllowed(action, caller, targetOf(image, member))
     },
 
-    /** Refuses an action on an image that was found: 403, or 404 to those who may not even get it. */
-    requireOnImage(action: PolicyAction, caller: Caller, image: FoundImage, member?: string): void {
+    requireOnImage(action, caller, image, member) {
       const isAllowed = (wanted: PolicyAction) =>
         access.mayOnImage(wanted, caller, image, wanted === action ? member : undefined)
       refuseUnless(isAllowed, { action, get: 'get_image' })
     },
 
-    /** Refuses an action that is about no image that exists, such as a list or a create [403]. */
-    require(action: PolicyAction, caller: Caller, target: Target): void {
+    require(action, caller, target) {
       if (!policy.isAllowed(action, caller, target)) throw forbidden(action)
     },
 
-    /** Refuses to list [403]. */
-    requireList(action: PolicyAction, caller: Caller): void {
+    requireList(action, caller) {
       if (!mayList(policy, action, caller)) throw forbidden(action)
     },
 
-    /** Refuses an action on the whole site, or on all of the caller's own images [403]. */
-    requireOnSite(action: PolicyAction, caller: Caller): void {
+    requireOnSite(action, caller) {
       access.require(action, caller, { owner: caller.projectId, visibility: 'private' })
     },
 
-    /** Two visibilities need a permission of their own [403]. */
-    requireVisibility(visibility: Visibility, caller: Caller, image: Image): void {
+    requireVisibility(visibility, caller, image) {
       const action = VISIBILITY_ACTIONS[visibility]
       if (action) access.require(action, caller, targetOf(image))
     },

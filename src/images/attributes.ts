@@ -11,12 +11,16 @@ const MAX_PROPERTY_NAME = 255
 export type NewImage = z.output<ImageDefinition['create']>
 
 /** Turns the attributes that a client sends into typed values, by the image schema. */
-export type Attributes = ReturnType<typeof createAttributes>
+export interface Attributes {
+  /** The body of a create: protected keys [403] are refused before anything is looked at more closely [400]. */
+  parseNew(body: unknown): NewImage
+  /** The value of one attribute in a PATCH. */
+  parseValue(name: string, value: unknown): unknown
+}
 
-export function createAttributes(definition: ImageDefinition) {
+export function createAttributes(definition: ImageDefinition): Attributes {
   return {
-    /** The body of a create: protected keys [403] are refused before anything is looked at more closely [400]. */
-    parseNew(body: unknown): NewImage {
+    parseNew(body) {
       if (!isObject(body)) throw mismatch('Expected an object')
       Object.keys(body).forEach(refuseProtectedOnCreate)
       const { os_hash_algo: _algo, os_hash_value: _value, ...attributes } = body
@@ -27,8 +31,7 @@ export function createAttributes(definition: ImageDefinition) {
       return image
     },
 
-    /** The value of one attribute in a PATCH. */
-    parseValue(name: string, value: unknown): unknown {
+    parseValue(name, value) {
       const parsed = parse(definition.attribute(name), value, name)
       checkValue(name, value)
       return parsed

@@ -24,16 +24,23 @@ export interface LimitedUsage {
 }
 
 /** Holds projects to the limits that Keystone has for them. */
-export type ProjectLimits = ReturnType<typeof createProjectLimits>
+export interface ProjectLimits {
+  /**
+   * Refuses more of a resource than the project may have [413]. As in Glance only what is there already counts
+   * against a size: one image may go beyond.
+   */
+  refuseMore(resource: Resource, projectId: string | null, more: number): Promise<void>
+  /** Every limit of a project, and what it has of it; nothing where there are no limits. */
+  usageOf(projectId: string | null): Promise<Record<string, LimitedUsage>>
+}
 
 /** Without Keystone's limits nothing is limited. */
-export function createProjectLimits(registry: Registry, keystone: KeystoneLimits | null) {
+export function createProjectLimits(
+  registry: Registry,
+  keystone: KeystoneLimits | null,
+): ProjectLimits {
   return {
-    /**
-     * Refuses more of a resource than the project may have [413]. As in Glance only what is there already counts
-     * against a size: one image may go beyond.
-     */
-    async refuseMore(resource: Resource, projectId: string | null, more: number): Promise<void> {
+    async refuseMore(resource, projectId, more) {
       if (!keystone) return
       const limit = (await keystone.limitsOf(projectId)).get(resource) ?? 0
       const usage = RESOURCES[resource](await usageOf(registry, projectId))
@@ -45,8 +52,7 @@ export function createProjectLimits(registry: Registry, keystone: KeystoneLimits
       )
     },
 
-    /** Every limit of a project, and what it has of it; nothing where there are no limits. */
-    async usageOf(projectId: string | null): Promise<Record<string, LimitedUsage>> {
+    async usageOf(projectId) {
       if (!keystone) return {}
       const [limits, usage] = await Promise.all([
         keystone.limitsOf(projectId),

@@ -3,13 +3,23 @@ import { images } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
 import { blobOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
 import type { FoundImage } from './image.ts'
-import { createImageList } from './list/pages.ts'
+import { createImageList, type ImageList } from './list/pages.ts'
 import { isMemberOf, type Viewer } from './visibility.ts'
 
 const record = { ...getTableColumns(images), properties: propertiesOf, tags: tagsOf }
 
+type Marker = typeof images.$inferSelect & Pick<FoundImage, 'isMember'>
+
 /** Reading images. Whether the viewer may see what is found by its id is the caller's to decide. */
-export function createImageReads(registry: Registry) {
+export interface ImageReads {
+  /** The image, deleted ones excepted. */
+  find(id: string, viewer: Viewer): Promise<FoundImage | null>
+  /** A marker's row; only an administrator may page on from a deleted image. */
+  findMarker(id: string, viewer: Viewer): Promise<Marker | null>
+  readonly list: ImageList
+}
+
+export function createImageReads(registry: Registry): ImageReads {
   const findById = registry
     .select({ ...record, blob: blobOf, isMember: isMemberOf(sql.placeholder('project')) })
     .from(images)
@@ -17,13 +27,11 @@ export function createImageReads(registry: Registry) {
     .prepare()
 
   return {
-    /** The image, deleted ones excepted. */
-    async find(id: string, viewer: Viewer): Promise<FoundImage | null> {
+    async find(id, viewer) {
       return (await findById.get({ id, project: viewer.projectId })) ?? null
     },
 
-    /** A marker's row; only an administrator may page on from a deleted image. */
-    async findMarker(id: string, viewer: Viewer) {
+    async findMarker(id, viewer) {
       const alive = viewer.isAdmin ? undefined : isNull(images.deleted_at)
       const found = await registry
         .select({ ...getTableColumns(images), isMember: isMemberOf(viewer.projectId) })

@@ -1,12 +1,16 @@
 import type { Registry } from '../registry/database.ts'
 import { createImageChanges } from './changes.ts'
 import { createImageDeletions } from './deletions.ts'
-import { createImageReads } from './reads.ts'
+import { createImageReads, type ImageReads } from './reads.ts'
 
 /** The images of the registry. */
-export type ImageRepo = ReturnType<typeof createImageRepo>
+export interface ImageRepo
+  extends
+    ImageReads,
+    ReturnType<typeof createImageChanges>,
+    ReturnType<typeof createImageDeletions> {}
 
-export function createImageRepo(registry: Registry) {
+export function createImageRepo(registry: Registry): ImageRepo {
   return {
     ...createImageReads(registry),
     ...createImageChanges(registry),

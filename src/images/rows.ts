@@ -42,7 +42,11 @@ export function propertyChange(before: Properties, after: Properties): PropertyC
  * Holds while the image has at most so many tags after the change, also with those that others have added meanwhile.
  * It holds all through the batch of the change, since what that writes is not among the rows that are counted.
  */
-export function tagsFit(id: string, { removed, written }: TagChange, most: number) {
+export function tagsFit(
+  id: string,
+  { removed, written }: TagChange,
+  most: number,
+): SQL | undefined {
   if (written.length === 0 || most === Infinity) return undefined
   const others = sql`SELECT count(*) FROM image_tags t
     WHERE t.image_id = ${id} AND t.value NOT IN (${listed([...removed, ...written])})`
@@ -50,7 +54,11 @@ export function tagsFit(id: string, { removed, written }: TagChange, most: numbe
 }
 
 /** As `tagsFit`, for the number and the bytes of custom properties; those of the service itself do not count. */
-export function propertiesFit(id: string, { removed, written }: PropertyChange, most: Most) {
+export function propertiesFit(
+  id: string,
+  { removed, written }: PropertyChange,
+  most: Most,
+): SQL | undefined {
   if (written.length === 0) return undefined
   const names = [...removed, ...written.map(([name]) => name)]
   const others = sql`FROM image_properties p

@@ -32,7 +32,7 @@ export function canSee(
 }
 
 /** Whether an image is shared with a project, as a column of a select from `images`. */
-export const isMemberOf = (project: unknown) =>
+export const isMemberOf = (project: unknown): SQL<boolean> =>
   sql<boolean>`EXISTS (
     SELECT 1 FROM image_members m
     WHERE m.image_id = images.id AND m.member = ${project} AND m.deleted_at IS NULL

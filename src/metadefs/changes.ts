@@ -25,38 +25,44 @@ import { duplicate, nameOf } from './kinds.ts'
  * Changes of definitions, each one batch that also announces its namespace to mirrors. A name that is taken is a
  * conflict [409], and so is a namespace or an entry that was deleted, or protected from it, since it was read.
  */
-export function createMetadefChanges(registry: Registry) {
-  return {
-    create: (namespace: Namespace) => create(registry, namespace),
-    update: (row: NamespaceRow) => update(registry, row),
-    delete: (namespace: NamespaceRow) => deleteNamespace(freeing(registry), namespace),
-
-    add: <Kind extends ContentKind>(namespace: NamespaceRow, kind: Kind, entry: Entry<Kind>) =>
-      add(registry, namespace, kind, entry),
-
-    /** Puts another entry in the place of the one with this name. */
-    replace: <Kind extends ContentKind>(
-      namespace: NamespaceRow,
-      kind: Kind,
-      change: Replacement<Kind>,
-    ) => replace(registry, namespace, kind, change),
-
-    remove: (namespace: NamespaceRow, kind: ContentKind, name: string) =>
-      remove(freeing(registry), namespace, kind, name),
-
-    /** Removes every entry of a kind. */
-    clear: (namespace: NamespaceRow, kind: ContentKind) =>
-      clear(freeing(registry), namespace, kind),
-
-    /** Puts tags in the place of those that are there, or adds them. */
-    setTags: (namespace: NamespaceRow, tags: Contents['tags'], append: boolean) =>
-      setTags(registry, namespace, tags, append),
-  }
+export interface MetadefChanges {
+  create(namespace: Namespace): Promise<void>
+  update(row: NamespaceRow): Promise<void>
+  delete(namespace: NamespaceRow): Promise<void>
+  add<Kind extends ContentKind>(
+    namespace: NamespaceRow,
+    kind: Kind,
+    entry: Entry<Kind>,
+  ): Promise<void>
+  /** Puts another entry in the place of the one with this name. */
+  replace<Kind extends ContentKind>(
+    namespace: NamespaceRow,
+    kind: Kind,
+    change: Replacement<Kind>,
+  ): Promise<void>
+  remove(namespace: NamespaceRow, kind: ContentKind, name: string): Promise<void>
+  /** Removes every entry of a kind. */
+  clear(namespace: NamespaceRow, kind: ContentKind): Promise<void>
+  /** Puts tags in the place of those that are there, or adds them. */
+  setTags(namespace: NamespaceRow, tags: Contents['tags'], append: boolean): Promise<void>
 }
 
 interface Replacement<Kind extends ContentKind> {
   name: string
   entry: Entry<Kind>
+}
+
+export function createMetadefChanges(registry: Registry): MetadefChanges {
+  return {
+    create: (namespace) => create(registry, namespace),
+    update: (row) => update(registry, row),
+    delete: (namespace) => deleteNamespace(freeing(registry), namespace),
+    add: (namespace, kind, entry) => add(registry, namespace, kind, entry),
+    replace: (namespace, kind, change) => replace(registry, namespace, kind, change),
+    remove: (namespace, kind, name) => remove(freeing(registry), namespace, kind, name),
+    clear: (namespace, kind) => clear(freeing(registry), namespace, kind),
+    setTags: (namespace, tags, append) => setTags(registry, namespace, tags, append),
+  }
 }
 
 async function create(registry: Registry, namespace: Namespace): Promise<void> {

@@ -6,19 +6,35 @@ import {
 } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
 import {
+  type Contents,
   type Namespace,
   namespaceColumns,
   namespaceHead,
   type NamespaceRow,
+  type ResourceType,
 } from '../registry/metadef-contents.ts'
 import type { NamespaceQuery } from './query.ts'
 import type { Viewer } from './visibility.ts'
 
 /** Reading definitions. Whether the viewer may see what is found by its name is the caller's to decide. */
-export function createMetadefReads(registry: Registry) {
+export interface MetadefReads {
+  /** The namespace with all that it holds. */
+  find(namespace: string): Promise<Namespace | null>
+  /** One page of what the viewer may see, after the marker, with nothing but the associations. */
+  list(
+    query: NamespaceQuery,
+    viewer: Viewer,
+    marker: NamespaceRow | null,
+  ): Promise<(NamespaceRow & Pick<Contents, 'associations'>)[]>
+  /** Every namespace whole, by name. */
+  all(): Promise<Namespace[]>
+  /** By name. */
+  resourceTypes(): Promise<ResourceType[]>
+}
+
+export function createMetadefReads(registry: Registry): MetadefReads {
   return {
-    /** The namespace with all that it holds. */
-    async find(namespace: string): Promise<Namespace | null> {
+    async find(namespace) {
       const found = await registry
         .select(namespaceColumns)
         .from(metadefNamespaces)
@@ -27,8 +43,7 @@ export function createMetadefReads(registry: Registry) {
       return found ?? null
     },
 
-    /** One page of what the viewer may see, after the marker, with nothing but the associations. */
-    list(query: NamespaceQuery, viewer: Viewer, marker: NamespaceRow | null) {
+    list(query, viewer, marker) {
       return registry
         .select(namespaceHead)
         .from(metadefNamespaces)
@@ -52,8 +67,7 @@ export function createMetadefReads(registry: Registry) {
         .all()
     },
 
-    /** Every namespace whole, by name. */
-    all: (): Promise<Namespace[]> =>
+    all: () =>
       registry
         .select(namespaceColumns)
         .from(metadefNamespaces)

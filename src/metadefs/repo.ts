@@ -1,10 +1,10 @@
 import type { Registry } from '../registry/database.ts'
-import { createMetadefChanges } from './changes.ts'
-import { createMetadefReads } from './reads.ts'
+import { createMetadefChanges, type MetadefChanges } from './changes.ts'
+import { createMetadefReads, type MetadefReads } from './reads.ts'
 
 /** The metadata definitions of the registry. */
-export type MetadefRepo = ReturnType<typeof createMetadefRepo>
+export interface MetadefRepo extends MetadefReads, MetadefChanges {}
 
-export function createMetadefRepo(registry: Registry) {
+export function createMetadefRepo(registry: Registry): MetadefRepo {
   return { ...createMetadefReads(registry), ...createMetadefChanges(registry) }
 }

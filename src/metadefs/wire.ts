@@ -1,5 +1,11 @@
 import { wireTime } from '../images/wire.ts'
-import type { Contents, Entry, Namespace, NamespaceRow } from '../registry/metadef-contents.ts'
+import type {
+  Contents,
+  Entry,
+  Namespace,
+  NamespaceRow,
+  ResourceType,
+} from '../registry/metadef-contents.ts'
 
 type Wire = Record<string, unknown>
 type Definition = Record<string, unknown>
@@ -68,7 +74,7 @@ function bareAssociation({
   return present({ name, prefix, properties_target })
 }
 
-export function toWireResourceType(type: { name: string; created_at: number; updated_at: number }) {
+export function toWireResourceType(type: ResourceType): Wire {
   return { name: type.name, ...wireTimes(type) }
 }
 

@@ -11,13 +11,22 @@ const RESERVED = 8 << 20
 const USUAL_CHUNK = 8 << 20
 
 /** The space below a folder, and whether it has run out. */
-export function createDisk(root: string) {
+export interface Disk {
+  /** Throws when so many bytes would not leave the reserve untouched. */
+  requireSpace(folder: string, wanted: number): Promise<void>
+  /** The system itself had no space for a write: a quota, which cannot be read. Only a write shows that it is over. */
+  refused(cause: unknown): HeliostatError
+  /** A chunk was written. */
+  accepted(): void
+  condition(): Promise<DiskCondition>
+}
+
+export function createDisk(root: string): Disk {
   /** What the last chunk that was refused would have needed. */
   let lacking = 0
 
   return {
-    /** Throws when so many bytes would not leave the reserve untouched. */
-    async requireSpace(folder: string, wanted: number): Promise<void> {
+    async requireSpace(folder, wanted) {
       const free = await freeBytes(folder)
       if (free >= wanted + RESERVED) return
       lacking = wanted + RESERVED
@@ -26,18 +35,16 @@ export function createDisk(root: string) {
       )
     },
 
-    /** The system itself had no space for a write: a quota, which cannot be read. Only a write shows that it is over. */
-    refused(cause: unknown): HeliostatError {
+    refused(cause) {
       lacking = Infinity
       return noSpace(cause)
     },
 
-    /** A chunk was written. */
-    accepted(): void {
+    accepted() {
       if (lacking === Infinity) lacking = 0
     },
 
-    async condition(): Promise<DiskCondition> {
+    async condition() {
       try {
         const folder = await existing(root)
         const [free, writable] = await Promise.all([freeBytes(folder), isWritable(folder)])

@@ -14,11 +14,18 @@ interface Entry {
   evicted: boolean
 }
 
+export interface OpenFiles {
+  /** The file, or null where there is none. */
+  acquire(path: string): Promise<OpenFile | null>
+  evict(path: string): void
+  close(): void
+}
+
 /**
  * Keeps recently read files open, since a small range of a chunk costs more to open than to read. Only for files
  * that never change. A file that is in use outlives its eviction.
  */
-export function createOpenFiles(limit: number) {
+export function createOpenFiles(limit: number): OpenFiles {
   const entries = createEntries(limit)
   const opener = createOpener()
 
@@ -38,8 +45,7 @@ export function createOpenFiles(limit: number) {
   }
 
   return {
-    /** The file, or null where there is none. */
-    async acquire(path: string): Promise<OpenFile | null> {
+    async acquire(path) {
       const known = await reuse(path)
       if (known) return known
       const found = await opener.open(path)
@@ -49,7 +55,7 @@ export function createOpenFiles(limit: number) {
       entries.add(path, entry)
       return opened
     },
-    evict(path: string): void {
+    evict(path) {
       opener.evicted()
       entries.evict(path)
     },

@@ -7,7 +7,7 @@ import { HeliostatError } from '../../errors.ts'
 import { claimFile } from './claims.ts'
 import { holds } from './comparison.ts'
 import { chunkStream } from '../chunk-stream.ts'
-import { createDisk, isOutOfSpace } from './disk.ts'
+import { createDisk, type Disk, isOutOfSpace } from './disk.ts'
 import { makeFolder, UNFINISHED, writeWhole } from './durable.ts'
 import type { LocalStore } from '../local/store.ts'
 import { createOpenFiles, isAbsent, type OpenFile, stateOf } from './open-files.ts'
@@ -96,7 +96,7 @@ export function createFileStore(root: string): FileStore {
 }
 
 /** Writes chunks for as long as the disk has room for all that are being written. */
-function createWriter(root: string, disk: ReturnType<typeof createDisk>) {
+function createWriter(root: string, disk: Disk) {
   let writing = 0
   return async (file: string, bytes: Uint8Array): Promise<void> => {
     writing += bytes.length

@@ -2,7 +2,7 @@ import { HeliostatError } from '../../errors.ts'
 import { readHead } from './head.ts'
 import { type Inspection, inspectDiskImage, inspectTail, unsafeReference } from './inspect.ts'
 import { formatMismatch, NO_DISKS, virtualSizeOf } from './match.ts'
-import { concatenate, createStretch } from './stretch.ts'
+import { concatenate, createStretch, type Stretch } from './stretch.ts'
 import {
   unsafeVhdxMetadata,
   VHDX_METADATA_SIZE,
@@ -40,7 +40,7 @@ export function createStreamInspector(declared: Declaration): StreamInspector {
   let inspection: Inspection | null = null
   let header: Uint8Array = new Uint8Array()
   let tail: Uint8Array = new Uint8Array()
-  let metadata: ReturnType<typeof createStretch> | null = null
+  let metadata: Stretch | null = null
 
   function begin(head: Uint8Array): Inspection {
     const found = inspectDiskImage(head)

@@ -29,7 +29,9 @@ interface Page {
 type Marker = typeof images.$inferSelect | null
 
 /** Lists of images, in pages that are bounded by their number and by their size. */
-export function createImageList(registry: Registry) {
+export type ImageList = (query: ListQuery, viewer: Viewer, marker: Marker) => Promise<Page>
+
+export function createImageList(registry: Registry): ImageList {
   const findLong = registry
     .select({ properties: propertiesOf })
     .from(images)
@@ -43,7 +45,7 @@ export function createImageList(registry: Registry) {
       return (await findLong.get({ id }))?.properties ?? {}
     })
 
-  return async function list(query: ListQuery, viewer: Viewer, marker: Marker): Promise<Page> {
+  return async function list(query, viewer, marker) {
     const page: ListedImage[] = []
     let characters = 0
     let after = marker
