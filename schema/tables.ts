@@ -43,7 +43,7 @@ const alive = (builder: IndexBuilder) => builder.where(sql`deleted_at IS NULL`)
 
 /**
  * A deleted image keeps its row (`deleted_at`), since its id may not be used again. One that is in `pending_delete`
- * has all but gone too; only its data is still there, until it is restored or scrubbed.
+ * has all but gone too; only its data is still there, until it is restored, or deleted for good.
  */
 export const images = sqliteTable(
   'images',
@@ -89,7 +89,7 @@ export const images = sqliteTable(
     ),
     alive(index('images_by_owner').on(table.os_hidden, table.owner, table.created_at, table.id)),
     alive(index('images_by_creation').on(table.os_hidden, table.created_at, table.id)),
-    // What an owner has, images that wait for the scrubber included.
+    // What an owner has, images that wait for their deletion included.
     index('images_by_usage')
       .on(table.owner, table.status, table.size)
       .where(sql`status NOT IN ('killed', 'deleted')`),

@@ -11,7 +11,7 @@ export type RawConfig = Record<string, Record<string, string>>
 
 export interface LoadedConfig {
   config: Config
-  /** One sentence for each option that means nothing here. */
+  /** One sentence for each option that means nothing here, or is written as it no longer should be. */
   warnings: string[]
 }
 
@@ -30,7 +30,7 @@ export function loadConfig(...sources: RawConfig[]): LoadedConfig {
   const config: Config = Object.fromEntries(entries)
   if (mistakes.length === 0) mistakes.push(...contradictions(config))
   if (mistakes.length > 0) throw new ConfigError(mistakes.join('\n'))
-  return { config, warnings: unknownOptions(merged) }
+  return { config, warnings: [...unknownOptions(merged), ...oldZeros(merged)] }
 }
 
 const PREFIX = 'HELIOSTAT_'
@@ -67,6 +67,7 @@ export function describeConfig(config: Config): string {
 
 function written(value: unknown): string {
   if (value === null) return ''
+  if (value === Infinity) return '-1'
   return shownValue(Array.isArray(value) ? value.join(',') : String(value))
 }
 
@@ -138,7 +139,10 @@ function missingForKeystone({ paste_deploy, keystone_authtoken }: Config): strin
     .map((option) => `[keystone_authtoken] ${option}: got "", wanted one, since flavor = keystone`)
 }
 
-/** The user may also be the one who validates tokens, but no application credential, which belongs to a project. */
+/**
+ * Limits are read by a user with a password: the one of `[oslo_limit]`, or else the one who validates tokens. An
+ * application credential will not do, since Keystone binds it to one project and shows it no other project's limits.
+ */
 function missingForLimits({ DEFAULT, oslo_limit, keystone_authtoken }: Config): string[] {
   if (!DEFAULT.use_keystone_limits) return []
   const user = oslo_limit.username === null ? keystone_authtoken : oslo_limit
@@ -167,10 +171,27 @@ function unknownOptions(raw: RawConfig): string[] {
   })
 }
 
+/** Of a configuration without mistakes, in which all of these are numbers. */
+function oldZeros(raw: RawConfig): string[] {
+  return Object.entries(raw).flatMap(([section, options]) =>
+    Object.entries(options)
+      .filter(([option, value]) => metaOf(section, option, 'zeroIsNoLimit') && Number(value) === 0)
+      .map(
+        ([option]) =>
+          `Option [${section}] ${option} = 0 is taken for no limit, as it used to be: write -1 instead`,
+      ),
+  )
+}
+
 function shapeOf(section: string): Readonly<Record<string, z.ZodType>> {
   return Object.hasOwn(SECTIONS, section) ? SECTIONS[section as keyof Sections].shape : {}
 }
 
 function isSecret(section: string, option: string): boolean {
-  return shapeOf(section)[option]?.meta()?.['secret'] === true
+  return metaOf(section, option, 'secret')
+}
+
+function metaOf(section: string, option: string, key: 'secret' | 'zeroIsNoLimit'): boolean {
+  const shape = shapeOf(section)
+  return Object.hasOwn(shape, option) && shape[option]?.meta()?.[key] === true
 }

@@ -45,6 +45,16 @@ const integer = (fallback: number, { min = 0, max = Number.MAX_SAFE_INTEGER } = 
     .pipe(z.number().min(min, `at least ${min}`).max(max, `at most ${max}`))
     .default(fallback)
 
+/** A whole number of our own, of which `-1` is no limit (in the code `Infinity`) and `0` none at all. */
+const limit = (fallback: number) =>
+  integer(fallback, { min: -1 }).transform((value) => (value === -1 ? Infinity : value))
+
+/** A limit of which `0` used to be no limit either: it still is, with a warning. */
+const limitOnceZero = (fallback: number) =>
+  limit(fallback)
+    .transform((value) => (value === 0 ? Infinity : value))
+    .meta({ zeroIsNoLimit: true })
+
 const TRUE = ['true', '1', 'yes', 'on']
 const FALSE = ['false', '0', 'no', 'off']
 
@@ -122,7 +132,8 @@ const DATABASE = /^(sqlite:\/\/\/|file:|libsql:\/\/|https?:\/\/)./
 
 /**
  * Every option, by section as in glance-api.conf. Those that Glance has are named, and mean, as they do there;
- * `[heliostat]` holds our own. `[glance_store]` and `[database]` name what only Node and Deno have a default for.
+ * `[mirror]` and `[heliostat]` hold our own, of which `-1` is no limit and `0` is none at all. `[glance_store]` and
+ * `[database]` name what only Node and Deno have a default for.
  */
 export const SECTIONS = {
   DEFAULT: z.object({
@@ -214,9 +225,9 @@ export const SECTIONS = {
     ),
     pin_tag: list([]),
     pin_name: list([]),
-    pin_newest: integer(0),
-    prefetch_mbits: integer(0),
-    scrub_mbits: integer(80),
+    pin_newest: limitOnceZero(-1),
+    prefetch_mbits: limitOnceZero(-1),
+    scrub_mbits: limit(80),
     prefetch_window: text('').refine(
       (value) => value === '' || DAILY_WINDOW.test(value),
       'hours of the day such as 22:00-06:00',

@@ -195,11 +195,13 @@ describe('an option that means nothing', () => {
       DEFAULT: { workers: '4', debug: 'true' },
       keystone_authtoken: { memcached_servers: 'localhost' },
       constructor: { name: 'x' },
+      mirror: { constructor: '0' },
     })
     assert.deepEqual(warnings, [
       'Option [DEFAULT] workers means nothing here and is ignored',
       'Option [keystone_authtoken] memcached_servers means nothing here and is ignored',
       'Option [constructor] name means nothing here and is ignored',
+      'Option [mirror] constructor means nothing here and is ignored',
     ])
   })
 })
@@ -412,11 +414,51 @@ describe('a configuration that is printed', () => {
   })
 })
 
+describe('the limits of our own', () => {
+  const RATES = { pin_newest: '-1', prefetch_mbits: '-1', scrub_mbits: '-1' }
+  const limitsOf = ({ mirror }: ReturnType<typeof load>) => [
+    mirror.pin_newest,
+    mirror.prefetch_mbits,
+    mirror.scrub_mbits,
+  ]
+
+  it('are numbers, or none with -1', () => {
+    const { config, warnings } = loadConfig({ mirror: RATES })
+    assert.deepEqual(limitsOf(config), [Infinity, Infinity, Infinity])
+    assert.deepEqual(warnings, [])
+    const numbers = load({ mirror: { pin_newest: '2', prefetch_mbits: '30', scrub_mbits: '40' } })
+    assert.deepEqual(limitsOf(numbers), [2, 30, 40])
+  })
+
+  it('are printed as they are written', () => {
+    const printed = describeConfig(load({ mirror: RATES }))
+    assert.match(printed, /\npin_newest = -1\nprefetch_mbits = -1\nscrub_mbits = -1\n/)
+  })
+
+  it('are off with 0, but for those where it was no limit, which are warned of', () => {
+    const mirror = { pin_newest: '0', prefetch_mbits: '00', scrub_mbits: '0' }
+    const { config, warnings } = loadConfig({ mirror })
+    assert.deepEqual(limitsOf(config), [Infinity, Infinity, 0])
+    assert.deepEqual(warnings, [
+      'Option [mirror] pin_newest = 0 is taken for no limit, as it used to be: write -1 instead',
+      'Option [mirror] prefetch_mbits = 0 is taken for no limit, as it used to be: write -1 instead',
+    ])
+  })
+
+  it('are not less than -1', () => {
+    assert.deepEqual(mistakes({ mirror: { prefetch_mbits: '-2', scrub_mbits: '1.5' } }), [
+      '[mirror] prefetch_mbits: got "-2", wanted at least -1',
+      '[mirror] scrub_mbits: got "1.5", wanted a whole number',
+    ])
+  })
+})
+
 describe('the options of pins and prefetching', () => {
   it('are none at first', () => {
     const { mirror } = load()
     assert.deepEqual([mirror.pin_visibility, mirror.pin_tag, mirror.pin_name], [[], [], []])
-    assert.deepEqual([mirror.pin_newest, mirror.prefetch_mbits, mirror.prefetch_window], [0, 0, ''])
+    const { pin_newest, prefetch_mbits, prefetch_window } = mirror
+    assert.deepEqual([pin_newest, prefetch_mbits, prefetch_window], [Infinity, Infinity, ''])
   })
 
   it('are lists, numbers and hours', () => {

@@ -7,7 +7,7 @@ const log = getLogger(['heliostat', 'access'])
 /** One line a request, after its body has gone out. Neither headers nor the query are in it: they may hold secrets. */
 export const accessLog = createMiddleware<Env>(async function accessLogMiddleware(context, next) {
   const startedAt = performance.now()
-  let postponed = false
+  let isLate = false
 
   function write(bytes: number): void {
     log.info('{method} {path} {status} {bytes} B {milliseconds} ms', {
@@ -23,10 +23,11 @@ export const accessLog = createMiddleware<Env>(async function accessLogMiddlewar
     })
   }
 
+  // A download is logged late, when its body has been sent or broken off: only then are its bytes and its time known.
   context.set('logWhenSent', (sent) => {
-    postponed = true
+    isLate = true
     void sent.then(write)
   })
   await next()
-  if (!postponed) write(Number(context.res.headers.get('Content-Length') ?? 0))
+  if (!isLate) write(Number(context.res.headers.get('Content-Length') ?? 0))
 })

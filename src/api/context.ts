@@ -12,7 +12,7 @@ export interface Platform {
 interface Variables {
   caller: Caller
   requestId: string
-  /** Puts the request's log line off until its body has gone out, which resolves with its bytes. */
+  /** Has the request logged when its body has gone out (`sent`, with its bytes) instead of when its handler returns. */
   logWhenSent: (sent: Promise<number>) => void
 }
 

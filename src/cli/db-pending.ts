@@ -5,12 +5,14 @@ import { createImageRepo } from '../images/repo.ts'
 import type { Registry } from '../registry/database.ts'
 import { print } from './print.ts'
 
-export async function scrubImages(registry: Registry, config: Config): Promise<void> {
+export async function deletePendingImages(registry: Registry, config: Config): Promise<void> {
   refuseAtEdge(config)
   const until = Date.now() - config.DEFAULT.scrub_time * 1000
-  const ids = await createImageRepo(registry).scrub(until)
+  const ids = await createImageRepo(registry).deletePending(until)
   for (const id of ids) print(id)
-  print(`Scrubbed ${ids.length} images that were deleted before ${new Date(until).toISOString()}`)
+  print(
+    `Deleted for good ${ids.length} images that were deleted before ${new Date(until).toISOString()}`,
+  )
 }
 
 export async function restoreImage(registry: Registry, config: Config, id: string): Promise<void> {

@@ -21,7 +21,9 @@ type Purge = (registry: Registry, options: PurgeOptions) => AsyncGenerator<Purge
 /** `heliostat db purge` and `heliostat db purge-images-table`. */
 export function addPurgeCommands(db: Command): void {
   withPurgeOptions(db.command('purge'), 30)
-    .description('Remove the rows of what was deleted long ago; ids of deleted images stay burnt')
+    .description(
+      'Remove the rows of what was deleted long ago; ids of deleted images are still not given again',
+    )
     .action((options: PurgeCommandOptions) => runPurge(options, purgeDeleted))
 
   withPurgeOptions(db.command('purge-images-table').alias('purge_images_table'), 180)

@@ -11,7 +11,7 @@ import type { Registry } from '../registry/database.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { connectionOf } from '../runtime/connection.ts'
 import { openLocalStore } from '../runtime/local.ts'
-import { restoreImage, scrubImages } from './db-pending.ts'
+import { deletePendingImages, restoreImage } from './db-pending.ts'
 import { addPurgeCommands } from './db-purge.ts'
 import { addMetadefCommands } from './metadefs.ts'
 import { type ConfigOptions, seconds, withConfigOptions } from './options.ts'
@@ -59,10 +59,10 @@ export function addDbCommands(program: Command): void {
 
   withConfigOptions(db.command('scrub'))
     .description('Delete for good the images that have waited for scrub_time since their deletion')
-    .action((options: ConfigOptions) => withRegistry(options, scrubImages))
+    .action((options: ConfigOptions) => withRegistry(options, deletePendingImages))
 
   withConfigOptions(db.command('restore'))
-    .description('Bring back a deleted image that has not been scrubbed yet')
+    .description('Bring back a deleted image that still waits for its deletion for good')
     .argument('<image>', 'its id')
     .action((id: string, options: ConfigOptions) =>
       withRegistry(options, (registry, config) => restoreImage(registry, config, id)),

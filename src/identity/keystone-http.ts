@@ -4,7 +4,7 @@ import { answerWithin } from '../http/deadline.ts'
 
 const MAX_ANSWER = 1024 * 1024
 
-/** With a system scope the service's token is one of the whole deployment instead of a project. */
+/** With `system_scope` this service logs in for the whole deployment, otherwise for the project that is configured. */
 export type KeystoneOptions = Config['keystone_authtoken'] & { system_scope?: 'all' }
 
 /** The platform's `fetch`, as far as Keystone needs it. */

@@ -12,7 +12,10 @@ const MAX_PROJECTS = 10_000
 
 const log = getLogger(['heliostat', 'keystone'])
 
-/** By resource. One that is not among them must not be used at all. */
+/**
+ * By the name of a resource, such as `image_size_total`. A name for which the administrator has registered no limit in
+ * Keystone (`openstack registered limit create`) is not among them.
+ */
 export type Limits = ReadonlyMap<string, number>
 
 /** Limits of projects, asked of Keystone each time, so that a change holds at once. */
@@ -79,7 +82,8 @@ function limitReader({ keystone_authtoken, oslo_limit }: Config): KeystoneOption
     ...keystone_authtoken,
     auth_url: oslo_limit.auth_url ?? keystone_authtoken.auth_url,
     ...(username !== null && { username, password, user_domain_id, user_domain_name }),
-    // It would belong to a project.
+    // Keystone binds an application credential to the project in which it was made: its token is never one of the whole
+    // deployment, and so may not read the limits of other projects.
     application_credential_id: null,
     system_scope,
   }

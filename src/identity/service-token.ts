@@ -54,6 +54,7 @@ export function createServiceToken(options: KeystoneOptions, send: Send): Servic
 /** https://docs.openstack.org/api-ref/identity/v3/#password-authentication-with-scoped-authorization */
 function authOf(options: KeystoneOptions) {
   const { application_credential_id: id, application_credential_secret: secret } = options
+  // Without a scope: Keystone binds an application credential, and its tokens, to the project in which it was made.
   if (id !== null) {
     return {
       identity: { methods: ['application_credential'], application_credential: { id, secret } },

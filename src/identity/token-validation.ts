@@ -9,10 +9,11 @@ import { hashToken } from './token-hash.ts'
 import { type Bearer, parseKeystoneToken } from './vouched-token.ts'
 
 /**
- * What no token is, Keystone is not asked about: visible ASCII characters. Tokens have a few hundred of them; the usual
- * server of Keystone takes 4 KiB for all headers, and breaks the connection off at more.
+ * The form of every token that Keystone gives: visible ASCII characters, a few hundred of them. Any other string is
+ * refused without asking Keystone, whose usual server takes 4 KiB for all headers and breaks the connection off at
+ * more.
  */
-const TOKEN = /^[\x21-\x7e]{1,3072}$/
+const TOKEN_FORM = /^[\x21-\x7e]{1,3072}$/
 
 /** Not found, or nothing that Keystone can read. Any other status is not about the token. */
 const REFUSALS = [400, 404, 413, 414, 431]
@@ -59,7 +60,7 @@ export function createTokenValidation({ options, client, store }: ValidationPart
   }
 
   return async function validate(token, { allowExpired = false } = {}) {
-    if (!TOKEN.test(token)) return null
+    if (!TOKEN_FORM.test(token)) return null
     const hash = hashToken(token).toString('hex')
     const key = keyOf(hash, allowExpired)
     if (cache.isRefused(key)) return null

@@ -14,7 +14,7 @@ import { changesOne, freeing, type Registry, type Statement } from '../registry/
 import type { ImageStatus } from './image.ts'
 import { STEPS } from './status.ts'
 
-/** Images a batch of the scrubber. */
+/** Images that are deleted for good in one batch. */
 const PAGE = 100
 
 /** How images go, and come back: each change one batch that also announces it to mirrors. */
@@ -23,16 +23,16 @@ export function createImageDeletions(registry: Registry) {
     /** False when the image is protected, or was deleted meanwhile. */
     delete: (id: string, at: number) => deleteImage(freeing(registry), id, at),
 
-    /** As `delete`, but an active image keeps its data until it is scrubbed, and may be restored. */
+    /** As `delete`, but an active image keeps its data until `deletePending`, and may be restored. */
     deleteLater: async (id: string, at: number) =>
       (await markPending(freeing(registry), id, at)) ||
       (await deleteImage(freeing(registry), id, at)),
 
-    /** Brings back an image that waits for the scrubber, and returns its status; any other is refused [404, 409]. */
+    /** Brings back an image that waits for its deletion, and returns its status; any other is refused [404, 409]. */
     restore: (id: string, at: number) => restore(registry, id, at),
 
     /** Deletes for good the images that were deleted no later than `until`, and returns their ids. */
-    scrub: (until: number) => scrub(freeing(registry), until),
+    deletePending: (until: number) => deletePending(freeing(registry), until),
   }
 }
 
@@ -93,9 +93,9 @@ async function restore(registry: Registry, id: string, at: number): Promise<Imag
   )
 }
 
-async function scrub(registry: Registry, until: number): Promise<string[]> {
+async function deletePending(registry: Registry, until: number): Promise<string[]> {
   const due = and(eq(images.status, STEPS.deleteLater.to), lte(images.deleted_at, until))
-  const scrubbed: string[] = []
+  const deleted: string[] = []
   for (;;) {
     const page = await registry
       .select({ id: images.id })
@@ -103,7 +103,7 @@ async function scrub(registry: Registry, until: number): Promise<string[]> {
       .where(due)
       .orderBy(asc(images.deleted_at))
       .limit(PAGE)
-    if (page.length === 0) return scrubbed
+    if (page.length === 0) return deleted
     const ids = page.map(({ id }) => id)
     const at = Date.now()
     const where = and(inArray(images.id, ids), due)
@@ -116,7 +116,7 @@ async function scrub(registry: Registry, until: number): Promise<string[]> {
         .returning({ id: images.id }),
       ...eraseDeleted(registry, ids, at),
     ])
-    scrubbed.push(...gone.map(({ id }) => id))
+    deleted.push(...gone.map(({ id }) => id))
   }
 }
 

@@ -13,7 +13,7 @@ import { wireTime } from './wire.ts'
 
 export type Member = typeof imageMembers.$inferSelect
 
-/** Removed members of an image whose rows are kept. */
+/** Rows of removed members that are kept for each image: one who is added again has his first date from his row. */
 const KEPT_REMOVED = 128
 
 /** Whom images are shared with. */
@@ -72,7 +72,10 @@ interface Offer {
   at: number
 }
 
-/** Whoever was a member before becomes one anew, since when he first was. */
+/**
+ * A removed member still has a row, with `deleted_at`. To add him again is to revive it: his status is pending again,
+ * and his `created_at` still the date at which he was first added.
+ */
 async function add(registry: Registry, offer: Offer, quota: number): Promise<Member> {
   const { image_id, member, at } = offer
   const count = countMembers(image_id)
@@ -117,7 +120,7 @@ function change(
   )
 }
 
-/** Mirrors are told of removed members too, so that not all of them can be kept for their date. */
+/** Only the rows of those who were removed last are kept, since the feed sends mirrors every row with its image. */
 function forgetRemoved(registry: Registry, imageId: string) {
   const kept = sql`SELECT m.rowid FROM image_members m
     WHERE m.image_id = ${imageId} AND m.deleted_at IS NOT NULL

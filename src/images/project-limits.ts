@@ -1,5 +1,5 @@
 import { HeliostatError } from '../errors.ts'
-import type { KeystoneLimits } from '../identity/keystone-limits.ts'
+import type { KeystoneLimits, Limits } from '../identity/keystone-limits.ts'
 import { type Usage, usageOf } from './usage.ts'
 import type { Registry } from '../registry/database.ts'
 
@@ -42,7 +42,7 @@ export function createProjectLimits(
   return {
     async refuseMore(resource, projectId, more) {
       if (!keystone) return
-      const limit = (await keystone.limitsOf(projectId)).get(resource) ?? 0
+      const limit = limitOf(await keystone.limitsOf(projectId), resource)
       const usage = RESOURCES[resource](await usageOf(registry, projectId))
       if (limit === UNLIMITED || usage + more <= limit) return
       throw new HeliostatError(
@@ -61,9 +61,14 @@ export function createProjectLimits(
       return Object.fromEntries(
         Object.entries(RESOURCES).map(([name, count]) => [
           name,
-          { limit: limits.get(name) ?? 0, usage: count(usage) },
+          { limit: limitOf(limits, name), usage: count(usage) },
         ]),
       )
     },
   }
+}
+
+/** As in Glance a resource for which no limit is registered in Keystone has the limit 0: nobody may have any of it. */
+function limitOf(limits: Limits, resource: string): number {
+  return limits.get(resource) ?? 0
 }

@@ -73,12 +73,12 @@ export interface StorageSpace {
   used: number
 }
 
-/** Bytes that an owner's images may take; 0 for no limit. Keystone's limits take its place. */
+/** Bytes that an owner's images may take; Glance's 0 is no limit. Keystone's limits take its place. */
 export function storageQuota(options: {
   use_keystone_limits: boolean
   user_storage_quota: number
 }): number {
-  return options.use_keystone_limits ? 0 : options.user_storage_quota
+  return options.use_keystone_limits ? Infinity : options.user_storage_quota || Infinity
 }
 
 /** For data for which its owner has no space left [413]. */

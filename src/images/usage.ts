@@ -1,7 +1,7 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Registry } from '../registry/database.ts'
 
-/** What the images of an owner take. Those that wait for the scrubber count, deleted ones don't. */
+/** What the images of an owner take. Those that wait for their deletion count, deleted ones don't. */
 export interface Usage {
   /** Size times locations, of all of them. */
   storedBytes: number

@@ -24,7 +24,7 @@ export interface Purged {
   rows: number
 }
 
-/** Removes what was deleted long ago, but for the images' own rows, by which their ids stay burnt. */
+/** Removes what was deleted long ago, but for the images' own rows: while one is there, its id is never given again. */
 export async function* purgeDeleted(
   registry: Registry,
   { before, maxRows }: PurgeOptions,
@@ -52,7 +52,7 @@ export async function* purgeImages(
   yield await purgeTable(registry, { table: images, condition: isDeleted(before), maxRows })
 }
 
-/** Not those that wait for the scrubber: their data is still there. */
+/** Not those that wait for their deletion: their data is still there. */
 function isDeleted(before: number): SQL {
   return sql`status = 'deleted' AND deleted_at < ${before}`
 }

@@ -19,8 +19,10 @@ export async function runUpkeep(upkeep: Upkeep): Promise<void> {
     await uploader.recover()
     // At an edge only the feed deletes.
     const due = Date.now() - config.DEFAULT.scrub_time * 1000
-    const scrubbed = isEdge ? [] : await images.scrub(due)
-    if (scrubbed.length > 0) log.info('Scrubbed images {images}', { images: scrubbed.join(', ') })
+    const deleted = isEdge ? [] : await images.deletePending(due)
+    if (deleted.length > 0) {
+      log.info('Deleted images for good: {images}', { images: deleted.join(', ') })
+    }
     await feed.compact(config.mirror.feed_rows)
     await rememberedTokens.deleteExpired()
     const { blobs, chunks } = await sweeper.sweep(config.heliostat.sweep_grace * 1000)

@@ -34,7 +34,7 @@ const rowOf = async (id: string) => {
 
 const restore = (id: string) => site.services.images.restore(id, Date.now())
 /** Without the wait for scrub_time. */
-const scrub = (until = Date.now()) => site.services.images.scrub(until)
+const deletePending = (until = Date.now()) => site.services.images.deletePending(until)
 const sweep = () => site.services.sweeper.sweep(0)
 
 async function deleted(text = 'data'): Promise<string> {
@@ -63,16 +63,16 @@ describe('an image whose deletion is delayed', () => {
     }
   })
 
-  it('leaves its id burnt (409)', async () => {
+  it('has an id that is never given again (409)', async () => {
     const id = await deleted()
     assert.equal((await postImage(site, { id })).status, 409)
   })
 
-  it('keeps its bytes from the sweeper until it is scrubbed', async () => {
+  it('keeps its bytes from the sweeper until it is deleted for good', async () => {
     const id = await deleted()
     await sweep()
     assert.equal((await storedChunks(site)).length, 1)
-    assert.deepEqual(await scrub(), [id])
+    assert.deepEqual(await deletePending(), [id])
     await sweep()
     assert.deepEqual(await storedChunks(site), [])
   })
@@ -113,7 +113,7 @@ describe('a restored image', () => {
     assert.deepEqual(after, before)
     assert.deepEqual((await site.services.feed.page(''))[0]?.members, members)
     assert.equal(await (await downloadData(site, id)).text(), 'data')
-    assert.deepEqual(await scrub(), [])
+    assert.deepEqual(await deletePending(), [])
   })
 
   it('may be deleted again, and restored again', async () => {
@@ -130,7 +130,7 @@ describe('a restored image', () => {
     assert.equal(await restore(id), 'queued')
   })
 
-  it('is none that does not wait for the scrubber [409, 404]', async () => {
+  it('is none that does not wait for its deletion [409, 404]', async () => {
     const { id } = await createActiveImage(site, 'data')
     const wanted = (status: string) => (error: unknown) =>
       error instanceof HeliostatError &&
@@ -140,17 +140,17 @@ describe('a restored image', () => {
     await assert.rejects(restore(id), wanted('active'))
     assert.equal((await showImage(site, id)).status, 'active')
     await deleteImage(site, id)
-    await scrub()
+    await deletePending()
     await assert.rejects(restore(id), wanted('deleted'))
     await assert.rejects(restore(UNKNOWN_ID), { code: 'not-found' })
   })
 })
 
-describe('the scrubber', () => {
+describe('the deletion for good', () => {
   beforeEach(open)
   afterEach(close)
 
-  it('deletes for good what was deleted long enough ago, and only that', async () => {
+  it('is of what was deleted long enough ago, and only that', async () => {
     const { id: old } = await createActiveImage(site, 'old', { tags: ['a'], os_distro: 'x' })
     await shareImage(site, old, 'bob')
     await deleteImage(site, old)
@@ -162,7 +162,7 @@ describe('the scrubber', () => {
       .where(eq(images.id, recent))
     const active = await createActiveImage(site, 'active')
     const since = await site.services.feed.seq()
-    assert.deepEqual(await scrub(until), [old])
+    assert.deepEqual(await deletePending(until), [old])
     assert.equal((await rowOf(old))?.status, 'deleted')
     assert.equal((await rowOf(recent))?.status, 'pending_delete')
     assert.equal((await showImage(site, active.id)).status, 'active')
@@ -176,12 +176,12 @@ describe('the scrubber', () => {
 
   it('leaves the data that another image has too, also one that waits', async () => {
     const [first, second] = [await deleted('shared'), await deleted('shared')]
-    assert.deepEqual((await scrub()).toSorted(), [first, second].toSorted())
+    assert.deepEqual((await deletePending()).toSorted(), [first, second].toSorted())
     await sweep()
     assert.deepEqual(await storedChunks(site), [])
 
     const gone = await deleted('shared again')
-    await scrub()
+    await deletePending()
     const waiting = await deleted('shared again')
     const alive = await createActiveImage(site, 'shared again')
     await deleteImage(site, alive.id)
@@ -196,23 +196,23 @@ describe('the scrubber', () => {
     assert.ok(row)
     const copies = Array.from({ length: 250 }, () => ({ ...row, id: crypto.randomUUID() }))
     await site.registry.insert(images).values(copies)
-    assert.equal((await scrub()).length, 251)
-    assert.deepEqual(await scrub(), [])
+    assert.equal((await deletePending()).length, 251)
+    assert.deepEqual(await deletePending(), [])
   })
 
   it('and a restore at the same time leave the image whole or gone', async () => {
     const ids = await Promise.all(
       Array.from({ length: 10 }, (_, index) => deleted(`image ${index}`)),
     )
-    const [scrubbed, ...restored] = await Promise.all([
-      scrub(),
+    const [gone, ...restored] = await Promise.all([
+      deletePending(),
       ...ids.map((id) => restore(id).catch(() => null)),
     ])
     await sweep()
     for (const [index, id] of ids.entries()) {
       const status = restored[index] ?? 'deleted'
       assert.equal((await rowOf(id))?.status, status)
-      assert.equal(scrubbed.includes(id), status === 'deleted')
+      assert.equal(gone.includes(id), status === 'deleted')
       if (status !== 'active') continue
       assert.equal(await (await downloadData(site, id)).text(), `image ${index}`)
     }
@@ -234,7 +234,7 @@ describe('upkeep', () => {
     return runUpkeep({ ...site.services, config })
   }
 
-  it('scrubs what has waited for scrub_time, and sweeps its bytes', async () => {
+  it('deletes for good what has waited for scrub_time, and sweeps its bytes', async () => {
     const id = await deleted()
     await keep(60)
     assert.equal((await rowOf(id))?.status, 'pending_delete')
@@ -243,7 +243,7 @@ describe('upkeep', () => {
     assert.deepEqual(await storedChunks(site), [])
   })
 
-  it('scrubs nothing at an edge, which only the feed changes', async () => {
+  it('deletes nothing at an edge, which only the feed changes', async () => {
     const id = await deleted()
     await keep(0, ['http://origin'])
     assert.equal((await rowOf(id))?.status, 'pending_delete')

@@ -51,7 +51,7 @@ describe('an image that is deleted', () => {
     assert.equal((await deleteImage(site, UNKNOWN_ID)).status, 404)
   })
 
-  it('leaves its id burnt (409)', async () => {
+  it('has an id that is never given again (409)', async () => {
     const { id } = await createImage(site)
     await deleteImage(site, id)
     const response = await postImage(site, { id })

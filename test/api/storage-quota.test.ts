@@ -185,15 +185,15 @@ describe('uploads at the same time', () => {
   })
 })
 
-describe('images that wait for the scrubber', () => {
+describe('images that wait for their deletion', () => {
   afterEach(close)
   beforeEach(() => open({ delayed_delete: 'true' }))
 
-  it('count until they are scrubbed (413, 204)', async () => {
+  it('count until they are deleted for good (413, 204)', async () => {
     const { id } = await upload(bytesOf('ten bytes!'))
     await deleteImage(site, id, ALICE)
     assert.equal(await statusOf(bytesOf('x')), 413)
-    await site.services.images.scrub(Date.now())
+    await site.services.images.deletePending(Date.now())
     assert.equal(await statusOf(bytesOf('ten bytes!')), 204)
   })
 })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { Command } from 'commander'
 import { images } from '../../schema/tables.ts'
-import { restoreImage, scrubImages } from '../../src/cli/db-pending.ts'
+import { deletePendingImages, restoreImage } from '../../src/cli/db-pending.ts'
 import { addPurgeCommands } from '../../src/cli/db-purge.ts'
 import { loadConfig } from '../../src/config.ts'
 import { openTestRegistry, queuedRow, type TestRegistry } from '../support/registry.ts'
@@ -26,7 +26,7 @@ async function addImage(status: 'pending_delete' | 'deleted', deleted_at: number
 const rows = () => site.registry.select().from(images)
 
 describe('heliostat db', () => {
-  it('restores an image that waits for the scrubber', async () => {
+  it('restores an image that waits for its deletion', async () => {
     const id = await addImage('pending_delete', Date.now())
     assert.deepEqual(await run('restore', id), {
       code: 0,
@@ -51,11 +51,11 @@ describe('heliostat db', () => {
     assert.ok(!(await rows()).some((row) => row.id === id))
   })
 
-  it('restores and scrubs nothing at an edge, which only the feed changes', async () => {
+  it('restores and deletes nothing at an edge, which only the feed changes', async () => {
     const { config } = loadConfig({ mirror: { upstream: 'http://origin.example' } })
     const refused = /read-only mirror, so this is done at its origin: http:\/\/origin\.example$/
     await assert.rejects(restoreImage(site.registry, config, 'an-id'), refused)
-    await assert.rejects(scrubImages(site.registry, config), refused)
+    await assert.rejects(deletePendingImages(site.registry, config), refused)
   })
 })
 

@@ -62,7 +62,7 @@ describe('a change of an image that was read before', () => {
     await refuses(() => repo.changeStatus(image, 'deactivated', Date.now()))
   })
 
-  it('saves nothing while it waits for the scrubber', async () => {
+  it('saves nothing while it waits for its deletion', async () => {
     await repo.changeStatus(image, 'active', Date.now())
     await repo.deleteLater(image.id, Date.now())
     await refuses(() => repo.update(image, changed(), QUOTAS))

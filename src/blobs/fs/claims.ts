@@ -45,7 +45,8 @@ async function isAbandoned(path: string): Promise<boolean> {
     // Without a name it was killed in that very moment.
     if (age > (owner === '' ? UNNAMED_MS : STALE_MS)) return true
     const [host, pid] = owner.split(' ')
-    // This process claims nothing twice: what bears its number is a former one's, as in containers.
+    // This process does not ask for what it holds. So a claim with its own process id is left from an earlier process
+    // that had the same id, as in a container, where the service has the same one after each start.
     return host === hostname() && (Number(pid) === process.pid || !isAlive(Number(pid)))
   } catch {
     // Released meanwhile.

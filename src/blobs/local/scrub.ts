@@ -24,7 +24,7 @@ export interface ScrubParts {
   check: IsWhole
   lost: Pick<LostChunks, 'add'>
   notes: ScrubNotes
-  /** Mbit/s that it reads at most; 0 for not at all. */
+  /** Mbit/s that it reads at most; Infinity for as fast as it goes, 0 for not at all. */
   rate: number
 }
 

@@ -60,11 +60,11 @@ export interface UploadRepo {
   dead(): Promise<Upload[]>
 }
 
-/** `quota` is the bytes that the images of one owner may take; 0 for no limit. */
-export function createUploadRepo(registry: Registry, quota = 0): UploadRepo {
+/** `quota` is the bytes that the images of one owner may take; Infinity for no limit. */
+export function createUploadRepo(registry: Registry, quota = Infinity): UploadRepo {
   return {
     spaceOf: async (owner) =>
-      quota === 0 ? null : { quota, used: (await usageOf(registry, owner)).storedBytes },
+      quota === Infinity ? null : { quota, used: (await usageOf(registry, owner)).storedBytes },
 
     begin: (upload, at) => begin(registry, upload, at),
     keep: (upload, position, digest) => keepChunk(registry, upload, { position, digest }),
@@ -127,7 +127,7 @@ async function finish(
         os_hash_value: hashValue,
         updated_at: at,
       })
-      .where(and(isSaving(upload), quota === 0 ? undefined : fits)),
+      .where(and(isSaving(upload), quota === Infinity ? undefined : fits)),
     registry
       .select({ used: sql<number>`${used}` })
       .from(uploads)

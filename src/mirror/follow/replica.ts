@@ -19,8 +19,8 @@ import { removeLocations, replaceBlobs } from '../../inventory/locations.ts'
 import type { ImageRecord, MetadefChanges } from '../feed/record.ts'
 import { loadWithheld, saveWithheld, WITHHELD_KEY, type WithheldImage } from './withheld.ts'
 
-/** SQLite binds at most 32,766 values a statement. */
-const PAGE_ROWS = 1000
+/** Rows that one INSERT has: SQLite binds at most 32,766 values a statement. */
+const ROWS_A_STATEMENT = 1000
 
 /** Where this site is in the feed of the one it follows. */
 export interface Cursor {
@@ -182,8 +182,8 @@ const membersOf = ({ id, members }: ImageRecord) =>
   members.map((member) => ({ image_id: id, ...member }))
 
 function inPages<T>(rows: T[]): T[][] {
-  return Array.from({ length: Math.ceil(rows.length / PAGE_ROWS) }, (_, page) =>
-    rows.slice(page * PAGE_ROWS, (page + 1) * PAGE_ROWS),
+  return Array.from({ length: Math.ceil(rows.length / ROWS_A_STATEMENT) }, (_, page) =>
+    rows.slice(page * ROWS_A_STATEMENT, (page + 1) * ROWS_A_STATEMENT),
   )
 }
 

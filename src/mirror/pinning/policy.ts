@@ -4,7 +4,7 @@ export interface PinPolicy {
   tags: readonly string[]
   /** Patterns for the whole name: `*` is any text, `?` any one character. */
   names: readonly string[]
-  /** Only so many of each family, the newest; 0 for all. */
+  /** Only so many of each family, the newest; Infinity for all. */
   newest: number
 }
 
@@ -21,7 +21,7 @@ export interface Candidate {
 
 /** Whether a policy can pin anything at all. */
 export function pinsAnything({ visibilities, tags, names, newest }: PinPolicy): boolean {
-  return visibilities.length + tags.length + names.length + newest > 0
+  return visibilities.length + tags.length + names.length > 0 || newest < Infinity
 }
 
 /**
@@ -38,7 +38,7 @@ export function pinnedByPolicy(policy: PinPolicy, candidates: Candidate[]): stri
       const family = familyOf(image)
       const count = (families.get(family) ?? 0) + 1
       families.set(family, count)
-      return policy.newest === 0 || count <= policy.newest
+      return count <= policy.newest
     })
     .map(({ id }) => id)
     .toReversed()

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { HeliostatError } from '../../errors.ts'
-import { IS_IT_ONE, parseAs, readText, requireOk } from './documents.ts'
+import { NO_HELIOSTAT_HINT, parseAs, readText, requireOk } from './documents.ts'
 import { type Changes, changes, type Head, head, MAX_RECORD_BYTES } from '../feed/record.ts'
 import { openSnapshot, type Snapshot } from './snapshot.ts'
 import { createUpstreamContent } from './content.ts'
@@ -28,7 +28,7 @@ export function createUpstream(options: UpstreamOptions) {
     const use = (response: Response) => readDocument(response, head, MAX_HEAD_BYTES)
     const limit = { total: wait * 1000 + ANSWER_MS }
     const path = `head?since=${since}&wait=${wait}`
-    const answer = present(await ask(path, use, { limit, signal, evenIfDown: true }))
+    const answer = present(await ask(path, use, { limit, signal, evenIfAllFailed: true }))
     isEdge = answer.sites.length > 1
     return answer
   }
@@ -71,7 +71,7 @@ export function createUpstream(options: UpstreamOptions) {
 async function readDocument<T>(response: Response, type: z.ZodType<T>, limit: number): Promise<T> {
   const text = await readText(requireOk(response).body, limit)
   if (!text.trimStart().startsWith('{')) {
-    throw new Error(`answers with something unknown: ${IS_IT_ONE}`)
+    throw new Error(`answers with something unknown: ${NO_HELIOSTAT_HINT}`)
   }
   return parseAs(type, text)
 }

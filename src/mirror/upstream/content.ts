@@ -46,7 +46,7 @@ export function createUpstreamContent(parts: ContentParts) {
         }
       }
       try {
-        const options = { limit: manifestLimit, signal, evenIfDown: true }
+        const options = { limit: manifestLimit, signal, evenIfAllFailed: true }
         return (await ask(`manifests/${digest}`, use, options)) ?? why
       } catch (error) {
         // Throws where nothing else can be had either.

@@ -5,7 +5,11 @@ import { parseBounded } from '../../bounded-json.ts'
 import { reasonOf } from '../../http/reason.ts'
 import { createGathering } from './gathering.ts'
 
-export const IS_IT_ONE = 'is it a Heliostat with mirror tokens?'
+/**
+ * Ends what the operator is told of an answer that no Heliostat would give: most likely the URL is another server's, or
+ * the site has no `[mirror] tokens` and so lets nobody follow it.
+ */
+export const NO_HELIOSTAT_HINT = 'is it a Heliostat with mirror tokens?'
 const NEWLINE = 0x0a
 
 /** A page of the feed has some 500,000 values where each image has all the members and properties that it may. */
@@ -66,5 +70,5 @@ export function requireOk(response: Response): Response {
 
 function refusal(status: number): string {
   if (status === 401) return 'refuses the token (401): check upstream_token'
-  return status >= 500 ? `answers ${status}` : `answers ${status}: ${IS_IT_ONE}`
+  return status >= 500 ? `answers ${status}` : `answers ${status}: ${NO_HELIOSTAT_HINT}`
 }

@@ -17,8 +17,11 @@ export interface UpstreamOptions {
 interface AskOptions {
   limit: Limit
   signal?: AbortSignal
-  /** Also asks sites that are left alone, where all of them are: for whoever has pauses of his own. */
-  evenIfDown?: boolean
+  /**
+   * A site that has failed is not asked for a while. With this one is asked all the same if every site has failed, so
+   * that the first sign of life is seen: for callers that pause between their own attempts.
+   */
+  evenIfAllFailed?: boolean
   /** Past any cache in between, which may hold something damaged. */
   fresh?: boolean
   /** Whoever asks is a client, who is not told which sites there are and what is wrong with them. */
@@ -86,9 +89,9 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
     return null
   }
 
-  function isWorthAsking(site: Site, evenIfDown: boolean): boolean {
+  function isWorthAsking(site: Site, evenIfAllFailed: boolean): boolean {
     const isLeftAlone = (other: Site) => retryAt(other) > performance.now()
-    return !isLeftAlone(site) || (evenIfDown && sites.every(isLeftAlone))
+    return !isLeftAlone(site) || (evenIfAllFailed && sites.every(isLeftAlone))
   }
 
   return {
@@ -96,7 +99,7 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
     async ask<T>(path: string, use: Use<T>, options: AskOptions): Promise<T | null> {
       let answered = false
       for (const site of sites) {
-        if (!isWorthAsking(site, options.evenIfDown ?? false)) continue
+        if (!isWorthAsking(site, options.evenIfAllFailed ?? false)) continue
         const startedAt = performance.now()
         try {
           const result = await askTwice(site, () => answerOf(site, { path, use, options }))

@@ -102,12 +102,12 @@ describe('an edge', () => {
     assert.deepEqual(told, (await origin.services.feed.page(''))[0])
   })
 
-  it('follows the scrubber of its origin, and has none of its own', async () => {
+  it('deletes for good when its origin does, and not by itself', async () => {
     const { id } = await createActiveImage(origin, 'data')
     await deleteImage(origin, id)
     await follow()
     assert.deepEqual(await statusesAtEdge(), ['pending_delete'])
-    await origin.services.images.scrub(Date.now())
+    await origin.services.images.deletePending(Date.now())
     await follow()
     assert.deepEqual(await statusesAtEdge(), ['deleted'])
   })
@@ -134,7 +134,7 @@ describe('an edge', () => {
     assert.equal((await downloadData(edge, id)).status, 204)
   })
 
-  it('that has purged a burnt id itself takes over its new image too', async () => {
+  it('that has purged the id of a deleted image itself takes over its new image too', async () => {
     const { id } = await createActiveImage(origin, 'old')
     await purge(origin, id)
     await follow()
@@ -150,7 +150,7 @@ const everything = () => ({ before: Date.now() + 1, maxRows: Infinity })
 /** Deletes an image so that nothing at all is left of it. */
 async function purge(site: TestSite, id: string): Promise<void> {
   await deleteImage(site, id)
-  await site.services.images.scrub(Date.now())
+  await site.services.images.deletePending(Date.now())
   for await (const _ of purgeDeleted(site.registry, everything()));
   for await (const { rows } of purgeImages(site.registry, everything())) assert.equal(rows, 1)
 }

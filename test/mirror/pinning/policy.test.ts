@@ -7,7 +7,7 @@ import {
   type PinPolicy,
 } from '../../../src/mirror/pinning/policy.ts'
 
-const NOTHING: PinPolicy = { visibilities: [], tags: [], names: [], newest: 0 }
+const NOTHING: PinPolicy = { visibilities: [], tags: [], names: [], newest: Infinity }
 
 function image(id: string, attributes: Partial<Candidate> = {}): Candidate {
   const rest = { name: null, visibility: 'shared', tags: [], properties: {}, created_at: 0 }
