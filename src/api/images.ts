@@ -4,7 +4,7 @@ import { mediaType } from '../http/media-type.ts'
 import { type Access, nothingToDelete } from '../images/access.ts'
 import { type Attributes, createAttributes } from '../images/attributes.ts'
 import type { FoundImage } from '../images/image.ts'
-import { listLinks } from '../images/links.ts'
+import { listLinks } from '../paging.ts'
 import { authorizeNew, newImage } from '../images/new-image.ts'
 import { applyPatch } from '../images/patch.ts'
 import {

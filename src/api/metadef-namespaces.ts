@@ -1,5 +1,5 @@
 import type { PolicyAction } from '../identity/policy.ts'
-import { listLinks } from '../images/links.ts'
+import { listLinks } from '../paging.ts'
 import { nothingToShow } from '../metadefs/access.ts'
 import { parseNamespace } from '../metadefs/body.ts'
 import { refuseProtected } from '../metadefs/kinds.ts'

@@ -1,6 +1,7 @@
 import packageJson from '../../package.json' with { type: 'json' }
 import type { EdgeStatus } from '../mirror/edge-status.ts'
 import { residentImages } from '../mirror/chunks/resident-images.ts'
+import type { ResidentStatus, SiteStatus, UpstreamStatus } from '../mirror/status.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
@@ -14,7 +15,7 @@ export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services)
     // Every image and manifest has to be looked at for that.
     const withImages = context.req.query('images') === '1'
     if (context.req.query('fresh') === '1') await edge?.look()
-    const status = {
+    const status: SiteStatus = {
       version: packageJson.version,
       head: await readHead(feed),
       upstream: edge && (await describeUpstream(edge)),
@@ -29,12 +30,12 @@ export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services)
   })
 }
 
-async function describeUpstream(edge: EdgeStatus) {
+async function describeUpstream(edge: EdgeStatus): Promise<UpstreamStatus> {
   const { seq, upstreamSeq, lag, stale, error, withheld } = await edge.condition()
   return { seq, upstream_seq: upstreamSeq, lag, stale, error, withheld }
 }
 
-function describeResident(edge: EdgeStatus) {
+function describeResident(edge: EdgeStatus): ResidentStatus {
   const { chunks, used, limit, evictions } = edge.room()
   const { upstreamBytes, streamedThrough, ...counters } = edge.counters()
   return {

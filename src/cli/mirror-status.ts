@@ -1,45 +1,7 @@
 import { z } from 'zod'
+import { type SiteStatus, siteStatus, type UpstreamStatus } from '../mirror/status.ts'
 import { formatBytes, formatSeconds } from './progress.ts'
 import { createRunningSite, type RunningSite, type SiteOptions } from './running-site.ts'
-
-const upstream = z.object({
-  /** The last change taken over; null before the first snapshot. */
-  seq: z.number().nullable(),
-  upstream_seq: z.number().nullable(),
-  /** Seconds since the upstream was last heard. */
-  lag: z.number(),
-  /** The same, where the upstream is lost. */
-  stale: z.number().nullable(),
-  error: z.string().nullable(),
-  /** Images that are not shown as they are upstream, since they could not be served. */
-  withheld: z.array(z.object({ id: z.string(), reason: z.string() })).default([]),
-})
-
-const resident = z.object({
-  chunks: z.number(),
-  bytes: z.number(),
-  limit: z.number(),
-  evictions: z.number(),
-  hits: z.number(),
-  misses: z.number(),
-  coalesced: z.number(),
-  corrupt: z.number(),
-  upstream_bytes: z.number(),
-  streamed_through: z.number(),
-})
-
-// Loose, so that --json shows what a newer site says beyond this.
-const siteStatus = z.looseObject({
-  version: z.string(),
-  head: z.looseObject({ epoch: z.string(), seq: z.number() }),
-  upstream: z.looseObject(upstream.shape).nullable(),
-  resident: z.looseObject(resident.shape).nullable(),
-  images: z
-    .array(z.looseObject({ id: z.string(), size: z.number(), resident: z.number() }))
-    .nullable(),
-})
-
-export type SiteStatus = z.output<typeof siteStatus>
 
 const readiness = z.looseObject({ ready: z.boolean(), reasons: z.array(z.string()) })
 
@@ -83,7 +45,7 @@ function rows(found: SiteStatus): Row[] {
   ]
 }
 
-function upstreamText({ seq, upstream_seq, lag, stale, error }: z.output<typeof upstream>): string {
+function upstreamText({ seq, upstream_seq, lag, stale, error }: UpstreamStatus): string {
   const at = seq === null ? 'no snapshot yet' : `at change ${seq} of ${upstream_seq ?? '?'}`
   if (stale === null) return `${at}, heard ${formatSeconds(lag)} ago`
   return `${at}, alone for ${formatSeconds(stale)}${error === null ? '' : `: ${error}`}`

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { HeliostatError } from '../errors.ts'
-import { readStatus, type SiteStatus } from './mirror-status.ts'
+import type { SiteStatus } from '../mirror/status.ts'
+import { readStatus } from './mirror-status.ts'
 import { createProgress } from './progress.ts'
 import { createRunningSite, type RunningSite, type SiteOptions } from './running-site.ts'
 

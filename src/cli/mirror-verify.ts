@@ -1,18 +1,14 @@
-import { createHash } from 'node:crypto'
-import { eq, isNotNull, sql } from 'drizzle-orm'
-import { blobChunks, blobs, imageLocations } from '../../schema/tables.ts'
-import type { ChunkStore } from '../blobs/store.ts'
+import { inlineDigester } from '../blobs/digest.ts'
+import { createChunkCheck } from '../blobs/local/check.ts'
+import { examine } from '../blobs/local/examine.ts'
+import type { LocalStore } from '../blobs/local/store.ts'
+import { imagesThatNeed, type NeededChunk, neededChunks } from '../inventory/needed-chunks.ts'
 import { createReplica } from '../mirror/follow/replica.ts'
 import type { Registry } from '../registry/database.ts'
 import { openLocalStore } from '../runtime/local.ts'
 import type { ConfigOptions } from './options.ts'
 import { createProgress, formatBytes, transferText } from './progress.ts'
 import { withRegistry } from './with-registry.ts'
-
-interface NeededChunk {
-  digest: string
-  size: number
-}
 
 interface FaultyChunk {
   digest: string
@@ -40,7 +36,7 @@ export function verify(options: ConfigOptions & { json?: true }): Promise<void> 
   })
 }
 
-async function readEveryChunk(registry: Registry, store: ChunkStore): Promise<Verified> {
+async function readEveryChunk(registry: Registry, store: LocalStore): Promise<Verified> {
   const stored = new Set<string>()
   for await (const { digest } of store.list()) stored.add(digest)
   const needed = await neededChunks(registry)
@@ -56,22 +52,8 @@ async function readEveryChunk(registry: Registry, store: ChunkStore): Promise<Ve
   }
 }
 
-/** Each chunk once, whichever blobs have it. */
-async function neededChunks(registry: Registry): Promise<NeededChunk[]> {
-  const left = sql`${blobs.size} - ${blobChunks.position} * ${blobs.chunk_size}`
-  const rows = await registry
-    .select({
-      digest: blobChunks.digest,
-      size: sql<number>`max(min(${blobs.chunk_size}, ${left}))`.mapWith(Number),
-    })
-    .from(blobChunks)
-    .innerJoin(blobs, eq(blobs.digest, blobChunks.blob))
-    .where(isNotNull(blobChunks.digest))
-    .groupBy(blobChunks.digest)
-  return rows.flatMap(({ digest, size }) => (digest === null ? [] : [{ digest, size }]))
-}
-
-async function readChunks(store: ChunkStore, chunks: NeededChunk[]) {
+async function readChunks(store: LocalStore, chunks: NeededChunk[]) {
+  const check = createChunkCheck(inlineDigester)
   const progress = createProgress()
   const startedAt = performance.now()
   const total = sizeOf(chunks)
@@ -79,10 +61,10 @@ async function readChunks(store: ChunkStore, chunks: NeededChunk[]) {
   const gone: string[] = []
   let done = 0
   for (const { digest, size } of chunks) {
-    const found = await hashStored(store, digest)
+    const found = await examine({ store, check }, digest)
     // An edge may have made room meanwhile.
     if (found === null) gone.push(digest)
-    else if (found !== digest) damaged.push(digest)
+    else if (!found.isWhole) damaged.push(digest)
     done += size
     progress.show(done, total, transferText({ done, total, before: 0, startedAt }))
   }
@@ -90,26 +72,9 @@ async function readChunks(store: ChunkStore, chunks: NeededChunk[]) {
   return { damaged, gone }
 }
 
-async function hashStored(store: ChunkStore, digest: string): Promise<string | null> {
-  const bytes = await store.get(digest)
-  if (!bytes) return null
-  const hash = createHash('sha256')
-  for await (const part of bytes) hash.update(part)
-  return hash.digest('hex')
-}
-
 async function withImages(registry: Registry, digests: string[]): Promise<FaultyChunk[]> {
-  if (digests.length === 0) return []
-  const rows = await registry
-    .selectDistinct({ digest: blobChunks.digest, image: imageLocations.image_id })
-    .from(blobChunks)
-    .innerJoin(imageLocations, eq(imageLocations.blob, blobChunks.blob))
-    .where(sql`${blobChunks.digest} IN (SELECT value FROM json_each(${JSON.stringify(digests)}))`)
-  const images = new Map<string | null, string[]>()
-  for (const { digest, image } of rows) {
-    images.set(digest, [...(images.get(digest) ?? []), image])
-  }
-  return digests.map((digest) => ({ digest, images: images.get(digest) ?? [] }))
+  const images = await imagesThatNeed(registry, digests)
+  return [...images].map(([digest, ids]) => ({ digest, images: ids }))
 }
 
 function report({ edge, chunks, bytes, damaged, missing }: Verified): string {

@@ -9,7 +9,7 @@ import { imageNotFound } from './access.ts'
 import type { Image } from './image.ts'
 import type { MemberStatus } from './member-body.ts'
 import type { Viewer } from './visibility.ts'
-import { wireTime } from './wire.ts'
+import { wireTime } from '../wire-time.ts'
 
 export type Member = typeof imageMembers.$inferSelect
 

@@ -1,3 +1,4 @@
+import { wireTime } from '../wire-time.ts'
 import type { Image } from './image.ts'
 
 /** The image as clients see it. A base key wins over a custom property of its name. */
@@ -32,9 +33,4 @@ export function toWire(image: Image): Record<string, unknown> {
     if (!Object.hasOwn(wire, name)) wire[name] = value
   }
   return wire
-}
-
-/** UTC to the second. */
-export function wireTime(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`
 }

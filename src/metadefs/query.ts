@@ -1,7 +1,6 @@
 import { METADEF_VISIBILITIES } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import { parseInteger } from '../images/list/filter-values.ts'
-import type { ListLimits } from '../images/list/query.ts'
+import { type ListLimits, parseLimit } from '../paging.ts'
 import type { Contents } from '../registry/metadef-contents.ts'
 import { absent } from './kinds.ts'
 
@@ -36,7 +35,7 @@ export interface NamespaceQuery {
 
 /** Throws `invalid` for a value that makes no sense; other parameters mean nothing. */
 export function parseNamespaceQuery(params: URLSearchParams, options: ListLimits): NamespaceQuery {
-  const limit = parseLimit(params) ?? options.limit_param_default
+  const limit = parseLimit(params.get('limit')) ?? options.limit_param_default
   return {
     limit: Math.min(limit, options.api_limit_max),
     marker: params.get('marker'),
@@ -49,7 +48,7 @@ export function parseNamespaceQuery(params: URLSearchParams, options: ListLimits
 
 /** One page of tags, the newest first unless the query string asks for another order [400], after its marker [404]. */
 export function pageOfTags(tags: Contents['tags'], params: URLSearchParams): Contents['tags'] {
-  const limit = parseLimit(params) ?? tags.length
+  const limit = parseLimit(params.get('limit')) ?? tags.length
   const key = parseSortKey(params, TAG_SORT_KEYS)
   const sign = parseDirection(params) === 'asc' ? 1 : -1
   const sorted = tags
@@ -66,16 +65,8 @@ export function pageOfTags(tags: Contents['tags'], params: URLSearchParams): Con
 
 /** Objects come in one page whatever the limit is, if it is one [400]. */
 export function refuseBadLimit(params: URLSearchParams): void {
-  if (parseLimit(params) === 0) throw new HeliostatError('invalid', 'limit param must be positive')
-}
-
-function parseLimit(params: URLSearchParams): number | null {
-  const text = params.get('limit')
-  if (text === null) return null
-  const limit = parseInteger(text)
-  if (limit === null) throw new HeliostatError('invalid', 'limit param must be an integer')
-  if (limit < 0) throw new HeliostatError('invalid', 'limit param must be positive')
-  return limit
+  if (parseLimit(params.get('limit')) === 0)
+    throw new HeliostatError('invalid', 'limit param must be positive')
 }
 
 function parseSortKey<Key extends string>(params: URLSearchParams, keys: readonly Key[]): Key {

@@ -1,4 +1,4 @@
-import { wireTime } from '../images/wire.ts'
+import { wireTime } from '../wire-time.ts'
 import type {
   Contents,
   Entry,

@@ -229,16 +229,7 @@ async function requireAsTold(columns: string[], row: Row): Promise<void> {
     statuses.push(String(response.status))
     if (response.ok) id = await makeImage(row)
   }
-  if (process.env.SHOW)
-    console.log(
-      row.caller.padEnd(16),
-      row.whose.padEnd(9),
-      columns
-        .map((c, i) => (statuses[i] ?? '').padEnd(c.length))
-        .join(' ')
-        .trimEnd(),
-    )
-  else assert.deepEqual(labelled(columns, statuses), labelled(columns, row.cells))
+  assert.deepEqual(labelled(columns, statuses), labelled(columns, row.cells))
 }
 
 describe('an image may be used', () => {

@@ -1,9 +1,10 @@
 import { getLogger } from '@logtape/logtape'
 import type { IsWhole } from './check.ts'
+import { examine } from './examine.ts'
 import type { LostChunks } from './lost-chunks.ts'
 import type { ScrubNotes } from '../../inventory/scrub-notes.ts'
 import { sleep } from '../../sleep.ts'
-import { type LocalStore, isUnreadable } from './store.ts'
+import type { LocalStore } from './store.ts'
 
 /** A start has better things to do than to read the whole store. */
 const FIRST_PAUSE_MS = 60_000
@@ -46,7 +47,7 @@ export function createScrubber(parts: ScrubParts) {
 
   async function check(digest: string): Promise<void> {
     const size = await sizeOfChunk(digest)
-    const found = size === null ? null : await look(parts, digest)
+    const found = size === null ? null : await examine(parts, digest)
     if (size === null || found === null) return
     counters.chunks++
     counters.bytes += size
@@ -110,25 +111,6 @@ async function tryRefetch(
     // Then it is fetched when somebody asks for it.
     log.warn('Chunk {digest} cannot be had now: {reason}', { digest, reason: String(error) })
     return false
-  }
-}
-
-/** What a chunk is found to be when all of it is read; null for one that has gone meanwhile. */
-async function look(
-  { store, check }: Pick<ScrubParts, 'store' | 'check'>,
-  digest: string,
-): Promise<{ isWhole: boolean; stamp: string | null } | null> {
-  try {
-    const chunk = await store.openChunk(digest)
-    if (!chunk) return null
-    try {
-      return { isWhole: await check(digest, chunk), stamp: chunk.state.stamp }
-    } finally {
-      chunk.release()
-    }
-  } catch (error) {
-    if (isUnreadable(error)) return { isWhole: false, stamp: null }
-    throw error
   }
 }
 

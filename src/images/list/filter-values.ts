@@ -1,4 +1,5 @@
 import { HeliostatError } from '../../errors.ts'
+import { parseInteger } from '../../paging.ts'
 
 export const TIME_OPERATORS = ['eq', 'neq', 'gt', 'gte', 'lt', 'lte'] as const
 
@@ -8,15 +9,6 @@ export type TimeOperator = (typeof TIME_OPERATORS)[number]
 export interface TimeTest {
   operator: TimeOperator
   second: number
-}
-
-const INTEGER = /^\s*[+-]?\d+\s*$/
-
-/** An integer, or `null`. One that a double cannot hold exactly becomes the nearest that it can. */
-export function parseInteger(text: string): number | null {
-  if (!INTEGER.test(text)) return null
-  const value = Number(text)
-  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number.MAX_SAFE_INTEGER, value))
 }
 
 export function parseBound(text: string): number {

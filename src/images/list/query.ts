@@ -1,9 +1,9 @@
 import { MEMBER_STATUSES, VISIBILITIES } from '../../../schema/tables.ts'
 import { HeliostatError } from '../../errors.ts'
+import { type ListLimits, parseInteger, parseLimit } from '../../paging.ts'
 import {
   parseBoolean,
   parseBound,
-  parseInteger,
   parseTextTest,
   parseTimeTest,
   type TimeTest,
@@ -87,18 +87,13 @@ const OTHER_PARAMETERS = new Set([
 /** SQLite refuses conditions that are nested 1000 deep, which a chain of that many terms is. */
 const MAX_TERMS = 256
 
-/** Names follow the configuration options they come from. */
-export interface ListLimits {
-  limit_param_default: number
-  api_limit_max: number
-}
-
 /** Reads the query string of an image list; throws `invalid` for whatever in it makes no sense. */
 export function parseListQuery(params: URLSearchParams, options: ListLimits): ListQuery {
   // Built from the pairs in order, so of a repeated parameter the last value counts.
   const values = new Map(params)
+  const limit = parseLimit(values.get('limit')) ?? options.limit_param_default
   return {
-    limit: Math.min(parseLimit(values.get('limit'), options), options.api_limit_max),
+    limit: Math.min(limit, options.api_limit_max),
     marker: values.get('marker') ?? null,
     sort: parseSorting(params),
     filters: {
@@ -108,14 +103,6 @@ export function parseListQuery(params: URLSearchParams, options: ListLimits): Li
       terms: parseTerms(values, params.getAll('tag')),
     },
   }
-}
-
-function parseLimit(text: string | undefined, options: ListLimits): number {
-  if (text === undefined) return options.limit_param_default
-  const limit = parseInteger(text)
-  if (limit === null) throw new HeliostatError('invalid', 'limit param must be an integer')
-  if (limit < 0) throw new HeliostatError('invalid', 'limit param must be positive')
-  return limit
 }
 
 /** Unlike `protected`, this one has always been accepted in any case. */

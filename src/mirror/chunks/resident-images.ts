@@ -1,12 +1,6 @@
 import type { Manifests } from '../../inventory/manifests.ts'
 import type { Feed } from '../feed/reader.ts'
-
-/** How much of an image is here. Sizes are bytes; zeros are nowhere, and count as here. */
-export interface ResidentImage {
-  id: string
-  size: number
-  resident: number
-}
+import type { ResidentImage } from '../status.ts'
 
 export interface ResidentImagesParts {
   feed: Pick<Feed, 'page'>

@@ -1,0 +1,41 @@
+/** Which chunks the images of this registry need. */
+import { eq, isNotNull, sql } from 'drizzle-orm'
+import { blobChunks, blobs, imageLocations } from '../../schema/tables.ts'
+import type { Registry } from '../registry/database.ts'
+
+export interface NeededChunk {
+  digest: string
+  /** Bytes. */
+  size: number
+}
+
+/** Each chunk once, whichever blobs have it. */
+export async function neededChunks(registry: Registry): Promise<NeededChunk[]> {
+  const left = sql`${blobs.size} - ${blobChunks.position} * ${blobs.chunk_size}`
+  const rows = await registry
+    .select({
+      digest: blobChunks.digest,
+      size: sql<number>`max(min(${blobs.chunk_size}, ${left}))`.mapWith(Number),
+    })
+    .from(blobChunks)
+    .innerJoin(blobs, eq(blobs.digest, blobChunks.blob))
+    .where(isNotNull(blobChunks.digest))
+    .groupBy(blobChunks.digest)
+  return rows.flatMap(({ digest, size }) => (digest === null ? [] : [{ digest, size }]))
+}
+
+/** The ids of the images that need each of the chunks. */
+export async function imagesThatNeed(
+  registry: Registry,
+  digests: string[],
+): Promise<Map<string, string[]>> {
+  const images = new Map<string, string[]>(digests.map((digest) => [digest, []]))
+  if (digests.length === 0) return images
+  const rows = await registry
+    .selectDistinct({ digest: blobChunks.digest, image: imageLocations.image_id })
+    .from(blobChunks)
+    .innerJoin(imageLocations, eq(imageLocations.blob, blobChunks.blob))
+    .where(sql`${blobChunks.digest} IN (SELECT value FROM json_each(${JSON.stringify(digests)}))`)
+  for (const { digest, image } of rows) if (digest !== null) images.get(digest)?.push(image)
+  return images
+}
