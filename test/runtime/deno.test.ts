@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { findDeno, startOnDeno } from '../support/deno.ts'
 import { temporaryFolder } from '../support/site.ts'
-import { wireSuite } from './wire.ts'
+import { wireSuite } from './wire/suite.ts'
 
 const deno = findDeno()
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
 import { startServer } from '../support/process.ts'
 import { temporaryFolder } from '../support/site.ts'
-import { wireSuite } from './wire.ts'
+import { wireSuite } from './wire/suite.ts'
 
 const launcher = fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
 

@@ -22,7 +22,7 @@ import {
 } from '../support/images.ts'
 import { startKeystone, type TestKeystone, tokenFor } from '../support/keystone.ts'
 import { temporaryFolder } from '../support/site.ts'
-import { wireSuite } from './wire.ts'
+import { wireSuite } from './wire/suite.ts'
 
 /** The Worker as one module, as wrangler would bundle it. */
 async function bundle(): Promise<string> {

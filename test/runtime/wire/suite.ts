@@ -1,0 +1,54 @@
+/** One conversation with the service as a whole, held on every runtime over a real socket. */
+import { after, before, describe } from 'node:test'
+import { createWire } from './client.ts'
+import { describeCreate } from './create.ts'
+import { describeRefusedCreate } from './create-refused.ts'
+import { describeDownload } from './download.ts'
+import { describeErrors } from './errors.ts'
+import { describeFraming } from './framing.ts'
+import { describeLargeData } from './large-data.ts'
+import { describeLifecycle } from './lifecycle.ts'
+import { describeList } from './list.ts'
+import { describeMembers } from './members.ts'
+import { describeDefinitions } from './metadefs.ts'
+import { describePatch } from './patch.ts'
+import { describeSchemas } from './schemas.ts'
+import { describeTags } from './tags.ts'
+import { describeUpload } from './upload.ts'
+import { describeRefusedUpload } from './upload-refused.ts'
+import { describeVersions } from './versions.ts'
+
+export interface Server {
+  url: string
+  stop(): Promise<void>
+}
+
+/** Runs every exchange against a server of its own, with fresh data, where every caller is an administrator. */
+export function wireSuite(name: string, start: () => Promise<Server>): void {
+  describe(name, () => {
+    let server: Server | null = null
+    const url = (path: string) => `${server?.url}${path}`
+    const wire = createWire(url)
+    before(async () => {
+      server = await start()
+    })
+    after(() => server?.stop())
+
+    describeVersions(wire)
+    describeFraming(wire)
+    describeErrors(wire)
+    describeCreate(wire)
+    describeRefusedCreate(wire)
+    describePatch(wire)
+    describeTags(wire)
+    describeMembers(wire)
+    describeList(wire)
+    describeSchemas(wire)
+    describeDefinitions(wire)
+    describeUpload(wire)
+    describeRefusedUpload(wire)
+    describeDownload(wire)
+    describeLargeData(wire)
+    describeLifecycle(wire)
+  })
+}
