@@ -12,13 +12,13 @@ import {
   shareImage,
   uploadData,
 } from '../support/images.ts'
-import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
+import { TRUSTED } from '../support/options.ts'
+import { ADMIN, asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 type Headers = Record<string, string>
 
 /** Another member of the images that are shared; never the caller. */
 const THIRD = 'third'
-const ADMIN = asCaller('cloud', 'admin,member,reader')
 
 /** Every way to use one image, in the order of the table's columns. Each is tried on an image that no other has changed. */
 const USES: Record<string, (id: string, headers: Headers) => Promise<Response>> = {
@@ -164,9 +164,9 @@ let site: TestSite
 let closed: TestSite
 let open: TestSite
 before(async () => {
-  closed = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+  closed = await createTestSite(TRUSTED)
   open = await createTestSite({
-    paste_deploy: { flavor: 'trusted' },
+    ...TRUSTED,
     DEFAULT: { allow_anonymous_access: 'true' },
   })
 })

@@ -13,6 +13,7 @@ import {
   UNKNOWN_ID,
   uploadData,
 } from '../support/images.ts'
+import { TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 let site: TestSite
@@ -111,7 +112,7 @@ describe('an action', () => {
   })
 
   it('is for members of the owner and administrators, policy before status (403)', async () => {
-    const closed = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    const closed = await createTestSite(TRUSTED)
     const { id } = await createImage(closed, { visibility: 'community' }, asCaller('alice'))
     const as = async (headers: Record<string, string>) => {
       const response = await actOn(closed, id, 'deactivate', headers)

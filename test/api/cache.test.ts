@@ -15,11 +15,11 @@ import {
   uploadData,
 } from '../support/images.ts'
 import { MIB, siteAt, startEdge, startOrigin, temporaryFolders } from '../support/mirrors.ts'
+import { environmentOf, TRUSTED } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually } from '../support/server.ts'
-import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
+import { ADMIN, asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
-const ADMIN = asCaller('cloud', 'admin,member,reader')
 const MEMBER = asCaller('alice')
 
 type Site = Pick<TestSite, 'request'>
@@ -36,9 +36,7 @@ before(async () => {
   const [originData = '', edgeFolder = ''] = folders.paths
   edgeData = edgeFolder
   originProcess = await startOrigin(originData)
-  edgeProcess = await startEdge(edgeData, originProcess.url, {
-    HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'trusted',
-  })
+  edgeProcess = await startEdge(edgeData, originProcess.url, environmentOf(TRUSTED))
   origin = siteAt(originProcess.url)
   edge = siteAt(edgeProcess.url)
 })
@@ -337,7 +335,7 @@ describe('the versions of a site with a cache', () => {
 describe('a site that follows no other', () => {
   let site: TestSite
   before(async () => {
-    site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    site = await createTestSite(TRUSTED)
   })
   after(() => site.close())
 

@@ -1,11 +1,20 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { createImage, deleteImage, errorMessage, postImage, showImage } from '../support/images.ts'
+import {
+  BARE_QCOW2,
+  createImage,
+  deleteImage,
+  errorMessage,
+  postImage,
+  showImage,
+  shownDefaults,
+} from '../support/images.ts'
+import { TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 let site: TestSite
 before(async () => {
-  site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+  site = await createTestSite(TRUSTED)
 })
 after(() => site.close())
 
@@ -61,27 +70,7 @@ describe('an image created from nothing', () => {
     assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
     assert.match(String(created_at), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
     assert.equal(updated_at, created_at)
-    assert.deepEqual(image, {
-      name: null,
-      disk_format: null,
-      container_format: null,
-      visibility: 'shared',
-      size: null,
-      virtual_size: null,
-      status: 'queued',
-      checksum: null,
-      protected: false,
-      min_ram: 0,
-      min_disk: 0,
-      owner: 'project-a',
-      os_hidden: false,
-      os_hash_algo: null,
-      os_hash_value: null,
-      tags: [],
-      self: `/v2/images/${id}`,
-      file: `/v2/images/${id}/file`,
-      schema: '/v2/schemas/image',
-    })
+    assert.deepEqual(image, shownDefaults(id, 'project-a'))
   })
 
   it('is what a show answers (200)', async () => {
@@ -278,7 +267,7 @@ describe('the flags of a new image', () => {
 
 describe('the formats of a new image', () => {
   it('may be any of the configured ones, or null (201)', async () => {
-    assert.equal(await statusOf({ disk_format: 'qcow2', container_format: 'bare' }), 201)
+    assert.equal(await statusOf(BARE_QCOW2), 201)
     assert.equal(await statusOf({ disk_format: 'ploop', container_format: 'compressed' }), 201)
     assert.equal(await statusOf({ disk_format: null, container_format: null }), 201)
   })

@@ -16,13 +16,14 @@ import {
   UNKNOWN_ID,
   uploadData,
 } from '../support/images.ts'
+import { TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 let site: TestSite
 let closed: TestSite
 before(async () => {
   site = await createTestSite()
-  closed = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+  closed = await createTestSite(TRUSTED)
 })
 after(async () => {
   await site.close()

@@ -17,6 +17,7 @@ import {
 } from '../support/images.ts'
 import { imageLocations } from '../../schema/tables.ts'
 import { collectLogs } from '../support/logs.ts'
+import { SMALL_CHUNKS, TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 const TEXT = '0123456789'
@@ -202,7 +203,7 @@ describe('a range', () => {
   })
 
   it('spans chunks (206)', async () => {
-    const chunked = await createTestSite({ heliostat: { chunk_size: '1MB' } })
+    const chunked = await createTestSite(SMALL_CHUNKS)
     const image = await createImage(chunked, BARE_RAW)
     const parts = [new Uint8Array(MIB).fill(65), new Uint8Array(MIB), new Uint8Array(9).fill(66)]
     await uploadData(chunked, image.id, new Blob(parts).stream())
@@ -303,7 +304,7 @@ describe('the data of a deactivated image', () => {
     downloadData(closed, image, asCaller(project, roles))
 
   before(async () => {
-    closed = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    closed = await createTestSite(TRUSTED)
     const attributes = { ...BARE_RAW, visibility: 'community' }
     image = (await createImage(closed, attributes, asCaller('alice'))).id
     await uploadData(closed, image, bytesOf(TEXT), asCaller('alice'))
@@ -338,7 +339,7 @@ describe('the right to download', () => {
     (await downloadData(closed, image, asCaller(project, roles))).status
 
   before(async () => {
-    closed = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    closed = await createTestSite(TRUSTED)
     image = (await createImage(closed, BARE_RAW, asCaller('alice'))).id
     await uploadData(closed, image, bytesOf(TEXT), asCaller('alice'))
     await shareImage(closed, image, 'bob', 'pending')

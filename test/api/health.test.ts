@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createApp } from '../../src/app.ts'
+import { TRUSTED } from '../support/options.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
 
 let site: TestSite
 before(async () => {
-  site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+  site = await createTestSite(TRUSTED)
 })
 after(() => site.close())
 

@@ -9,7 +9,8 @@ import {
   showImage,
   type ShownImage,
 } from '../support/images.ts'
-import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
+import { TRUSTED } from '../support/options.ts'
+import { ADMIN, asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 const MIB = 1 << 20
 const NAME = 'note'
@@ -20,12 +21,11 @@ const add = (name: string, value: string) => ({ op: 'add', path: `/${name}`, val
 
 let site: TestSite
 before(async () => {
-  site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+  site = await createTestSite(TRUSTED)
 })
 after(() => site.close())
 
 const OWNER = asCaller('mine')
-const ADMIN = asCaller('cloud', 'admin,member,reader')
 
 /** An image as an older version could make it. */
 async function createOversized(): Promise<string> {

@@ -10,19 +10,19 @@ import {
   showImage,
   UNKNOWN_ID,
 } from '../support/images.ts'
-import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
+import { TRUSTED } from '../support/options.ts'
+import { ADMIN, asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 const ALICE = asCaller('alice')
 const BOB = asCaller('bob')
 const CAROL = asCaller('carol')
-const ADMIN = asCaller('cloud', 'admin,member,reader')
 
 let site: TestSite
 let id: string
 before(async () => {
   site = await createTestSite({
     DEFAULT: { image_member_quota: '3' },
-    paste_deploy: { flavor: 'trusted' },
+    ...TRUSTED,
   })
 })
 after(() => site.close())

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { bodyOf, createNamespace, metadefs, refusal } from '../support/metadefs.ts'
+import { TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 let site: TestSite
 before(async () => {
-  site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+  site = await createTestSite(TRUSTED)
 })
 after(() => site.close())
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { bodyOf } from '../support/metadefs.ts'
+import { TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 const NAMESPACES = '/v2/metadefs/namespaces'
@@ -9,7 +10,7 @@ const WATCHDOG = `${NAMESPACES}/OS::Compute::Watchdog`
 
 let site: TestSite
 before(async () => {
-  site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+  site = await createTestSite(TRUSTED)
 })
 after(() => site.close())
 

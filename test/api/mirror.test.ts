@@ -5,6 +5,7 @@ import { sha256 } from '../../src/blobs/digest.ts'
 import { parseManifest } from '../../src/blobs/manifest.ts'
 import { head } from '../../src/mirror/feed/record.ts'
 import { createImage, createActiveImage, uploadData, BARE_RAW } from '../support/images.ts'
+import { SMALL_CHUNKS } from '../support/options.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
 
 const MIB = 1 << 20
@@ -17,7 +18,7 @@ let id: string
 
 before(async () => {
   const mirror = { tokens: 'first, second' }
-  site = await createTestSite({ mirror, heliostat: { chunk_size: '1MB' } })
+  site = await createTestSite({ ...SMALL_CHUNKS, mirror })
   id = (await createImage(site, BARE_RAW)).id
   assert.equal((await uploadData(site, id, bytes)).status, 204)
 })

@@ -15,15 +15,15 @@ import {
   V20,
   V21,
 } from '../support/images.ts'
-import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
+import { TRUSTED } from '../support/options.ts'
+import { ADMIN, asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 const MEMBER = asCaller('alice')
-const ADMIN = asCaller('cloud', 'admin,member,reader')
 
 let site: TestSite
 let id: string
 before(async () => {
-  site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+  site = await createTestSite(TRUSTED)
 })
 after(() => site.close())
 beforeEach(async () => {

@@ -9,6 +9,7 @@ import { loadConfig } from '../../src/config.ts'
 import { createReadiness, type ReadinessParts } from '../../src/readiness.ts'
 import { openLocalSite } from '../../src/runtime/local.ts'
 import { type RunningServer, serveOnNode } from '../../src/runtime/node.ts'
+import { TRUSTED } from '../support/options.ts'
 import { eventually } from '../support/server.ts'
 import { createTestSite, temporaryFolder, type TestSite } from '../support/site.ts'
 
@@ -18,7 +19,7 @@ const TOKEN = 'mirror-token'
 describe('the readiness of an origin', () => {
   let site: TestSite
   before(async () => {
-    site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    site = await createTestSite(TRUSTED)
   })
   after(() => site.close())
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 interface Property {
@@ -411,7 +412,7 @@ describe('the schemas', () => {
   })
 
   it('are for everybody with an identity, whatever his roles (200)', async () => {
-    const closed = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    const closed = await createTestSite(TRUSTED)
     const headers = asCaller('alice', '')
     assert.equal((await closed.request('/v2/schemas/image', { headers })).status, 200)
     assert.equal((await closed.request('/v2/schemas/images', { headers })).status, 200)

@@ -14,7 +14,8 @@ import {
   type ShownImage,
   UNKNOWN_ID,
 } from '../support/images.ts'
-import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
+import { TRUSTED } from '../support/options.ts'
+import { ADMIN, asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 interface List {
   images: ShownImage[]
@@ -25,7 +26,6 @@ interface List {
 
 const ALICE = asCaller('alice')
 const BOB = asCaller('bob')
-const ADMIN = asCaller('cloud', 'admin,member,reader')
 const asJson = { Accept: 'application/json' }
 
 async function listAt(site: TestSite, path: string, headers = {}): Promise<List> {
@@ -245,7 +245,7 @@ describe('the images of several projects', () => {
   }
 
   before(async () => {
-    site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    site = await createTestSite(TRUSTED)
     await create('a-private', 'shared', ALICE)
     await create('a-shared', 'shared', ALICE)
     await create('a-pending', 'shared', ALICE)

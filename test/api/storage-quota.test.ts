@@ -16,17 +16,17 @@ import {
   storedChunks,
   uploadData,
 } from '../support/images.ts'
+import { TRUSTED } from '../support/options.ts'
 import { eventually } from '../support/server.ts'
-import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
+import { ADMIN, asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 const ALICE = asCaller('alice')
-const ADMIN = asCaller('cloud', 'admin,member,reader')
 
 let site: TestSite
 const open = async (more = {}) => {
   site = await createTestSite({
     DEFAULT: { user_storage_quota: '10 B', ...more },
-    paste_deploy: { flavor: 'trusted' },
+    ...TRUSTED,
   })
 }
 const close = () => site.close()

@@ -7,6 +7,7 @@ import {
   showImage,
   UNKNOWN_ID,
 } from '../support/images.ts'
+import { TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 let site: TestSite
@@ -128,7 +129,7 @@ describe('a tag that is deleted', () => {
 describe("the tags of another project's image", () => {
   let closed: TestSite
   before(async () => {
-    closed = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    closed = await createTestSite(TRUSTED)
   })
   after(() => closed.close())
 

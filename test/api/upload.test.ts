@@ -11,6 +11,7 @@ import { UPLOAD_LEASE_MS } from '../../src/inventory/leases.ts'
 import { qcow2Header, vmdkDescriptor, vmdkHeader } from '../blobs/inspect/headers.ts'
 import {
   actOn,
+  BARE_QCOW2,
   BARE_RAW,
   bytesOf,
   createActiveImage,
@@ -18,6 +19,7 @@ import {
   deleteImage,
   downloadData,
   errorMessage,
+  OCTETS,
   patchImage,
   showImage,
   storedChunks,
@@ -25,14 +27,14 @@ import {
   uploadData,
 } from '../support/images.ts'
 import { collectLogs } from '../support/logs.ts'
+import { SMALL_CHUNKS, TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 const MIB = 1024 * 1024
-const BARE_QCOW2 = { disk_format: 'qcow2', container_format: 'bare' }
 
 let site: TestSite
 before(async () => {
-  site = await createTestSite({ heliostat: { chunk_size: '1MB' } })
+  site = await createTestSite(SMALL_CHUNKS)
 })
 after(() => site.close())
 
@@ -96,14 +98,14 @@ describe('an upload', () => {
 
   it('takes a request without a body for zero bytes (204)', async () => {
     const { id } = await createImage(site, BARE_RAW)
-    const headers = { 'Content-Type': 'application/octet-stream' }
-    const response = await site.request(`/v2/images/${id}/file`, { method: 'PUT', headers })
+    const init = { method: 'PUT', headers: OCTETS }
+    const response = await site.request(`/v2/images/${id}/file`, init)
     assert.equal(response.status, 204)
     assert.equal((await dataFacts(site, id)).size, 0)
   })
 
   it('keeps several chunks in order, and zeros without a chunk (204)', async () => {
-    const alone = await createTestSite({ heliostat: { chunk_size: '1MB' } })
+    const alone = await createTestSite(SMALL_CHUNKS)
     const { id } = await createImage(alone, BARE_RAW)
     const body = new Blob([chunk(1), chunk(0), chunk(2), bytesOf('end')])
     assert.equal((await uploadData(alone, id, body.stream())).status, 204)
@@ -256,7 +258,7 @@ describe('an image that takes no upload', () => {
   })
 
   it("is another project's (403)", async () => {
-    const closed = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    const closed = await createTestSite(TRUSTED)
     const open = { ...BARE_RAW, visibility: 'community' }
     const seen = await createImage(closed, open, asCaller('alice'))
     const hidden = await createImage(closed, BARE_RAW, asCaller('alice'))
@@ -355,7 +357,7 @@ describe('an upload beyond image_size_cap', () => {
   it('is refused, and leaves no chunk (413)', async () => {
     const small = await createTestSite({
       DEFAULT: { image_size_cap: String(2 * MIB) },
-      heliostat: { chunk_size: '1MB' },
+      ...SMALL_CHUNKS,
     })
     const { id } = await createImage(small, BARE_RAW)
     const body = new Blob([chunk(1), chunk(2), bytesOf('!')]).stream()
@@ -396,7 +398,7 @@ async function firstChunk(from: TestSite): Promise<void> {
 
 describe('an image while its data comes in', () => {
   it('is saving, and takes neither other data nor other formats (409)', async () => {
-    const alone = await createTestSite({ heliostat: { chunk_size: '1MB' } })
+    const alone = await createTestSite(SMALL_CHUNKS)
     const { id } = await createImage(alone, BARE_RAW)
     const body = slowBody()
     const uploading = uploadData(alone, id, body.stream)
@@ -419,7 +421,7 @@ describe('an image while its data comes in', () => {
   })
 
   it('is queued again when the client goes away, and no chunk is left (500)', async () => {
-    const alone = await createTestSite({ heliostat: { chunk_size: '1MB' } })
+    const alone = await createTestSite(SMALL_CHUNKS)
     const { id } = await createImage(alone, BARE_RAW)
     const body = slowBody()
     const uploading = uploadData(alone, id, body.stream)
@@ -435,7 +437,7 @@ describe('an image while its data comes in', () => {
   })
 
   it('may be deleted, of which the uploader hears (410)', async () => {
-    const alone = await createTestSite({ heliostat: { chunk_size: '1MB' } })
+    const alone = await createTestSite(SMALL_CHUNKS)
     const { id } = await createImage(alone, BARE_RAW)
     const body = slowBody()
     const uploading = uploadData(alone, id, body.stream)
@@ -499,7 +501,7 @@ describe('an upload whose process was suspended', () => {
   let uploading: Promise<Response>
 
   beforeEach(async () => {
-    alone = await createTestSite({ heliostat: { chunk_size: '1MB' } })
+    alone = await createTestSite(SMALL_CHUNKS)
     id = (await createImage(alone, BARE_RAW)).id
     body = slowBody()
     uploading = uploadData(alone, id, body.stream)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { TRUSTED } from '../support/options.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
 
 let site: TestSite
@@ -108,7 +109,7 @@ describe('the versions document', () => {
   })
 
   it('asks nobody who they are, and has no request id (300)', async () => {
-    const closed = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    const closed = await createTestSite(TRUSTED)
     const response = await closed.request('/', { headers: { 'X-OpenStack-Request-ID': 'mine' } })
     assert.equal(response.status, 300)
     assert.equal(response.headers.get('X-Openstack-Request-Id'), null)

@@ -5,7 +5,7 @@ import { after, before, describe, it } from 'node:test'
 import { loadConfig } from '../../src/config.ts'
 import { exposedFiles } from '../../src/runtime/exposed-files.ts'
 import { BARE_RAW, bytesOf, createImage, uploadData } from '../support/images.ts'
-import { LAUNCHER } from '../support/launcher.ts'
+import { LAUNCHER, serveArguments } from '../support/launcher.ts'
 import { siteAt } from '../support/mirrors.ts'
 import { startServer } from '../support/process.ts'
 import { folderOfFiles } from './heliostat.ts'
@@ -27,7 +27,7 @@ async function modesBelow(path: string): Promise<Record<string, string>> {
 
 /** Serves where a process gives everything to everybody unless it takes care. */
 function serveOpenly(dataDir: string, args: string[] = [], env: Record<string, string> = {}) {
-  const command = [process.execPath, LAUNCHER, 'serve', '--data-dir', dataDir, '--port', '0']
+  const command = [process.execPath, LAUNCHER, ...serveArguments(dataDir)]
   const script = ['-c', 'umask 000; exec "$@"', 'sh']
   return startServer('/bin/sh', [...script, ...command, ...args], env)
 }

@@ -6,7 +6,7 @@ import { type ConfigOptions, readConfig } from '../../src/cli/options.ts'
 import { describeConfig } from '../../src/config.ts'
 import { ConfigError } from '../../src/errors.ts'
 import { SECTIONS } from '../../src/options.ts'
-import { LAUNCHER } from '../support/launcher.ts'
+import { LAUNCHER, serveArguments } from '../support/launcher.ts'
 import { startOrigin, TOKEN } from '../support/mirrors.ts'
 import { startServer } from '../support/process.ts'
 import { folderOfFiles, heliostat } from './heliostat.ts'
@@ -120,7 +120,7 @@ describe('a secret on the command line', { concurrency: 2 }, () => {
 
   it('is warned of, and taken', async () => {
     const { code, stderr } = await heliostat(
-      ['serve', '--data-dir', folder.path, '--upstream-token', SECRET, '--port', '0'],
+      [...serveArguments(folder.path), '--upstream-token', SECRET],
       { HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'token', HELIOSTAT_HELIOSTAT__TOKENS: 'none' },
     )
     assert.equal(code, 1)
@@ -155,7 +155,7 @@ describe('a secret on the command line', { concurrency: 2 }, () => {
       startOrigin(join(folder.path, 'origin')),
       folder.write('token', TOKEN, ''),
     ])
-    const args = ['serve', '--data-dir', join(folder.path, 'edge'), '--port', '0']
+    const args = serveArguments(join(folder.path, 'edge'))
     const follow = ['--upstream', origin.url, '--upstream-token-file', file]
     const edge = await startServer(process.execPath, [LAUNCHER, ...args, ...follow], {
       HELIOSTAT_MIRROR__TOKENS: TOKEN,

@@ -7,6 +7,8 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { makeToken } from '../../src/identity/static-tokens.ts'
+import { BARE_RAW, OCTETS } from '../support/images.ts'
+import { serveArguments } from '../support/launcher.ts'
 import { startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { heliostat } from './heliostat.ts'
@@ -22,11 +24,10 @@ const serve = (name: string, env: Record<string, string> = {}) =>
 
 /** Creates a raw image that holds the bytes, and returns where they are. */
 async function storeImage(url: string, bytes: Uint8Array<ArrayBuffer>): Promise<string> {
-  const body = JSON.stringify({ disk_format: 'raw', container_format: 'bare' })
+  const body = JSON.stringify(BARE_RAW)
   const created = await fetch(`${url}/v2/images`, { method: 'POST', body })
   const { file } = await created.json()
-  const headers = { 'Content-Type': 'application/octet-stream' }
-  const stored = await fetch(url + file, { method: 'PUT', headers, body: bytes })
+  const stored = await fetch(url + file, { method: 'PUT', headers: OCTETS, body: bytes })
   assert.equal(stored.status, 204)
   return url + file
 }
@@ -59,7 +60,7 @@ describe('heliostat serve that cannot', { concurrency: 2 }, () => {
   it('says so of a token file with something else in it, and ends', async () => {
     const file = join(folder.path, 'wrong-tokens')
     await writeFile(file, '# tokens\nnone\n')
-    const args = ['serve', '--data-dir', join(folder.path, 'failing'), '--port', '0']
+    const args = serveArguments(join(folder.path, 'failing'))
     const { code, stderr } = await heliostat(args, {
       HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'token',
       HELIOSTAT_HELIOSTAT__TOKEN_FILE: file,

@@ -6,11 +6,11 @@ import { after, before, describe, it } from 'node:test'
 import { MIB } from '../support/mirrors.ts'
 import { openSiteOn } from '../support/local-site.ts'
 import { collectLogs } from '../support/logs.ts'
+import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import { eventually, startOnNode } from '../support/server.ts'
-import { asCaller, temporaryFolder } from '../support/site.ts'
+import { ADMIN, temporaryFolder } from '../support/site.ts'
 import { createRaw, upload } from './data.ts'
 
-const ADMIN = asCaller('cloud', 'admin,member,reader')
 const IMAGES = 4
 /** Two chunks. */
 const SIZE = MIB + 1000
@@ -25,7 +25,7 @@ const uploaded = new Map<string, string>()
 before(async () => {
   folder = await temporaryFolder()
   origin = join(folder.path, 'origin', 'data')
-  const server = await startOnNode(origin, { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' })
+  const server = await startOnNode(origin, environmentOf(SMALL_CHUNKS))
   for (let i = 0; i < IMAGES; i++) {
     const id = await createRaw(server.url)
     const bytes = randomBytes(SIZE)

@@ -6,13 +6,15 @@ import { request } from 'node:http'
 import { connect } from 'node:net'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import { OCTETS } from '../support/images.ts'
+import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { chunkFiles, createRaw, openDatabase, readBack, show, upload } from './data.ts'
 
 const MIB = 1 << 20
-const env = { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' }
+const env = environmentOf(SMALL_CHUNKS)
 
 // Open files are counted in /proc.
 const skip = process.platform === 'linux' ? false : 'only on Linux'
@@ -117,7 +119,7 @@ async function hangUpInUpload(id: string, headers: Record<string, string>): Prom
   const before = (await chunkFiles(folder.path)).length
   const sending = request(`${server.url}/v2/images/${id}/file`, {
     method: 'PUT',
-    headers: { 'Content-Type': 'application/octet-stream', ...headers },
+    headers: { ...OCTETS, ...headers },
   })
   sending.on('error', () => undefined)
   sending.write(randomBytes(8 * MIB))

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
+import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
@@ -20,7 +21,7 @@ describe('a full disk', { skip }, () => {
   before(async () => {
     folder = await temporaryFolder()
     assert.ok(mountSmallDisk(folder.path))
-    server = await startOnNode(folder.path, { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' })
+    server = await startOnNode(folder.path, environmentOf(SMALL_CHUNKS))
     id = await createRaw(server.url)
   })
 

@@ -8,6 +8,7 @@ import {
   storedChunks,
   uploadData,
 } from '../support/images.ts'
+import { SMALL_CHUNKS } from '../support/options.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
 
 const DECLARED = [
@@ -22,7 +23,7 @@ let site: TestSite
 before(async () => {
   site = await createTestSite({
     DEFAULT: { require_image_format_match: 'false' },
-    heliostat: { chunk_size: '1MB' },
+    ...SMALL_CHUNKS,
   })
 })
 after(() => site.close())

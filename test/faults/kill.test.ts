@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { UPLOAD_LEASE_MS } from '../../src/inventory/leases.ts'
+import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually, runHeliostat, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
@@ -18,7 +19,7 @@ const KILLS = 8
 /** On a busy machine each start takes seconds; fewer kills do then. */
 const KILLING_MS = 12_000
 const FEWEST_KILLS = 2
-const env = { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' }
+const env = environmentOf(SMALL_CHUNKS)
 
 interface Sent {
   id: string

@@ -14,6 +14,7 @@ import {
   temporaryFolders,
   TOKEN,
   untilActive,
+  wholeDownload,
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
@@ -21,7 +22,7 @@ import { eventually } from '../support/server.ts'
 import { publish } from './pair.ts'
 
 const SIZE = 16 * MIB
-const WHOLE = { status: 200, right: SIZE, wrong: false }
+const WHOLE = wholeDownload(SIZE)
 const hasNginx = spawnSync('nginx', ['-v']).status === 0
 
 const bytes = randomBytes(SIZE)

@@ -11,18 +11,18 @@ import {
   uploadData,
 } from '../support/images.ts'
 import { MIB, siteAt, startEdge, startOrigin, temporaryFolders } from '../support/mirrors.ts'
+import { environmentOf, TRUSTED } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually } from '../support/server.ts'
-import { asCaller } from '../support/site.ts'
+import { ADMIN, asCaller } from '../support/site.ts'
 import { openDatabase } from './data.ts'
 
 const SOON = 1_000
 const MISSED = 10_000
 
-const trusted = { HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'trusted' }
+const trusted = environmentOf(TRUSTED)
 const owner = asCaller('owner')
 const stranger = asCaller('stranger')
-const admin = asCaller('ops', 'admin,member,reader')
 
 let folders: Awaited<ReturnType<typeof temporaryFolders>>
 let atOrigin: string
@@ -77,7 +77,7 @@ describe('a change at the origin', () => {
   })
 
   it('shows in under a second: visibility, which others lose at once', async () => {
-    await patch([{ op: 'replace', path: '/visibility', value: 'public' }], admin)
+    await patch([{ op: 'replace', path: '/visibility', value: 'public' }], ADMIN)
     await soon('the public image', stranger, ({ visibility }) => visibility === 'public')
     await patch([{ op: 'replace', path: '/visibility', value: 'private' }])
     await soon('the private image', owner, ({ visibility }) => visibility === 'private')
@@ -88,10 +88,10 @@ describe('a change at the origin', () => {
   })
 
   it('shows in under a second: a deactivation', async () => {
-    await actOn(siteAt(origin.url), image.id, 'deactivate', admin)
+    await actOn(siteAt(origin.url), image.id, 'deactivate', ADMIN)
     await soon('the deactivation', owner, ({ status }) => status === 'deactivated')
     assert.equal(await statusFor(owner, `/v2/images/${image.id}/file`), 403)
-    await actOn(siteAt(origin.url), image.id, 'reactivate', admin)
+    await actOn(siteAt(origin.url), image.id, 'reactivate', ADMIN)
     await soon('the reactivation', owner, ({ status }) => status === 'active')
   })
 
@@ -100,11 +100,11 @@ describe('a change at the origin', () => {
     await eventually('the image is gone', SOON, async () =>
       (await statusFor(owner, `/v2/images/${image.id}`)) === 404 ? true : null,
     )
-    assert.equal(await statusFor(admin, `/v2/images/${image.id}/file`), 404)
+    assert.equal(await statusFor(ADMIN, `/v2/images/${image.id}/file`), 404)
   })
 
   it('can only be made there [403]', async () => {
-    const response = await patchImage(siteAt(edge.url), image.id, [], admin)
+    const response = await patchImage(siteAt(edge.url), image.id, [], ADMIN)
     assert.equal(response.status, 403)
     assert.ok((await response.text()).includes(origin.url))
   })

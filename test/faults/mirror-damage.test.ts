@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { compareDownload, MIB, sha256 } from '../support/mirrors.ts'
+import { compareDownload, MIB, sha256, wholeDownload } from '../support/mirrors.ts'
 import { chunkFiles, flipByte } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
 
 const SIZE = 8 * MIB
-const WHOLE = { status: 200, right: SIZE, wrong: false }
+const WHOLE = wholeDownload(SIZE)
 
 let pair: Pair
 before(async () => {

@@ -2,12 +2,19 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { findDeno, startOnDeno } from '../support/deno.ts'
-import { compareDownload, MIB, SMALL_CHUNKS, TOKEN, temporaryFolders } from '../support/mirrors.ts'
+import {
+  compareDownload,
+  followingOptions,
+  MIB,
+  ORIGIN_OPTIONS,
+  temporaryFolders,
+  wholeDownload,
+} from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { publish } from './pair.ts'
 
 const SIZE = 16 * MIB
-const WHOLE = { status: 200, right: SIZE, wrong: false }
+const WHOLE = wholeDownload(SIZE)
 
 const deno = findDeno()
 const skip = deno === null ? 'npm has no Deno for this platform' : false
@@ -23,11 +30,8 @@ describe('an origin and its edge on Deno', { skip }, () => {
     assert.ok(deno)
     folders = await temporaryFolders(2)
     const [atOrigin = '', atEdge = ''] = folders.paths
-    origin = await startOnDeno(deno, atOrigin, { ...SMALL_CHUNKS, HELIOSTAT_MIRROR__TOKENS: TOKEN })
-    edge = await startOnDeno(deno, atEdge, {
-      HELIOSTAT_MIRROR__UPSTREAM: origin.url,
-      HELIOSTAT_MIRROR__UPSTREAM_TOKEN: TOKEN,
-    })
+    origin = await startOnDeno(deno, atOrigin, ORIGIN_OPTIONS)
+    edge = await startOnDeno(deno, atEdge, followingOptions(origin.url))
     path = (await publish(origin.url, [edge.url], bytes)).path
   })
 

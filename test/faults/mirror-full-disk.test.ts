@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { deleteImage, patchImage } from '../support/images.ts'
-import { compareDownload, MIB, siteAt } from '../support/mirrors.ts'
+import { compareDownload, MIB, siteAt, wholeDownload } from '../support/mirrors.ts'
 import { eventually } from '../support/server.ts'
 import { chunkFiles, show } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
 import { fill, mountSmallDisk, unmount, whyNoSmallDisk } from './small-disk.ts'
 
 const SIZE = 40 * MIB
-const WHOLE = { status: 200, right: SIZE, wrong: false }
+const WHOLE = wholeDownload(SIZE)
 
 const skip = (await whyNoSmallDisk()) ?? false
 

@@ -4,6 +4,7 @@ import { after, before, describe, it } from 'node:test'
 import { BARE_RAW, createImage, downloadData, uploadData } from '../support/images.ts'
 import { startKeystone, tokenFor, usingKeystone } from '../support/keystone.ts'
 import { MIB, siteAt, startEdge, startOrigin, temporaryFolders } from '../support/mirrors.ts'
+import { environmentOf } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually } from '../support/server.ts'
 
@@ -21,7 +22,7 @@ describe('an edge that is restarted without its origin and without Keystone', ()
     const [atOrigin = '', atEdge = ''] = folders.paths
     const keystone = await startKeystone()
     keystone.known.set('seen-before', tokenFor()).set('never-seen', tokenFor())
-    const env = environment(usingKeystone(keystone))
+    const env = environmentOf(usingKeystone(keystone))
     const origin = await startOrigin(atOrigin)
     id = await publish(origin.url)
     edge = await startEdge(atEdge, origin.url, env)
@@ -70,14 +71,3 @@ describe('an edge that is restarted without its origin and without Keystone', ()
     assert.doesNotMatch(edge.log(), /seen-before|never-seen|pass-word/)
   })
 })
-
-function environment(raw: Record<string, Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(raw).flatMap(([section, options]) =>
-      Object.entries(options).map(([option, value]) => [
-        `HELIOSTAT_${section}__${option}`.toUpperCase(),
-        value,
-      ]),
-    ),
-  )
-}

@@ -10,15 +10,15 @@ import {
   uploadData,
 } from '../support/images.ts'
 import { MIB, siteAt, startEdge, startOrigin, temporaryFolders } from '../support/mirrors.ts'
+import { environmentOf, TRUSTED } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually } from '../support/server.ts'
-import { asCaller } from '../support/site.ts'
+import { ADMIN, asCaller } from '../support/site.ts'
 
-const env = { HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'trusted' }
+const env = environmentOf(TRUSTED)
 const owner = asCaller('owner')
 const member = asCaller('member')
 const stranger = asCaller('stranger')
-const admin = asCaller('ops', 'admin,member,reader')
 
 describe('who may read at an edge that nobody can be asked by', () => {
   const bytes = randomBytes(3 * MIB)
@@ -77,7 +77,7 @@ describe('who may read at an edge that nobody can be asked by', () => {
   })
 
   it('is an administrator, of any image [200]', async () => {
-    assert.deepEqual(await seen(ids.own, admin), [200, 200, true])
+    assert.deepEqual(await seen(ids.own, ADMIN), [200, 200, true])
   })
 
   it('is nobody without an identity [401]', async () => {

@@ -4,6 +4,7 @@ import { statfs } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { createImage, deleteImage, patchImage, postImage } from '../support/images.ts'
 import { siteAt } from '../support/mirrors.ts'
+import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
@@ -13,7 +14,7 @@ import { empty, fill, mountSmallDisk, unmount, whyNoSmallDisk } from './small-di
 const MIB = 1 << 20
 const IMAGES = 40
 const ENV = {
-  HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB',
+  ...environmentOf(SMALL_CHUNKS),
   HELIOSTAT_HELIOSTAT__SWEEP_GRACE: '0',
 }
 

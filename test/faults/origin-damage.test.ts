@@ -10,6 +10,7 @@ import {
   startEdge,
   startOrigin,
   untilActive,
+  wholeDownload,
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { temporaryFolder } from '../support/site.ts'
@@ -61,7 +62,7 @@ async function reasons(): Promise<{ reasons: string[]; damaged_chunks?: number }
 
 const DAMAGED = { reasons: ['damaged-chunks'], damaged_chunks: 1 }
 const WELL = { reasons: [], damaged_chunks: undefined }
-const WHOLE = { status: 200, right: SIZE, wrong: false }
+const WHOLE = wholeDownload(SIZE)
 
 describe('a chunk that is damaged at the origin', () => {
   it('is not served, and told at once (503)', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createIdentity } from '../../src/identity/caller.ts'
 import { identifyByTrustedHeaders } from '../../src/identity/trusted-headers.ts'
+import { TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
 
 function callerFrom(peerAddress: string | null, trusted: string[], headers = asCaller('a')) {
@@ -155,7 +156,7 @@ describe('a site with flavor trusted', () => {
   let site: TestSite
   before(async () => {
     site = await createTestSite({
-      paste_deploy: { flavor: 'trusted' },
+      ...TRUSTED,
       heliostat: { trusted_addresses: '10.1.0.0/16' },
     })
   })

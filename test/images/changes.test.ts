@@ -18,7 +18,7 @@ before(async () => {
 })
 after(() => site.close())
 beforeEach(async () => {
-  image = { ...queuedImage(), tags: ['a', 'b'], properties: { x: '1', y: '2' } }
+  image = queuedImage({ tags: ['a', 'b'], properties: { x: '1', y: '2' } })
   await repo.create(image)
 })
 

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { patchImage, showImage, type ShownImage, V20, V21 } from '../support/images.ts'
+import { TRUSTED } from '../support/options.ts'
 import { queuedImage } from '../support/registry.ts'
-import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
+import { ADMIN, asCaller, createTestSite, type TestSite } from '../support/site.ts'
 import { writeImages } from './list/world.ts'
 import {
   BASE,
@@ -20,7 +21,6 @@ import {
 } from './patch-model.ts'
 
 const MEMBER = asCaller('alice')
-const ADMIN = asCaller('cloud', 'admin,member,reader')
 
 const anyName = fc.oneof(
   { weight: 8, arbitrary: fc.constantFrom(...BASE) },
@@ -77,7 +77,7 @@ describe('any sequence of operations', () => {
   let site: TestSite
   before(async () => {
     const quotas = { image_property_quota: String(QUOTA), image_tag_quota: String(QUOTA) }
-    site = await createTestSite({ DEFAULT: quotas, paste_deploy: { flavor: 'trusted' } })
+    site = await createTestSite({ ...TRUSTED, DEFAULT: quotas })
   })
   after(() => site.close())
 

@@ -17,30 +17,18 @@ import {
   refuseProtectedOnCreate,
   refuseProtectedOnPatch,
 } from '../../src/images/reserved.ts'
+import { queuedImage } from '../support/registry.ts'
 
-const queued: Image = {
+const queued = queuedImage({
   id: '5f2b9a52-3c9a-4c0f-9d0e-4d3f2f6f7a10',
   name: 'cirros',
   disk_format: 'qcow2',
-  container_format: 'bare',
-  size: null,
-  virtual_size: null,
-  status: 'queued',
-  visibility: 'shared',
-  checksum: null,
-  os_hash_algo: null,
-  os_hash_value: null,
-  min_disk: 0,
-  min_ram: 0,
   owner: 'project-a',
-  protected: false,
-  os_hidden: false,
   created_at: 1_700_000_000_000,
   updated_at: 1_700_000_000_000,
-  deleted_at: null,
   tags: ['old'],
   properties: { arch: 'x86_64' },
-}
+})
 const active: Image = { ...queued, status: 'active' }
 
 const admin: PatchContext = {

@@ -15,6 +15,7 @@ import { createUploadRepo, type UploadRepo } from '../../src/images/upload/rows.
 import type { Upload } from '../../src/inventory/leases.ts'
 import { type Chunk, chunkOf, gather, randomChunk } from '../support/chunks.ts'
 import { BARE_RAW, createImage, uploadData } from '../support/images.ts'
+import { SMALL_CHUNKS } from '../support/options.ts'
 import { openTestRegistry, queuedImage, type TestRegistry } from '../support/registry.ts'
 import { createTestSite } from '../support/site.ts'
 
@@ -404,7 +405,7 @@ describe('store that bears no name', () => {
   it('is claimed by the first chunk of an upload, even of one that fails', async () => {
     const fresh = await createTestSite({
       DEFAULT: { image_size_cap: '1500000' },
-      heliostat: { chunk_size: '1MB' },
+      ...SMALL_CHUNKS,
     })
     const { id } = await createImage(fresh, BARE_RAW)
     const body = new Blob([new Uint8Array(2 << 20).fill(1)]).stream()

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { findDeno, startOnDeno } from '../support/deno.ts'
+import { environmentOf, TRUSTED } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { openSocket } from '../support/raw-socket.ts'
 import { startOnNode } from '../support/server.ts'
@@ -8,7 +9,6 @@ import { asCaller, temporaryFolder } from '../support/site.ts'
 
 type Start = (folder: string, env: Record<string, string>) => Promise<RunningProcess>
 
-const TRUSTED = { HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'trusted' }
 const GET = 'GET /healthcheck HTTP/1.1'
 const POST = 'POST /v2/images HTTP/1.1'
 
@@ -24,7 +24,7 @@ for (const [runtime, start] of Object.entries(RUNTIMES)) {
     let server: RunningProcess
     before(async () => {
       folder = await temporaryFolder()
-      server = await start(folder.path, TRUSTED)
+      server = await start(folder.path, environmentOf(TRUSTED))
     })
     after(async () => {
       await server.kill()

@@ -8,7 +8,7 @@ import { loadConfig, type RawConfig } from '../../src/config.ts'
 import { createUpstream } from '../../src/mirror/upstream/client.ts'
 import { createMetrics } from '../../src/runtime/metrics.ts'
 import { type RunningServer, serveOnNode } from '../../src/runtime/node.ts'
-import { createImage, BARE_RAW, deleteImage } from '../support/images.ts'
+import { BARE_RAW, createImage, deleteImage, OCTETS } from '../support/images.ts'
 import { eventually } from '../support/server.ts'
 import { createTestSite, temporaryFolder } from '../support/site.ts'
 
@@ -58,8 +58,7 @@ function siteOf({ url }: RunningServer) {
 }
 
 function put(image: string, body: Uint8Array<ArrayBuffer>): Promise<Response> {
-  const headers = { 'Content-Type': 'application/octet-stream' }
-  return fetch(`${origin.url}/v2/images/${image}/file`, { method: 'PUT', headers, body })
+  return fetch(`${origin.url}/v2/images/${image}/file`, { method: 'PUT', headers: OCTETS, body })
 }
 
 /** The numbers by their names, with their labels as they are written. */
@@ -99,7 +98,7 @@ describe('the metrics of an origin', () => {
     const { id: other } = await createImage(siteOf(origin), BARE_RAW)
     await fetch(`${origin.url}/v2/images/${other}/file`, {
       method: 'PUT',
-      headers: { 'Content-Type': 'application/octet-stream', 'X-OpenStack-Image-Size': '5' },
+      headers: { ...OCTETS, 'X-OpenStack-Image-Size': '5' },
       body: 'four',
     })
     const numbers = await readNumbers(origin)

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { createRaw, show, upload } from '../faults/data.ts'
-import { bytesOf, UNKNOWN_ID } from '../support/images.ts'
+import { bytesOf, OCTETS, UNKNOWN_ID } from '../support/images.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { exchange, openSocket } from '../support/raw-socket.ts'
 import { startOnNode } from '../support/server.ts'
@@ -25,7 +25,7 @@ after(async () => {
 
 /** The head of an upload. */
 function uploadOf(id: string, size: number, headers: Record<string, string> = {}): string {
-  const all = { Host: 'x', 'Content-Type': 'application/octet-stream', ...headers }
+  const all = { Host: 'x', ...OCTETS, ...headers }
   const lines = Object.entries({ ...all, 'Content-Length': String(size) })
   const fields = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   return `PUT /v2/images/${id}/file HTTP/1.1\r\n${fields}\r\n`

@@ -3,12 +3,13 @@ import { fileURLToPath } from 'node:url'
 import { startServer } from '../support/process.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { wireSuite } from './wire/suite.ts'
+import { serveArguments } from '../support/launcher.ts'
 
 const launcher = fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
 
 wireSuite('Node', async () => {
   const folder = await temporaryFolder()
-  const args = [launcher, 'serve', '--data-dir', folder.path, '--port', '0']
+  const args = [launcher, ...serveArguments(folder.path)]
   const { url, stop } = await startServer(process.execPath, args)
   return {
     url,

@@ -20,7 +20,8 @@ import {
   showImage,
   uploadData,
 } from '../support/images.ts'
-import { startKeystone, type TestKeystone, tokenFor } from '../support/keystone.ts'
+import { startKeystone, type TestKeystone, tokenFor, usingKeystone } from '../support/keystone.ts'
+import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { wireSuite } from './wire/suite.ts'
 
@@ -112,13 +113,7 @@ describe('Worker, with Keystone', () => {
   before(async () => {
     keystone = await startKeystone()
     keystone.known.set('token-of-ann', tokenFor())
-    worker = await startWorker({
-      HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'keystone',
-      HELIOSTAT_KEYSTONE_AUTHTOKEN__AUTH_URL: keystone.url,
-      HELIOSTAT_KEYSTONE_AUTHTOKEN__USERNAME: 'glance',
-      HELIOSTAT_KEYSTONE_AUTHTOKEN__PASSWORD: 'pass-word',
-      HELIOSTAT_KEYSTONE_AUTHTOKEN__PROJECT_NAME: 'service',
-    })
+    worker = await startWorker(environmentOf(usingKeystone(keystone)))
   })
   after(async () => {
     await worker.stop()
@@ -189,7 +184,7 @@ describe('Worker, with a chunk missing', () => {
   let worker: Awaited<ReturnType<typeof startWorker>>
 
   before(async () => {
-    worker = await startWorker({ HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' })
+    worker = await startWorker(environmentOf(SMALL_CHUNKS))
   })
   after(() => worker.stop())
 

@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { serveArguments } from './launcher.ts'
 import { type RunningProcess, startServer } from './process.ts'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
@@ -28,6 +29,6 @@ export function findDeno(): string | null {
 
 /** Starts the service on Deno, on a free port. */
 export function startOnDeno(deno: string, dataDir: string, env = {}): Promise<RunningProcess> {
-  const args = ['run', '-A', main, 'serve', '--data-dir', dataDir, '--port', '0']
+  const args = ['run', '-A', main, ...serveArguments(dataDir)]
   return startServer(deno, args, env)
 }

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { asCaller, type TestSite } from './site.ts'
+import { ADMIN, type TestSite } from './site.ts'
 
 type Site = Pick<TestSite, 'request'>
 type Attributes = Record<string, unknown>
@@ -12,6 +12,8 @@ export interface ShownImage extends Attributes {
 }
 
 export const BARE_RAW = { disk_format: 'raw', container_format: 'bare' }
+export const BARE_QCOW2 = { disk_format: 'qcow2', container_format: 'bare' }
+export const OCTETS = { 'Content-Type': 'application/octet-stream' }
 export const UNKNOWN_ID = '00000000-0000-4000-8000-000000000000'
 
 export function bytesOf(text: string): Uint8Array<ArrayBuffer> {
@@ -31,6 +33,31 @@ export function postImage(site: Site, body: unknown, headers = {}): Promise<Resp
     headers: { Accept: 'application/json', ...headers },
     body: typeof body === 'string' ? body : JSON.stringify(body),
   })
+}
+
+/** What is shown of an image that was created from nothing, besides its id and its dates. */
+export function shownDefaults(id: string, owner: string | null = null) {
+  return {
+    name: null,
+    disk_format: null,
+    container_format: null,
+    visibility: 'shared',
+    size: null,
+    virtual_size: null,
+    status: 'queued',
+    checksum: null,
+    protected: false,
+    min_ram: 0,
+    min_disk: 0,
+    owner,
+    os_hidden: false,
+    os_hash_algo: null,
+    os_hash_value: null,
+    tags: [],
+    self: `/v2/images/${id}`,
+    file: `/v2/images/${id}/file`,
+    schema: '/v2/schemas/image',
+  }
 }
 
 /** An image that is there before a test looks at something else. */
@@ -74,7 +101,7 @@ export function uploadData(site: Site, id: string, body: Body, headers = {}): Pr
     method: 'PUT',
     headers: {
       Accept: 'application/json',
-      'Content-Type': 'application/octet-stream',
+      ...OCTETS,
       ...headers,
     },
     body,
@@ -102,8 +129,6 @@ export function actOn(site: Site, id: string, action: string, headers = {}): Pro
     headers: { Accept: 'application/json', ...headers },
   })
 }
-
-const ADMIN = asCaller('cloud', 'admin,member,reader')
 
 /** A request about the members of an image, by an administrator unless the headers say otherwise. */
 export function askMembers(

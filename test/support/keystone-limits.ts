@@ -1,6 +1,7 @@
 /** Unified limits at the stand-in for Keystone, which shows them as the real one does. */
 import type { RawConfig } from '../../src/config.ts'
 import type { TestKeystone } from './keystone.ts'
+import { TRUSTED } from './options.ts'
 
 const ENDPOINT = { service_id: 'image-service', region_id: 'RegionOne' }
 
@@ -38,7 +39,7 @@ function rows(limits: Record<string, number>, key: string) {
 export function usingLimits({ url }: { url: string }): RawConfig {
   return {
     DEFAULT: { use_keystone_limits: 'true' },
-    paste_deploy: { flavor: 'trusted' },
+    ...TRUSTED,
     keystone_authtoken: {
       auth_url: url,
       username: 'glance',

@@ -1,9 +1,7 @@
 import { mock } from 'node:test'
 import { createApp } from '../../src/app.ts'
-import { createManifests } from '../../src/inventory/manifests.ts'
-import { createServices } from '../../src/runtime/services.ts'
 import { startKeystone, usingKeystone } from './keystone.ts'
-import { createTestSite } from './site.ts'
+import { createTestServices, createTestSite } from './site.ts'
 
 export type KeystoneSite = Awaited<ReturnType<typeof openKeystoneSite>>
 
@@ -45,7 +43,7 @@ export async function openKeystoneSite(options = {}, more = {}) {
 
     /** Forgets what is in memory only. */
     restart(): void {
-      services = createServices({ ...site.parts, manifests: createManifests(site.registry) })
+      services = createTestServices({ ...site, config: services.config })
       app = createApp(services)
     },
 

@@ -4,3 +4,6 @@ import { fileURLToPath } from 'node:url'
 /** What starts `heliostat`: the sources, or what scripts/test.ts has made of them. */
 export const LAUNCHER =
   env['TEST_LAUNCHER'] ?? fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
+
+/** Serves what is in a folder, on any port that is free. */
+export const serveArguments = (dataDir: string) => ['serve', '--data-dir', dataDir, '--port', '0']

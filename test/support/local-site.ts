@@ -2,12 +2,13 @@ import { join } from 'node:path'
 import { createApp } from '../../src/app.ts'
 import { loadConfig, type RawConfig } from '../../src/config.ts'
 import { openLocalSite } from '../../src/runtime/local.ts'
+import { TRUSTED } from './options.ts'
 import type { TestSite } from './site.ts'
 
 /** A site that reads the files which its configuration names, in a folder that is the test's; without a socket. */
 export async function openSiteOn(folder: string, raw: RawConfig) {
   const { config } = loadConfig({
-    paste_deploy: { flavor: 'trusted' },
+    ...TRUSTED,
     heliostat: { data_dir: join(folder, 'data') },
     ...raw,
   })

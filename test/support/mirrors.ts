@@ -2,26 +2,29 @@
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { environmentOf, SMALL_CHUNKS } from './options.ts'
 import type { RunningProcess } from './process.ts'
 import { eventually, startOnNode } from './server.ts'
 import { temporaryFolder } from './site.ts'
 
 export const MIB = 1 << 20
 export const TOKEN = 'mirror-token'
-export const SMALL_CHUNKS = { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '1MB' }
+
+/** The options of a site that may be followed, with chunks of 1 MiB. */
+export const ORIGIN_OPTIONS = environmentOf({ ...SMALL_CHUNKS, mirror: { tokens: TOKEN } })
+
+/** The options of a site that follows another. */
+export const followingOptions = (upstream: string) =>
+  environmentOf({ mirror: { upstream, upstream_token: TOKEN } })
 
 /** A site that may be followed, with chunks of 1 MiB. */
 export function startOrigin(dataDir: string, env = {}): Promise<RunningProcess> {
-  return startOnNode(dataDir, { ...SMALL_CHUNKS, HELIOSTAT_MIRROR__TOKENS: TOKEN, ...env })
+  return startOnNode(dataDir, { ...ORIGIN_OPTIONS, ...env })
 }
 
 /** A site that follows another, and may be followed itself. */
 export function startEdge(dataDir: string, upstream: string, env = {}): Promise<RunningProcess> {
-  return startOrigin(dataDir, {
-    HELIOSTAT_MIRROR__UPSTREAM: upstream,
-    HELIOSTAT_MIRROR__UPSTREAM_TOKEN: TOKEN,
-    ...env,
-  })
+  return startOrigin(dataDir, { ...followingOptions(upstream), ...env })
 }
 
 /** Waits until a site shows an image as one that can be read. */
@@ -42,6 +45,11 @@ export interface Comparison {
   /** How many bytes came, up to the first one that is wrong. */
   right: number
   wrong: boolean
+}
+
+/** What a download is found to be when every byte came, and is right. */
+export function wholeDownload(size: number): Comparison {
+  return { status: 200, right: size, wrong: false }
 }
 
 /**

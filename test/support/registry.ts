@@ -32,8 +32,8 @@ export async function openTestRegistry(): Promise<TestRegistry> {
 type ImageRow = typeof images.$inferSelect
 
 /** An image that waits for its bytes. */
-export function queuedImage(): Image {
-  return { ...queuedRow(), tags: [], properties: {} }
+export function queuedImage(attributes: Partial<Image> = {}): Image {
+  return { ...queuedRow(), tags: [], properties: {}, ...attributes }
 }
 
 /** The row of an image that waits for its bytes. */

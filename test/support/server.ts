@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
-import { LAUNCHER } from './launcher.ts'
+import { LAUNCHER, serveArguments } from './launcher.ts'
 import { type RunningProcess, startServer } from './process.ts'
 
 /** A server process on Node and a free port, with options as environment variables. */
@@ -10,7 +10,7 @@ export function startOnNode(
   dataDir: string,
   env: Record<string, string> = {},
 ): Promise<RunningProcess> {
-  const args = [LAUNCHER, 'serve', '--data-dir', dataDir, '--port', '0']
+  const args = [LAUNCHER, ...serveArguments(dataDir)]
   return startServer(process.execPath, args, env)
 }
 

@@ -21,25 +21,17 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
 }
 
-export type TestSite = Awaited<ReturnType<typeof createTestSite>>
+type ServiceParts = Pick<Parts, 'config' | 'registry' | 'store' | 'owner'>
 
-/** A whole service without a socket: an embedded database in a temporary folder, chunks in memory. */
-export async function createTestSite(raw: RawConfig = {}) {
-  const folder = await temporaryFolder()
-  const registry = openRegistry(openEmbedded(join(folder.path, 'registry.db')))
-  await migrate(registry)
-  const store = createMemoryStore()
-  const { config } = loadConfig(raw)
-  const feed = createFeed(registry)
-  const isEdge = config.mirror.upstream.length > 0
-  const owner = createStoreOwner({ registry, store, id: feed.siteId, isEdge })
-  const parts: Parts = {
+/** The services of a site that keeps nothing in files. */
+export function createTestServices({ config, registry, store, owner }: ServiceParts) {
+  return createServices({
     config,
     registry,
-    feed,
     store,
     owner,
     unfinished: null,
+    feed: createFeed(registry),
     manifests: createManifests(registry),
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
@@ -50,8 +42,22 @@ export async function createTestSite(raw: RawConfig = {}) {
     damage: () => null,
     health: null,
     count: null,
-  }
-  const services = createServices(parts)
+  })
+}
+
+export type TestSite = Awaited<ReturnType<typeof createTestSite>>
+
+/** A whole service without a socket: an embedded database in a temporary folder, chunks in memory. */
+export async function createTestSite(raw: RawConfig = {}) {
+  const folder = await temporaryFolder()
+  const registry = openRegistry(openEmbedded(join(folder.path, 'registry.db')))
+  await migrate(registry)
+  const store = createMemoryStore()
+  const { config } = loadConfig(raw)
+  const isEdge = config.mirror.upstream.length > 0
+  const id = createFeed(registry).siteId
+  const owner = createStoreOwner({ registry, store, id, isEdge })
+  const services = createTestServices({ config, registry, store, owner })
   const app = createApp(services)
   return {
     app,
@@ -59,7 +65,6 @@ export async function createTestSite(raw: RawConfig = {}) {
     owner,
     registry,
     services,
-    parts,
     /** A request from this machine, as the node runtime would pass it on. */
     request: (path: string, init?: RequestInit) =>
       Promise.resolve(app.request(path, init, { peerAddress: '127.0.0.1' })),
@@ -79,3 +84,6 @@ export function asCaller(project: string, roles = 'member,reader'): Record<strin
     'X-Roles': roles,
   }
 }
+
+/** An administrator, of a project that nobody else is of. */
+export const ADMIN = asCaller('cloud', 'admin,member,reader')

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import type { ShownImage } from '../../support/images.ts'
+import { TRUSTED } from '../../support/options.ts'
 import { createTestSite, type TestSite } from '../../support/site.ts'
 import { compareBy, isListed, type ModelCaller, type ModelImage, type ModelQuery } from './model.ts'
 import {
@@ -50,7 +51,7 @@ const anyParameters = fc.array(
 describe('a list of any images, by any caller, with any filters', () => {
   let site: TestSite
   before(async () => {
-    site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    site = await createTestSite(TRUSTED)
   })
   after(() => site.close())
 

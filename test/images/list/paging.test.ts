@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { deleteImage, type ShownImage } from '../../support/images.ts'
+import { TRUSTED } from '../../support/options.ts'
 import { createTestSite, type TestSite } from '../../support/site.ts'
 import {
   compareBy,
@@ -115,7 +116,7 @@ const anyWalk: fc.Arbitrary<Walk> = fc
 describe('a walk through the pages of a list, while images come and go', () => {
   let site: TestSite
   before(async () => {
-    site = await createTestSite({ paste_deploy: { flavor: 'trusted' } })
+    site = await createTestSite(TRUSTED)
   })
   after(() => site.close())
 

@@ -23,7 +23,7 @@ describe('the feed', () => {
   after(() => site.close())
 
   async function create() {
-    const image = { ...queuedImage(), tags: ['b', 'a'], properties: { os_distro: 'debian' } }
+    const image = queuedImage({ tags: ['b', 'a'], properties: { os_distro: 'debian' } })
     await images.create(image)
     return image
   }
@@ -163,7 +163,7 @@ describe('a feed of records that are large', () => {
   after(() => site.close())
 
   async function create(mebibytes: number): Promise<string> {
-    const image = { ...queuedImage(), properties: { note: 'x'.repeat(mebibytes * MIB) } }
+    const image = queuedImage({ properties: { note: 'x'.repeat(mebibytes * MIB) } })
     await createImageRepo(site.registry).create(image)
     return image.id
   }

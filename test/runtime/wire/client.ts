@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { sendRaw, type RawResponse, type RawRequest } from '../../support/http.ts'
+import { OCTETS } from '../../support/images.ts'
 
 export type Wire = ReturnType<typeof createWire>
 
-export const OCTETS = { 'Content-Type': 'application/octet-stream' }
-export const RAW = { disk_format: 'raw', container_format: 'bare' }
 export const MIB = 1024 * 1024
 
 export function createWire(url: (path: string) => string) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { before, describe, it } from 'node:test'
-import { assertEmpty, assertRefused, digestOf, RAW, type Wire } from './client.ts'
+import { BARE_RAW } from '../../support/images.ts'
+import { assertEmpty, assertRefused, digestOf, type Wire } from './client.ts'
 
 export function describeDownload({ create, upload, download }: Wire): void {
   describe('download', () => {
@@ -10,7 +11,7 @@ export function describeDownload({ create, upload, download }: Wire): void {
     let id = ''
 
     before(async () => {
-      id = (await create(RAW)).id
+      id = (await create(BARE_RAW)).id
       await assertEmpty(await upload(id, data), 204)
     })
 
@@ -31,7 +32,7 @@ export function describeDownload({ create, upload, download }: Wire): void {
     })
 
     it('has nothing to send of a queued image (204)', async () => {
-      const queued = await create(RAW)
+      const queued = await create(BARE_RAW)
       await assertEmpty(await download(queued.id), 204)
     })
 

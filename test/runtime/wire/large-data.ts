@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createCipheriv, createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { digestOf, MIB, OCTETS, piecesOf, RAW, type Wire } from './client.ts'
+import { BARE_RAW, OCTETS } from '../../support/images.ts'
+import { digestOf, MIB, piecesOf, type Wire } from './client.ts'
 
 /** As the service cuts by default. */
 const CHUNK = 8 * MIB
@@ -29,7 +30,7 @@ export function describeLargeData({ create, raw, show, download }: Wire): void {
     }
 
     it('are taken in as a stream (204)', async () => {
-      id = (await create(RAW)).id
+      id = (await create(BARE_RAW)).id
       const { status, body } = await raw(`/v2/images/${id}/file`, {
         method: 'PUT',
         headers: OCTETS,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { assertEmpty, assertRefused, RAW, type Wire } from './client.ts'
+import { BARE_RAW } from '../../support/images.ts'
+import { assertEmpty, assertRefused, type Wire } from './client.ts'
 
 export function describeLifecycle({
   send,
@@ -21,7 +22,7 @@ export function describeLifecycle({
     })
 
     it('is deactivated and reactivated, twice if need be (204)', async () => {
-      const { id } = await create(RAW)
+      const { id } = await create(BARE_RAW)
       await assertEmpty(await upload(id, 'data'), 204)
       await assertEmpty(await act(id, 'deactivate'), 204)
       await assertEmpty(await act(id, 'deactivate'), 204)
@@ -33,7 +34,7 @@ export function describeLifecycle({
     })
 
     it('keeps its formats once it has data (403)', async () => {
-      const { id } = await create(RAW)
+      const { id } = await create(BARE_RAW)
       await assertEmpty(await upload(id, 'data'), 204)
       const operation = { op: 'replace', path: '/disk_format', value: 'iso' }
       const response = await patch(id, 'v2.1', [operation])
@@ -46,7 +47,7 @@ export function describeLifecycle({
     })
 
     it('is gone once deleted, data included (204, 404)', async () => {
-      const { id } = await create(RAW)
+      const { id } = await create(BARE_RAW)
       await assertEmpty(await upload(id, 'data'), 204)
       await assertEmpty(await send('DELETE', `/v2/images/${id}`), 204)
       await assertRefused(await send('GET', `/v2/images/${id}`), 404, /No image found/)

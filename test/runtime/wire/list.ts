@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { before, describe, it } from 'node:test'
-import { assertRefused, RAW, type Wire } from './client.ts'
+import { BARE_RAW } from '../../support/images.ts'
+import { assertRefused, type Wire } from './client.ts'
 
 export function describeList({ send, json, create }: Wire): void {
   const namesIn = (list: { images: { name: string }[] }) => list.images.map(({ name }) => name)
@@ -9,7 +10,7 @@ export function describeList({ send, json, create }: Wire): void {
   describe('list', () => {
     before(async () => {
       await create({ name: 'list-b', tags: ['listed', 'even'], min_ram: 2, zone: 'a b' })
-      await create({ name: 'list-a', tags: ['listed'], min_ram: 1, ...RAW })
+      await create({ name: 'list-a', tags: ['listed'], min_ram: 1, ...BARE_RAW })
       await create({ name: 'list-c', tags: ['listed'], min_ram: 3, protected: false })
       await create({ name: 'list-d', tags: ['listed', 'even'], os_hidden: true })
     })

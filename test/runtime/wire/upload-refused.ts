@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, it } from 'node:test'
-import { assertEmpty, assertRefused, MIB, OCTETS, piecesOf, RAW, type Wire } from './client.ts'
+import { BARE_QCOW2, BARE_RAW, OCTETS } from '../../support/images.ts'
+import { assertEmpty, assertRefused, MIB, piecesOf, type Wire } from './client.ts'
 
 export function describeRefusedUpload({ create, upload, raw, show, send, download }: Wire): void {
   describe('upload refuses', () => {
     it('another content type (415)', async () => {
-      const { id } = await create(RAW)
+      const { id } = await create(BARE_RAW)
       const headers = { 'Content-Type': 'text/plain' }
       await assertRefused(await upload(id, 'x', headers), 415, /wanted .*octet-stream/)
       const untyped = { body: new Uint8Array([1]) }
@@ -35,7 +36,7 @@ export function describeRefusedUpload({ create, upload, raw, show, send, downloa
     })
 
     it('fewer bytes than announced, and keeps nothing (400)', async () => {
-      const { id } = await create(RAW)
+      const { id } = await create(BARE_RAW)
       const response = await upload(id, 'short', { 'X-Openstack-Image-Size': '10' })
       await assertRefused(response, 400, /expected 10 bytes, got 5 bytes/)
       const { status, size, checksum, os_hash_value } = await show(id)
@@ -47,7 +48,7 @@ export function describeRefusedUpload({ create, upload, raw, show, send, downloa
     })
 
     it('more bytes than announced, and keeps nothing (400)', async () => {
-      const { id } = await create(RAW)
+      const { id } = await create(BARE_RAW)
       const { status, body } = await raw(`/v2/images/${id}/file`, {
         method: 'PUT',
         headers: { ...OCTETS, 'X-Openstack-Image-Size': '3' },
@@ -59,13 +60,13 @@ export function describeRefusedUpload({ create, upload, raw, show, send, downloa
     })
 
     it('data that is not of the format of the image (415)', async () => {
-      const { id } = await create({ disk_format: 'qcow2', container_format: 'bare' })
+      const { id } = await create(BARE_QCOW2)
       await assertRefused(await upload(id, 'no qcow2'), 415, /does not match/)
       assert.equal((await show(id)).status, 'queued')
     })
 
     it('a second upload, and keeps the first (409)', async () => {
-      const { id } = await create(RAW)
+      const { id } = await create(BARE_RAW)
       await assertEmpty(await upload(id, 'first'), 204)
       await assertRefused(await upload(id, 'second'), 409, /from active to saving is not allowed/)
       assert.equal(await (await download(id)).text(), 'first')

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { assertEmpty, digestOf, OCTETS, RAW, type Wire } from './client.ts'
+import { BARE_RAW, OCTETS } from '../../support/images.ts'
+import { assertEmpty, digestOf, type Wire } from './client.ts'
 
 export function describeUpload({ create, upload, raw, show, download }: Wire): void {
   describe('upload', () => {
     it('makes the image active, with size and digests (204)', async () => {
-      const { id } = await create(RAW)
+      const { id } = await create(BARE_RAW)
       await assertEmpty(await upload(id, 'hello wire'), 204)
       const { status, size, virtual_size, checksum, os_hash_algo, os_hash_value } = await show(id)
       assert.deepEqual(
@@ -22,7 +23,7 @@ export function describeUpload({ create, upload, raw, show, download }: Wire): v
     })
 
     it('takes no bytes at all, and gives them back (204, 200)', async () => {
-      const { id } = await create(RAW)
+      const { id } = await create(BARE_RAW)
       await assertEmpty(await upload(id, new Uint8Array()), 204)
       const { status, size, checksum } = await show(id)
       assert.deepEqual(
@@ -35,7 +36,7 @@ export function describeUpload({ create, upload, raw, show, download }: Wire): v
     })
 
     it('takes a chunked body of the size announced (204)', async () => {
-      const { id } = await create(RAW)
+      const { id } = await create(BARE_RAW)
       const { status } = await raw(`/v2/images/${id}/file`, {
         method: 'PUT',
         headers: { ...OCTETS, 'X-Openstack-Image-Size': '10' },

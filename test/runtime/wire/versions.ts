@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { type Wire } from './client.ts'
+import type { Wire } from './client.ts'
 
 export function describeVersions({ url, send, json }: Wire): void {
   describe('versions', () => {
