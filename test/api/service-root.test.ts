@@ -26,40 +26,44 @@ const FROM_PROXY = {
   'X-Forwarded-Prefix': '/image/',
 }
 
+const FORWARDED = {
+  ...FROM_PROXY,
+  Forwarded: 'for=1.2.3.4;proto=https;host="[2001:db8::1]:9292", for=5.6.7.8',
+}
+const SEVERAL_HOPS = {
+  'X-Forwarded-Proto': 'https, http',
+  'X-Forwarded-Host': 'a.example:8443, b.example',
+}
+const NO_PART_OF_A_URL = {
+  'X-Forwarded-Proto': 'javascript',
+  'X-Forwarded-Host': 'evil.example/path?',
+  'X-Forwarded-Prefix': '//evil.example',
+}
+
+interface Root {
+  from: string
+  headers: Record<string, string>
+  root: string
+}
+
+const IPV6 = 'https://[2001:db8::1]:9292/image'
+const OWN = 'http://glance.example:9292'
+const ROOTS: Root[] = [
+  { from: 'what X-Forwarded-* say', headers: FROM_PROXY, root: 'https://images.example/image' },
+  { from: 'the first of several hops', headers: SEVERAL_HOPS, root: 'https://a.example:8443' },
+  { from: 'what Forwarded says, before the older headers', headers: FORWARDED, root: IPV6 },
+  { from: 'the own address where nothing is said', headers: {}, root: OWN },
+  { from: 'nothing that could not be a part of a URL', headers: NO_PART_OF_A_URL, root: OWN },
+]
+
 describe('behind a proxy whose headers are enabled, links begin with', () => {
   let site: TestSite
   before(async () => {
     site = await openSite({ oslo_middleware: { enable_proxy_headers_parsing: 'true' } })
   })
 
-  const cases: [string, Record<string, string>, string][] = [
-    ['what X-Forwarded-* say', FROM_PROXY, 'https://images.example/image'],
-    [
-      'the first of several hops',
-      { 'X-Forwarded-Proto': 'https, http', 'X-Forwarded-Host': 'a.example:8443, b.example' },
-      'https://a.example:8443',
-    ],
-    [
-      'what Forwarded says, before the older headers',
-      {
-        ...FROM_PROXY,
-        Forwarded: 'for=1.2.3.4;proto=https;host="[2001:db8::1]:9292", for=5.6.7.8',
-      },
-      'https://[2001:db8::1]:9292/image',
-    ],
-    ['the own address where nothing is said', {}, 'http://glance.example:9292'],
-    [
-      'nothing that could not be a part of a URL',
-      {
-        'X-Forwarded-Proto': 'javascript',
-        'X-Forwarded-Host': 'evil.example/path?',
-        'X-Forwarded-Prefix': '//evil.example',
-      },
-      'http://glance.example:9292',
-    ],
-  ]
-  for (const [name, headers, root] of cases) {
-    it(name, async () => assert.equal(await rootFor(site, headers), root))
+  for (const { from, headers, root } of ROOTS) {
+    it(from, async () => assert.equal(await rootFor(site, headers), root))
   }
 
   it('the same in the Location of a new image', async () => {

@@ -13,12 +13,11 @@ const GET = 'GET /healthcheck HTTP/1.1'
 const POST = 'POST /v2/images HTTP/1.1'
 
 const deno = findDeno()
-const RUNTIMES: Record<string, Start> = {
-  Node: startOnNode,
-  ...(deno && { Deno: (folder, env) => startOnDeno(deno, folder, env) }),
-}
+describeRequests('Node', startOnNode)
+if (deno) describeRequests('Deno', (folder, env) => startOnDeno(deno, folder, env))
 
-for (const [runtime, start] of Object.entries(RUNTIMES)) {
+/** What a server on one runtime makes of requests that could be read in two ways. */
+function describeRequests(runtime: 'Node' | 'Deno', start: Start): void {
   describe(`on ${runtime}`, () => {
     let folder: Awaited<ReturnType<typeof temporaryFolder>>
     let server: RunningProcess
