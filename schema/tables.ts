@@ -12,6 +12,7 @@ import {
   text,
   unique,
 } from 'drizzle-orm/sqlite-core'
+import { HASH_ALGORITHMS } from './hash-algorithms.ts'
 
 export const IMAGE_STATUSES = [
   'queued',
@@ -30,9 +31,6 @@ export const VISIBILITIES = ['community', 'public', 'private', 'shared'] as cons
 export const METADEF_VISIBILITIES = ['public', 'private'] as const
 
 export const MEMBER_STATUSES = ['pending', 'accepted', 'rejected'] as const
-
-/** What an upload may be hashed with, besides MD5: what every runtime computes. */
-export const HASH_ALGORITHMS = ['sha256', 'sha384', 'sha512'] as const
 
 const times = {
   created_at: integer().notNull(),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { HASH_ALGORITHMS, VISIBILITIES } from '../schema/tables.ts'
+import { HASH_ALGORITHMS } from '../schema/hash-algorithms.ts'
+import { VISIBILITIES } from '../schema/tables.ts'
 
 const MIB = 1024 * 1024
 const UNITS: Record<string, number> = {

@@ -1,4 +1,4 @@
-import type { OpenSpool } from './fs/spool.ts'
+import type { OpenSpool } from './spool.ts'
 
 /** What the chunks of all uploads of a process may take together: bytes. Two chunks always fit. */
 const BUDGET = 128 << 20

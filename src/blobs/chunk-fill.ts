@@ -1,6 +1,6 @@
 import { getLogger } from '@logtape/logtape'
 import type { ChunkBuffers, Holder, Lease } from './chunk-buffers.ts'
-import type { OpenSpool, Spooled } from './fs/spool.ts'
+import type { OpenSpool, Spooled } from './spool.ts'
 
 const log = getLogger(['heliostat', 'chunk-fill'])
 

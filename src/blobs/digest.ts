@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { HASH_ALGORITHMS } from '../../schema/tables.ts'
+import type { HASH_ALGORITHMS } from '../../schema/hash-algorithms.ts'
 
 export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number]
 

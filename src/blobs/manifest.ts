@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { describeIssue } from '../../schema/describe-issue.ts'
-import { HASH_ALGORITHMS } from '../../schema/tables.ts'
+import { HASH_ALGORITHMS } from '../../schema/hash-algorithms.ts'
 import { parseBounded } from '../bounded-json.ts'
 import type { HashAlgorithm } from './digest.ts'
 import { sha256 } from './digest.ts'

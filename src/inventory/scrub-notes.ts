@@ -1,5 +1,6 @@
 import { getLogger } from '@logtape/logtape'
 import { z } from 'zod'
+import type { ScrubNotes } from '../blobs/local/scrub.ts'
 import type { Registry } from '../registry/database.ts'
 import { findValue, setValues } from '../registry/site-values.ts'
 
@@ -12,15 +13,7 @@ const NOTHING: Saved = { position: '', lost: [] }
 
 const log = getLogger(['heliostat', 'scrub'])
 
-/** What a scrubber must still know after a restart; `save` writes it down. */
-export interface ScrubNotes {
-  /** The last chunk that was looked at in a round that has not ended; empty between rounds. */
-  position: string
-  /** Chunks that were found damaged and cannot be had again. */
-  readonly lost: Set<string>
-  save(): Promise<void>
-}
-
+/** What was noted before the last restart. */
 export async function openScrubNotes(registry: Registry): Promise<ScrubNotes> {
   const found = await findValue(registry, KEY)
   const { position, lost } = found === null ? NOTHING : read(found)

@@ -5,18 +5,7 @@ import { isOutOfSpace, noSpace } from './disk.ts'
 import { readerOf, writeFully } from './file-bytes.ts'
 import { makeFolder, UNFINISHED } from './durable.ts'
 import { readFully } from '../local/store.ts'
-
-/** Bytes that are kept in a file for a while. */
-export interface Spooled {
-  append(bytes: Uint8Array): Promise<void>
-  /** Reads from the beginning, until the buffer is full. */
-  readInto(bytes: Uint8Array): Promise<void>
-  /** After that nothing of it is left. */
-  close(): Promise<void>
-}
-
-/** Puts bytes into a file of their own. */
-export type OpenSpool = (bytes: Uint8Array) => Promise<Spooled>
+import type { OpenSpool, Spooled } from '../spool.ts'
 
 /** Files in a folder, each without a name from the start, so that nothing is left even of a process that is killed. */
 export function createSpool(folder: string): OpenSpool {

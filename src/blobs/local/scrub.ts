@@ -2,7 +2,6 @@ import { getLogger } from '@logtape/logtape'
 import type { IsWhole } from './check.ts'
 import { examine } from './examine.ts'
 import type { LostChunks } from './lost-chunks.ts'
-import type { ScrubNotes } from '../../inventory/scrub-notes.ts'
 import { sleep } from '../../sleep.ts'
 import type { LocalStore } from './store.ts'
 
@@ -13,6 +12,15 @@ const ROUND_PAUSE_MS = 60 * 60_000
 const SAVE_MS = 30_000
 
 const log = getLogger(['heliostat', 'scrub'])
+
+/** What a scrubber must still know after a restart; `save` writes it down. */
+export interface ScrubNotes {
+  /** The last chunk that was looked at in a round that has not ended; empty between rounds. */
+  position: string
+  /** Chunks that were found damaged and cannot be had again. */
+  readonly lost: Set<string>
+  save(): Promise<void>
+}
 
 export interface ScrubParts {
   store: Pick<LocalStore, 'openChunk' | 'list'>
