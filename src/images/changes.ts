@@ -19,24 +19,32 @@ import {
  * condition may not hold any more. Every statement has the same one, so that a change is made as a whole or not at all.
  * Uploads and deletions have their own files.
  */
-export function createImageChanges(registry: Registry) {
+export interface ImageChanges {
+  /** Ids are never used twice, also not after the image's deletion [409]. */
+  create(image: Image): Promise<void>
+  /**
+   * Saves what differs. False when the image was deleted meanwhile, is no longer queued but its formats change, or
+   * others have added so much that it would exceed the quotas.
+   */
+  update(before: Image, after: Image, quotas: Quotas): Promise<boolean>
+  /** False when the image was deleted meanwhile. */
+  addTag(id: string, tag: string, at: number): Promise<boolean>
+  /** False when the image has no such tag. */
+  removeTag(id: string, tag: string, at: number): Promise<boolean>
+  /** Moves the image from the status it was read with to another; false when it has left the first. */
+  changeStatus(image: Image, status: ImageStatus, at: number): Promise<boolean>
+}
+
+export function createImageChanges(registry: Registry): ImageChanges {
   return {
-    create: (image: Image) => create(registry, image),
-    /**
-     * Saves what differs. False when the image was deleted meanwhile, is no longer queued but its formats change, or
-     * others have added so much that it would exceed the quotas.
-     */
-    update: (before: Image, after: Image, quotas: Quotas) =>
-      update(registry, { before, after, quotas }),
-    addTag: (id: string, tag: string, at: number) => addTag(registry, { id, tag, at }),
-    removeTag: (id: string, tag: string, at: number) =>
-      removeTag(freeing(registry), { id, tag, at }),
-    changeStatus: (image: Image, status: ImageStatus, at: number) =>
-      changeStatus(registry, image, { status, at }),
+    create: (image) => create(registry, image),
+    update: (before, after, quotas) => update(registry, { before, after, quotas }),
+    addTag: (id, tag, at) => addTag(registry, { id, tag, at }),
+    removeTag: (id, tag, at) => removeTag(freeing(registry), { id, tag, at }),
+    changeStatus: (image, status, at) => changeStatus(registry, image, { status, at }),
   }
 }
 
-/** Ids are never used twice, also not after the image's deletion [409]. */
 async function create(registry: Registry, image: Image): Promise<void> {
   const { tags, properties, ...row } = image
   const target = { id: image.id, where: eq(images.id, image.id) }
@@ -105,7 +113,6 @@ interface OneTag {
   at: number
 }
 
-/** False when the image was deleted meanwhile. */
 function addTag(registry: Registry, { id, tag, at }: OneTag): Promise<boolean> {
   const where = alive(id)
   return changesOne(
@@ -116,7 +123,6 @@ function addTag(registry: Registry, { id, tag, at }: OneTag): Promise<boolean> {
   )
 }
 
-/** False when the image has no such tag. */
 function removeTag(registry: Registry, { id, tag, at }: OneTag): Promise<boolean> {
   const row = sql`SELECT 1 FROM ${imageTags}
     WHERE ${imageTags.image_id} = ${id} AND ${imageTags.value} = ${tag}`
@@ -129,7 +135,6 @@ function removeTag(registry: Registry, { id, tag, at }: OneTag): Promise<boolean
   )
 }
 
-/** Moves the image from the status it was read with to another; false when it has left the first. */
 function changeStatus(
   registry: Registry,
   image: Image,

@@ -18,21 +18,28 @@ import { STEPS } from './status.ts'
 const PAGE = 100
 
 /** How images go, and come back: each change one batch that also announces it to mirrors. */
-export function createImageDeletions(registry: Registry) {
-  return {
-    /** False when the image is protected, or was deleted meanwhile. */
-    delete: (id: string, at: number) => deleteImage(freeing(registry), id, at),
+export interface ImageDeletions {
+  /** False when the image is protected, or was deleted meanwhile. */
+  delete(id: string, at: number): Promise<boolean>
+  /** As `delete`, but an active image keeps its data until `deletePending`, and may be restored. */
+  deleteLater(id: string, at: number): Promise<boolean>
+  /** Brings back an image that waits for its deletion, and returns its status; any other is refused [404, 409]. */
+  restore(id: string, at: number): Promise<ImageStatus>
+  /** Deletes for good the images that were deleted no later than `until`, and returns their ids. */
+  deletePending(until: number): Promise<string[]>
+}
 
-    /** As `delete`, but an active image keeps its data until `deletePending`, and may be restored. */
-    deleteLater: async (id: string, at: number) =>
+export function createImageDeletions(registry: Registry): ImageDeletions {
+  return {
+    delete: (id, at) => deleteImage(freeing(registry), id, at),
+
+    deleteLater: async (id, at) =>
       (await markPending(freeing(registry), id, at)) ||
       (await deleteImage(freeing(registry), id, at)),
 
-    /** Brings back an image that waits for its deletion, and returns its status; any other is refused [404, 409]. */
-    restore: (id: string, at: number) => restore(registry, id, at),
+    restore: (id, at) => restore(registry, id, at),
 
-    /** Deletes for good the images that were deleted no later than `until`, and returns their ids. */
-    deletePending: (until: number) => deletePending(freeing(registry), until),
+    deletePending: (until) => deletePending(freeing(registry), until),
   }
 }
 

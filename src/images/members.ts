@@ -16,14 +16,31 @@ export type Member = typeof imageMembers.$inferSelect
 /** Rows of removed members that are kept for each image: one who is added again has his first date from his row. */
 const KEPT_REMOVED = 128
 
-/** Whom images are shared with. */
-export type MemberRepo = ReturnType<typeof createMemberRepo>
+interface Offer {
+  image_id: string
+  member: string
+  at: number
+}
 
-/** Each change is one batch that also announces the image to mirrors; the image itself stays as it is. */
-export function createMemberRepo(registry: Registry) {
+/**
+ * Whom images are shared with. Each change is one batch that also announces the image to mirrors; the image itself stays
+ * as it is.
+ */
+export interface MemberRepo {
+  /** In the order in which they were first added. A member sees only himself, the owner and administrators see all. */
+  list(image: Image, viewer: Viewer): Promise<Member[]>
+  find(image: Image, member: string, viewer: Viewer): Promise<Member | null>
+  /** Makes a project a member who has not answered yet. `quota` is members an image, −1 for no limit. */
+  add(offer: Offer, quota: number): Promise<Member>
+  /** False when he is no longer a member, or the image is no longer shared. */
+  setStatus(member: Member, status: MemberStatus, at: number): Promise<boolean>
+  /** False when he is no longer a member, or the image is no longer shared. */
+  remove(member: Member, at: number): Promise<boolean>
+}
+
+export function createMemberRepo(registry: Registry): MemberRepo {
   return {
-    /** In the order in which they were first added. A member sees only himself, the owner and administrators see all. */
-    list(image: Image, viewer: Viewer): Promise<Member[]> {
+    list(image, viewer) {
       return registry
         .select()
         .from(imageMembers)
@@ -32,7 +49,7 @@ export function createMemberRepo(registry: Registry) {
         .all()
     },
 
-    async find(image: Image, member: string, viewer: Viewer): Promise<Member | null> {
+    async find(image, member, viewer) {
       const found = await registry
         .select()
         .from(imageMembers)
@@ -41,16 +58,11 @@ export function createMemberRepo(registry: Registry) {
       return found ?? null
     },
 
-    /** Makes a project a member who has not answered yet. `quota` is members an image, −1 for no limit. */
-    add: (offer: Offer, quota: number): Promise<Member> => add(registry, offer, quota),
+    add: (offer, quota) => add(registry, offer, quota),
 
-    /** False when he is no longer a member, or the image is no longer shared. */
-    setStatus: (member: Member, status: MemberStatus, at: number): Promise<boolean> =>
-      change(registry, member, { status, updated_at: at }),
+    setStatus: (member, status, at) => change(registry, member, { status, updated_at: at }),
 
-    /** False when he is no longer a member, or the image is no longer shared. */
-    remove: (member: Member, at: number): Promise<boolean> =>
-      change(freeing(registry), member, { updated_at: at, deleted_at: at }),
+    remove: (member, at) => change(freeing(registry), member, { updated_at: at, deleted_at: at }),
   }
 }
 
@@ -64,12 +76,6 @@ export function toWireMember(member: Member): WireMember {
     updated_at: wireTime(member.updated_at),
     schema: '/v2/schemas/member',
   }
-}
-
-interface Offer {
-  image_id: string
-  member: string
-  at: number
 }
 
 /**

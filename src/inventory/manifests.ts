@@ -47,9 +47,14 @@ function createManifestCache() {
 }
 
 /** Finds manifests by their digest, and the sizes of chunks. */
-export type Manifests = ReturnType<typeof createManifests>
+export interface Manifests {
+  /** The bytes of a chunk that some blob has; null for any other. */
+  sizeOfChunk(digest: string): Promise<number | null>
+  /** Null for an unknown one, and for one that the registry no longer has as it was. */
+  find(digest: string): Promise<Manifest | null>
+}
 
-export function createManifests(registry: Registry) {
+export function createManifests(registry: Registry): Manifests {
   const cache = createManifestCache()
 
   const findBlob = registry
@@ -75,8 +80,7 @@ export function createManifests(registry: Registry) {
     .prepare()
 
   return {
-    /** The bytes of a chunk that some blob has; null for any other. */
-    async sizeOfChunk(digest: string): Promise<number | null> {
+    async sizeOfChunk(digest) {
       const found = await findUse.get({ digest })
       if (!found) return null
       const { size, chunkSize, position } = found
@@ -85,8 +89,7 @@ export function createManifests(registry: Registry) {
       return length > 0 && length <= MAX_CHUNK_BYTES ? length : null
     },
 
-    /** Null for an unknown one, and for one that the registry no longer has as it was. */
-    async find(digest: string): Promise<Manifest | null> {
+    async find(digest) {
       const known = cache.get(digest)
       if (known) return known
       const [blob, chunks] = await Promise.all([

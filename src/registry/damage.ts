@@ -8,17 +8,20 @@ const KEY = 'damage'
 const log = getLogger(['heliostat', 'registry'])
 
 /** Whether the database was found to be damaged, until the operator says that it is well again. */
-export type Damage = Awaited<ReturnType<typeof openDamage>>
+export interface Damage {
+  /** What was found; null for nothing. */
+  found(): string | null
+  /** Notes what was found, also for the time after a restart. The first finding is the one that is told. */
+  note(what: string): Promise<void>
+}
 
-export async function openDamage(registry: Registry) {
+export async function openDamage(registry: Registry): Promise<Damage> {
   let known = await findValue(registry, KEY)
 
   return {
-    /** What was found; null for nothing. */
-    found: (): string | null => known,
+    found: () => known,
 
-    /** Notes what was found, also for the time after a restart. The first finding is the one that is told. */
-    async note(what: string): Promise<void> {
+    async note(what) {
       if (known !== null) return
       known = what
       log.error('The database is damaged: {what}. Restore it from a backup', { what })

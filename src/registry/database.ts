@@ -15,6 +15,9 @@ export type Registry = LibSQLDatabase<typeof tables> & { $client: RegistryClient
 /** A statement of a batch. */
 export type Statement = BatchItem<'sqlite'>
 
+/** A statement that may also be awaited by itself. */
+export type LoneStatement = Statement & Promise<unknown>
+
 /** Wraps a client, embedded or remote, for the tables of the registry. */
 export function openRegistry(client: RegistryClient): Registry {
   return drizzle({ client, schema: tables })

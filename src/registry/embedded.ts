@@ -13,7 +13,7 @@ import { codeOf } from '../error-code.ts'
 import { HeliostatError } from '../errors.ts'
 import { isDamage } from './damage.ts'
 import type { RegistryClient } from './database.ts'
-import { createReserve } from './reserve.ts'
+import { createReserve, type Reserve } from './reserve.ts'
 
 const BUSY_TIMEOUT_MS = 10_000
 const MAX_CACHED_STATEMENTS = 256
@@ -87,8 +87,6 @@ export function openEmbedded(path: string): RegistryClient {
 function damaged(cause: unknown): HeliostatError {
   return new HeliostatError('unavailable', 'The database is damaged', { cause })
 }
-
-type Reserve = ReturnType<typeof createReserve>
 
 /** Also on a full disk, where its shared memory may find no room. */
 function openDatabase(path: string, reserve: Reserve): Database.Database {

@@ -2,7 +2,7 @@
  * What belongs to an image but lies in other tables, as columns of a select from `images` alone: one statement an
  * image or a page, also where every statement is a round trip.
  */
-import { sql } from 'drizzle-orm'
+import { type SQL, sql } from 'drizzle-orm'
 import type { imageMembers } from '../../schema/tables.ts'
 import { rowBytes } from './row-bytes.ts'
 
@@ -39,7 +39,7 @@ export const tagBytes = rowBytes('image_tags', ['value'], OF_IMAGE)
 export const memberBytes = rowBytes('image_members', ['member', 'status'], OF_IMAGE)
 
 /** Null where they have more bytes than that, which is found out before any is read. */
-export function propertiesUpTo(most: number) {
+export function propertiesUpTo(most: number): SQL<Properties | null> {
   return sql<Properties | null>`CASE WHEN ${propertyBytes} <= ${most} THEN ${propertiesOf} END`.mapWith(
     parseJson<Properties | null>,
   )

@@ -109,7 +109,7 @@ export function insertContent<Kind extends ContentKind>(
   kind: Kind,
   rows: Entry<Kind>[],
   { where, onConflict = 'fail' }: { where: SQL | undefined; onConflict?: OnConflict },
-) {
+): Statement {
   const { table, key, columns } = CONTENT[kind]
   return registry.run(sql`INSERT INTO ${table} (namespace_id, ${names(columns)})
     SELECT ${metadefNamespaces.id}, ${sql.join(
@@ -130,7 +130,7 @@ export function updateContent<Kind extends ContentKind>(
   registry: Registry,
   kind: Kind,
   { namespace_id, name, entry }: { namespace_id: string; name: string; entry: Entry<Kind> },
-) {
+): Statement {
   const { table, key, columns } = CONTENT[kind]
   const changes = columns.map((column) => sql`${sql.identifier(column)} = ${given(kind, column)}`)
   return registry.run(sql`UPDATE ${table} SET ${sql.join(changes, sql`, `)}
@@ -139,7 +139,12 @@ export function updateContent<Kind extends ContentKind>(
 }
 
 /** The entries of one kind, or the one of a name, in the namespaces whose ids the subselect gives. */
-export function deleteContent(registry: Registry, kind: ContentKind, ids: SQL, name?: string) {
+export function deleteContent(
+  registry: Registry,
+  kind: ContentKind,
+  ids: SQL,
+  name?: string,
+): Statement {
   const { table, key } = CONTENT[kind]
   const named = name === undefined ? sql`` : sql` AND ${sql.identifier(key)} = ${name}`
   return registry.run(sql`DELETE FROM ${table} WHERE namespace_id IN (${ids})${named}`)
@@ -184,7 +189,7 @@ export function insertResourceTypes(
   rows: ResourceType[],
   onConflict: OnConflict,
   where?: SQL,
-) {
+): Statement {
   const columns = ['name', 'protected', ...TIMES]
   const wanted = where ? sql`EXISTS (SELECT 1 FROM ${metadefNamespaces} WHERE ${where})` : sql`true`
   return registry.run(sql`INSERT INTO ${metadefResourceTypes} (${names(columns)})

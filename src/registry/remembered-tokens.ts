@@ -10,18 +10,23 @@ interface RememberedToken {
 }
 
 /** Tokens that go on working after a restart without Keystone, by the SHA-256 of each in hexadecimal digits. */
-export type RememberedTokens = ReturnType<typeof createRememberedTokens>
+export interface RememberedTokens {
+  find(hash: string): Promise<RememberedToken | null>
+  put(hash: string, token: RememberedToken): Promise<void>
+  delete(hash: string): Promise<void>
+  deleteExpired(): Promise<void>
+}
 
-export function createRememberedTokens(registry: Registry) {
+export function createRememberedTokens(registry: Registry): RememberedTokens {
   const is = (hash: string) => eq(rememberedTokens.hash, hash)
   return {
-    async find(hash: string): Promise<RememberedToken | null> {
+    async find(hash) {
       const row = await registry.select().from(rememberedTokens).where(is(hash)).get()
       if (!row) return null
       return { bearer: row.identity, validatedAt: row.validated_at, expiresAt: row.expires_at }
     },
 
-    async put(hash: string, { bearer, validatedAt, expiresAt }: RememberedToken): Promise<void> {
+    async put(hash, { bearer, validatedAt, expiresAt }) {
       const row = { identity: bearer, validated_at: validatedAt, expires_at: expiresAt }
       await registry
         .insert(rememberedTokens)
@@ -29,11 +34,11 @@ export function createRememberedTokens(registry: Registry) {
         .onConflictDoUpdate({ target: rememberedTokens.hash, set: row })
     },
 
-    async delete(hash: string): Promise<void> {
+    async delete(hash) {
       await freeing(registry).delete(rememberedTokens).where(is(hash))
     },
 
-    async deleteExpired(): Promise<void> {
+    async deleteExpired() {
       await freeing(registry)
         .delete(rememberedTokens)
         .where(lte(rememberedTokens.expires_at, Date.now()))

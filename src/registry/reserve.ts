@@ -10,7 +10,14 @@ const RESERVE_BYTES = 4 << 20
 const MARGIN_BYTES = 1 << 20
 
 /** A file beside a database that takes space for nothing, so that on a full disk there is some for what makes room. */
-export function createReserve(path: string) {
+export interface Reserve {
+  /** Whether it is there. It is made at first, and again as soon as there is room for it. */
+  hold(): Promise<boolean>
+  /** Gives the space away. */
+  release(): void
+}
+
+export function createReserve(path: string): Reserve {
   let isHeld = statSync(path, { throwIfNoEntry: false })?.size === RESERVE_BYTES
   let making: Promise<boolean> | null = null
 
@@ -30,15 +37,13 @@ export function createReserve(path: string) {
   }
 
   return {
-    /** Whether it is there. It is made at first, and again as soon as there is room for it. */
-    async hold(): Promise<boolean> {
+    async hold() {
       if (isHeld) return true
       making ??= make().finally(() => (making = null))
       return making
     },
 
-    /** Gives the space away. */
-    release(): void {
+    release() {
       isHeld = false
       rmSync(path, { force: true })
     },

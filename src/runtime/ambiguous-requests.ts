@@ -43,8 +43,13 @@ function isHost(value: string): boolean {
   return HOST.test(value) && URL.canParse(`http://${value}`)
 }
 
-/** What is answered then. */
-export function refusal(mistake: string) {
+/** What is answered then, with 400. */
+export interface Refusal {
+  headers: Record<string, string>
+  body: string
+}
+
+export function refusal(mistake: string): Refusal {
   const detail = `The request is ambiguous: ${mistake}`
   const { contentType, body } = errorBody('text', 400, reasonPhrase(400), detail)
   const length = String(Buffer.byteLength(body))

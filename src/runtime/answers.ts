@@ -11,11 +11,15 @@ const RETRY_SECONDS = 5
  * Keeps count of the answers that lie in memory as a whole until their clients have taken them: a client that does not
  * read keeps his for minutes.
  */
-export function createAnswers() {
+export interface Answers {
+  /** The answer, which counts until it is out or given up; or a refusal [503] where too much is held already. */
+  hold(response: Response, outgoing: ServerResponse): Response
+}
+
+export function createAnswers(): Answers {
   let held = 0
   return {
-    /** The answer, which counts until it is out or given up; or a refusal [503] where too much is held already. */
-    hold(response: Response, outgoing: ServerResponse): Response {
+    hold(response, outgoing) {
       const length = Number(response.headers.get('Content-Length'))
       if (length <= SMALL) return response
       if (held > 0 && held + length > MOST) return tooMuchHeld()

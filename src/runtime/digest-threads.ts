@@ -24,7 +24,12 @@ interface Order {
  * A digester beside the event loop. The digests of one upload are computed in different threads over the same
  * shared memory, so that an upload is as fast as the slowest of them and nobody else's request waits.
  */
-export function createThreadedDigester(): Digester & { close(): Promise<void> } {
+export interface ThreadedDigester extends Digester {
+  /** Ends the threads. */
+  close(): Promise<void>
+}
+
+export function createThreadedDigester(): ThreadedDigester {
   const threads = Array.from({ length: Math.max(2, availableParallelism()) }, startThread)
   let streams = 0
 

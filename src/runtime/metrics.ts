@@ -84,7 +84,16 @@ function sourceOf(digest: string | null, isResident: (digest: string) => boolean
   return isResident(digest) ? 'resident' : 'upstream'
 }
 
-function createCounts(registry: Registry) {
+interface Counts {
+  requests: Counter<'method' | 'route' | 'status'>
+  bytes: Counter<'source'>
+  fills: Histogram
+  uploads: Counter<'result'>
+  sweeps: Counter<'result'>
+  swept: Counter
+}
+
+function createCounts(registry: Registry): Counts {
   const registers = [registry]
   return {
     requests: new Counter({
@@ -126,7 +135,7 @@ function createCounts(registry: Registry) {
 }
 
 /** So that the first one shows as an increase. */
-function startAtZero({ bytes, uploads, sweeps }: ReturnType<typeof createCounts>): void {
+function startAtZero({ bytes, uploads, sweeps }: Counts): void {
   for (const source of ['resident', 'upstream', 'zero']) bytes.inc({ source }, 0)
   for (const result of ['ok', 'failed']) {
     uploads.inc({ result }, 0)

@@ -9,7 +9,7 @@ import { type Connections, trackConnections } from './connections.ts'
 import { openLocalSite } from './local.ts'
 import { answerInTurn } from './pipelines.ts'
 import { valuesOf } from './raw-headers.ts'
-import { createSocketBodies } from './socket-bodies.ts'
+import { createSocketBodies, type SocketBodies } from './socket-bodies.ts'
 import { continueWhenRead, endUnreadBody } from './unread-bodies.ts'
 import { answerUnreadable } from './unreadable.ts'
 
@@ -37,7 +37,7 @@ type NodeBindings = { incoming: IncomingMessage; outgoing: ServerResponse }
 
 /** Serves on Node. Resolves when requests are answered. */
 export async function serveOnNode(config: Config): Promise<RunningServer> {
-  let bodies: ReturnType<typeof createSocketBodies> | null = null
+  let bodies: SocketBodies | null = null
   const site = await openLocalSite(
     config,
     (chunks, walk) => (bodies = createSocketBodies(chunks, walk)).open,

@@ -70,14 +70,14 @@ const NOT_COUNTED: NonNullable<Parts['count']> = {
   countSweeps: (sweeper) => sweeper,
 }
 
-/** What a runtime does by itself now and then. */
-interface Chores {
+/** The services, and what a runtime does by itself now and then. */
+export interface SiteServices extends Services {
   sweeper: Sweeper
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
 }
 
 /** Fills the services of a runtime from its parts. */
-export function createServices(parts: Parts): Services & Chores {
+export function createServices(parts: Parts): SiteServices {
   const { config, registry } = parts
   const { policy, protection } = parts.rules ?? DEFAULT_RULES
   const { countUploads, countSweeps } = parts.count ?? NOT_COUNTED

@@ -29,7 +29,13 @@ interface Job {
  * Bodies that go from chunk files to the socket through two reused buffers: 1.5 times as fast as a web stream, at
  * half the CPU.
  */
-export function createSocketBodies(store: ChunkFiles, walk: Walk = pieces) {
+export interface SocketBodies {
+  open: OpenBody
+  /** Whether the response has such a body; if so it is being sent, errors included. */
+  send(response: Response, outgoing: ServerResponse): boolean
+}
+
+export function createSocketBodies(store: ChunkFiles, walk: Walk = pieces): SocketBodies {
   const jobs = new WeakMap<Response, Job>()
 
   const open: OpenBody = async (manifest, range) => {
@@ -48,8 +54,7 @@ export function createSocketBodies(store: ChunkFiles, walk: Walk = pieces) {
   return {
     open,
 
-    /** Whether the response has such a body; if so it is being sent, errors included. */
-    send(response: Response, outgoing: ServerResponse): boolean {
+    send(response, outgoing) {
       const job = jobs.get(response)
       if (!job) return false
       outgoing.writeHead(response.status, Object.fromEntries(response.headers))
@@ -100,8 +105,6 @@ async function transmit({ first, rest, settle }: Job, outgoing: ServerResponse):
   }
 }
 
-type Writer = ReturnType<typeof createWriter>
-
 async function sendPiece({ piece, chunk }: OpenedPiece, socket: Writer): Promise<void> {
   const { digest, offset, length } = piece
   if (digest === null) return socket.writeZeros(length)
@@ -110,7 +113,18 @@ async function sendPiece({ piece, chunk }: OpenedPiece, socket: Writer): Promise
 }
 
 /** Fills one buffer while the other is on its way. A buffer is used again only after its write's callback. */
-function createWriter(outgoing: ServerResponse) {
+interface Writer {
+  writeFrom(chunk: OpenChunk, offset: number, length: number): Promise<void>
+  writeZeros(length: number): Promise<void>
+  /** Resolves when all that was written has gone out. */
+  flush(): Promise<unknown>
+  /** Bytes. */
+  written(): number
+  /** Gives the buffers back. */
+  free(): void
+}
+
+function createWriter(outgoing: ServerResponse): Writer {
   const part = transferBuffers.begin()
   const buffers: Buffer[] = []
   const writes: Promise<void>[] = [Promise.resolve(), Promise.resolve()]
@@ -135,7 +149,7 @@ function createWriter(outgoing: ServerResponse) {
   }
 
   return {
-    async writeFrom(chunk: OpenChunk, offset: number, length: number): Promise<void> {
+    async writeFrom(chunk, offset, length) {
       for (let done = 0; done < length;) {
         const buffer = await nextBuffer(Math.min(part, length - done))
         const bytesRead = await chunk.read(buffer, offset + done)
@@ -144,7 +158,7 @@ function createWriter(outgoing: ServerResponse) {
         done += bytesRead
       }
     },
-    async writeZeros(length: number): Promise<void> {
+    async writeZeros(length) {
       for (let done = 0; done < length; done += ZEROS.length) {
         turn = 1 - turn
         await writes[turn]
@@ -153,7 +167,7 @@ function createWriter(outgoing: ServerResponse) {
     },
     flush: () => Promise.all(writes),
     written: () => written,
-    free(): void {
+    free() {
       transferBuffers.end()
       // A buffer whose write failed may still be in the kernel's hands; such ones are left to the collector.
       void Promise.all(writes).then(

@@ -9,7 +9,18 @@ const MOST_TRANSFERS = 8192
  * Reused buffers for bodies, two a transfer. Each doubling of the transfers halves the buffers of those that come then:
  * 16 of them have 16 MiB, 64 of them 32 MiB, 2,048 of them 128 MiB.
  */
-export function createTransferBuffers() {
+export interface TransferBuffers {
+  /** Whether one more would be too many. */
+  isFull(): boolean
+  /** The size in bytes of this transfer's buffers. */
+  begin(): number
+  end(): void
+  take(size: number): Buffer
+  /** Takes back a buffer that nothing reads or writes any more. */
+  giveBack(buffer: Buffer): void
+}
+
+export function createTransferBuffers(): TransferBuffers {
   const idle = new Map<number, Buffer[]>()
   let transfers = 0
 
@@ -20,20 +31,17 @@ export function createTransferBuffers() {
   }
 
   return {
-    /** Whether one more would be too many. */
     isFull: () => transfers >= MOST_TRANSFERS,
 
-    /** The size in bytes of this transfer's buffers. */
-    begin(): number {
+    begin() {
       transfers += 1
       return sizeForOneMore()
     },
-    end(): void {
+    end() {
       transfers -= 1
     },
-    take: (size: number): Buffer => idle.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size),
-    /** Takes back a buffer that nothing reads or writes any more. */
-    giveBack(buffer: Buffer): void {
+    take: (size) => idle.get(size)?.pop() ?? Buffer.allocUnsafeSlow(size),
+    giveBack(buffer) {
       const alike = idle.get(buffer.length) ?? []
       if (alike.length * buffer.length >= AMPLE) return
       idle.set(buffer.length, alike)

@@ -13,7 +13,7 @@ import { openRegistry } from '../registry/database.ts'
 import { openRemote } from '../registry/remote.ts'
 import { connectionOf } from './connection.ts'
 import { jsonLine } from './json-log.ts'
-import { createServices } from './services.ts'
+import { createServices, type SiteServices } from './services.ts'
 import { runUpkeep } from './upkeep.ts'
 
 /** Bindings, and the configuration as vars and secrets named `HELIOSTAT_…`. */
@@ -21,7 +21,12 @@ interface WorkerEnv extends Record<string, unknown> {
   BLOBS: ChunkBucket
 }
 
-function createSite(env: WorkerEnv) {
+interface Site {
+  services: SiteServices
+  app: { fetch(request: Request): Response | Promise<Response> }
+}
+
+function createSite(env: WorkerEnv): Site {
   const { config } = loadConfig(fromEnvironment(env))
   configureLogs(config.DEFAULT.debug)
   const connection = connectionOf(config)
@@ -90,7 +95,7 @@ function withLength(open: OpenBody): OpenBody {
 }
 
 /** One site an isolate; its environment never changes. */
-let site: ReturnType<typeof createSite> | null = null
+let site: Site | null = null
 
 export default {
   fetch(request: Request, env: WorkerEnv): Response | Promise<Response> {

@@ -25,7 +25,17 @@ export interface OwnChunksParts {
 }
 
 /** The chunks of an origin, which nobody else has: verified before they are read, and noted as lost where they are not whole. */
-export function createOwnChunks({ store, check, lost }: OwnChunksParts) {
+export interface OwnChunks {
+  openChunk(digest: string): Promise<LocalChunk | null>
+  /** How many chunks were found damaged since the start, by reading. */
+  damaged(): number
+  /** The store of an origin: what is put again is lost no more. */
+  store: ChunkStore
+  /** Opens no body of which a chunk is known to be lost, or is not there. What is damaged shows when it is read. */
+  guard(open: OpenBody): OpenBody
+}
+
+export function createOwnChunks({ store, check, lost }: OwnChunksParts): OwnChunks {
   const whole = createWholeChunks({ store, check, account: NO_ACCOUNT })
 
   async function openChunk(digest: string): Promise<LocalChunk | null> {
@@ -55,11 +65,8 @@ export function createOwnChunks({ store, check, lost }: OwnChunksParts) {
 
   return {
     openChunk,
-
-    /** How many chunks were found damaged since the start, by reading. */
     damaged: whole.damaged,
 
-    /** The store of an origin: what is put again is lost no more. */
     store: {
       ...store,
       delete: whole.remove,
@@ -72,16 +79,13 @@ export function createOwnChunks({ store, check, lost }: OwnChunksParts) {
         await whole.put(digest, bytes)
         await lost.heal(digest)
       },
-    } satisfies ChunkStore,
+    },
 
-    /** Opens no body of which a chunk is known to be lost, or is not there. What is damaged shows when it is read. */
-    guard:
-      (open: OpenBody): OpenBody =>
-      async (content, range) => {
-        // The first is opened anyway.
-        const [, ...others] = chunksIn(content, range)
-        return (await areThere(others)) ? open(content, range) : null
-      },
+    guard: (open) => async (content, range) => {
+      // The first is opened anyway.
+      const [, ...others] = chunksIn(content, range)
+      return (await areThere(others)) ? open(content, range) : null
+    },
   }
 }
 

@@ -46,9 +46,16 @@ export interface ScrubCounters {
 }
 
 /** Reads the store slowly, chunk by chunk, so that damage is found before somebody needs what is damaged. */
-export type Scrubber = ReturnType<typeof createScrubber>
+export interface Scrubber {
+  counters(): ScrubCounters
+  /** One round, from where the last one was left to the end of the store. */
+  round(): Promise<void>
+  /** Scrubs round by round until stopped. A failure is told, and the round goes on later. */
+  run(): Promise<void>
+  stop(): void
+}
 
-export function createScrubber(parts: ScrubParts) {
+export function createScrubber(parts: ScrubParts): Scrubber {
   const { store, sizeOfChunk, notes, rate } = parts
   const stop = new AbortController()
   const counters: ScrubCounters = { chunks: 0, bytes: 0, damaged: 0, refetched: 0 }
@@ -72,7 +79,6 @@ export function createScrubber(parts: ScrubParts) {
     if (await Promise.race([refetching, aborted(stop.signal)])) counters.refetched++
   }
 
-  /** One round, from where the last one was left to the end of the store. */
   async function round(): Promise<void> {
     let savedAt = performance.now()
     for await (const { digest } of store.list(notes.position)) {
@@ -88,11 +94,10 @@ export function createScrubber(parts: ScrubParts) {
   }
 
   return {
-    counters: (): ScrubCounters => ({ ...counters }),
+    counters: () => ({ ...counters }),
     round,
 
-    /** Scrubs round by round until stopped. A failure is told, and the round goes on later. */
-    async run(): Promise<void> {
+    async run() {
       if (rate === 0) return
       await sleep(FIRST_PAUSE_MS, stop.signal)
       while (!stop.signal.aborted) {

@@ -2,9 +2,15 @@ import type { IsWhole } from './check.ts'
 import type { LocalChunk } from './store.ts'
 
 /** Remembers which chunks were found to be whole, until their files change. Several readers cost one check. */
-export type Verified = ReturnType<typeof createVerified>
+export interface Verified {
+  /** Whether a chunk is what its name says. */
+  isWhole(digest: string, chunk: LocalChunk): Promise<boolean>
+  /** Notes a chunk whose bytes were verified before they were stored. */
+  note(digest: string, chunk: LocalChunk): void
+  forget(digest: string): void
+}
 
-export function createVerified(check: IsWhole) {
+export function createVerified(check: IsWhole): Verified {
   /** The stamps of the files that were whole. */
   const known = new Map<string, string>()
   const checking = new Map<string, Promise<boolean>>()
@@ -16,8 +22,7 @@ export function createVerified(check: IsWhole) {
   }
 
   return {
-    /** Whether a chunk is what its name says. */
-    async isWhole(digest: string, chunk: LocalChunk): Promise<boolean> {
+    async isWhole(digest, chunk) {
       const { stamp } = chunk.state
       if (known.get(digest) === stamp) return true
       const key = `${digest} ${stamp}`
@@ -28,11 +33,10 @@ export function createVerified(check: IsWhole) {
       return started
     },
 
-    /** Notes a chunk whose bytes were verified before they were stored. */
-    note(digest: string, chunk: LocalChunk): void {
+    note(digest, chunk) {
       known.set(digest, chunk.state.stamp)
     },
 
-    forget: (digest: string) => void known.delete(digest),
+    forget: (digest) => void known.delete(digest),
   }
 }

@@ -21,7 +21,19 @@ export interface WholeChunksParts {
 }
 
 /** Chunks on this machine, given out whole or not at all: one that is damaged is taken out of the way. */
-export function createWholeChunks(parts: WholeChunksParts) {
+export interface WholeChunks {
+  /** How many chunks were found damaged since the start. */
+  damaged(): number
+  /** The chunk, which stays until it is released; null when it is not here, or was damaged. */
+  open(digest: string): Promise<LocalChunk | null>
+  /** All its bytes; null when it is not here, or was damaged. */
+  read(digest: string): Promise<Uint8Array | null>
+  /** Stores a chunk whose bytes have been verified. */
+  put(digest: string, bytes: Uint8Array): Promise<void>
+  remove(digest: string): Promise<void>
+}
+
+export function createWholeChunks(parts: WholeChunksParts): WholeChunks {
   const { store, account } = parts
   const verified = createVerified(parts.check)
   const quarantine = createQuarantine(parts, verified)
@@ -58,14 +70,10 @@ export function createWholeChunks(parts: WholeChunksParts) {
   }
 
   return {
-    /** How many chunks were found damaged since the start. */
     damaged: quarantine.count,
-
-    /** The chunk, which stays until it is released; null when it is not here, or was damaged. */
     open,
 
-    /** All its bytes; null when it is not here, or was damaged. */
-    async read(digest: string): Promise<Uint8Array | null> {
+    async read(digest) {
       const chunk = await open(digest)
       if (!chunk) return null
       try {
@@ -77,15 +85,14 @@ export function createWholeChunks(parts: WholeChunksParts) {
       }
     },
 
-    /** Stores a chunk whose bytes have been verified. */
-    async put(digest: string, bytes: Uint8Array): Promise<void> {
+    async put(digest, bytes) {
       await store.put(digest, bytes)
       const chunk = await store.openChunk(digest)
       if (chunk) verified.note(digest, chunk)
       chunk?.release()
     },
 
-    async remove(digest: string): Promise<void> {
+    async remove(digest) {
       verified.forget(digest)
       await store.delete(digest)
     },

@@ -17,7 +17,14 @@ interface Waiter {
  * Those who wait for the next change. The database is asked, not this process alone, since another one may have made
  * the change; but it is asked once for all of them.
  */
-export function createWaits(latestSeq: () => Promise<number>, isFile: boolean) {
+export interface Waits {
+  /** Resolves when the last change is not `since`, or when the time is over or the signal aborted. */
+  untilMoved(since: number, milliseconds: number, signal: AbortSignal): Promise<void>
+  /** Answers all of them now, and whoever comes later at once. */
+  end(): void
+}
+
+export function createWaits(latestSeq: () => Promise<number>, isFile: boolean): Waits {
   const waiting = new Set<Waiter>()
   let timer: ReturnType<typeof setTimeout> | null = null
   let closing = false
@@ -48,7 +55,7 @@ export function createWaits(latestSeq: () => Promise<number>, isFile: boolean) {
   }
 
   return {
-    async untilMoved(since: number, milliseconds: number, signal: AbortSignal): Promise<void> {
+    async untilMoved(since, milliseconds, signal) {
       const end = performance.now() + milliseconds
       if (closing || signal.aborted || (await latestSeq()) !== since || milliseconds <= 0) return
       if (closing || waiting.size >= MAX_WAITING) return
@@ -58,7 +65,7 @@ export function createWaits(latestSeq: () => Promise<number>, isFile: boolean) {
       })
     },
 
-    end(): void {
+    end() {
       closing = true
       settle(() => true)
     },

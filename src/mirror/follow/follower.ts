@@ -45,9 +45,16 @@ export interface FollowParts {
 }
 
 /** Follows the upstream's feed. */
-export type Follower = ReturnType<typeof createFollower>
+export interface Follower {
+  status(): FollowStatus
+  /** Asks where the upstream stands now, instead of waiting for it to tell. */
+  look(): Promise<void>
+  /** Follows until stopped. A failure is told and tried again after a pause that grows. */
+  run(): Promise<void>
+  stop(): void
+}
 
-export function createFollower({ upstream, replica, siteId }: FollowParts) {
+export function createFollower({ upstream, replica, siteId }: FollowParts): Follower {
   const stop = new AbortController()
   const { signal } = stop
   const parts = { upstream, replica, signal }
@@ -76,10 +83,9 @@ export function createFollower({ upstream, replica, siteId }: FollowParts) {
   }
 
   return {
-    status: (): FollowStatus => ({ ...status }),
+    status: () => ({ ...status }),
 
-    /** Asks where the upstream stands now, instead of waiting for it to tell. */
-    async look(): Promise<void> {
+    async look() {
       try {
         const { seq } = await upstream.head(0, 0, signal)
         Object.assign(status, { upstreamSeq: seq, heardAt: performance.now() })
@@ -88,8 +94,7 @@ export function createFollower({ upstream, replica, siteId }: FollowParts) {
       }
     },
 
-    /** Follows until stopped. A failure is told and tried again after a pause that grows. */
-    async run(): Promise<void> {
+    async run() {
       let pause = FIRST_PAUSE_MS
       while (!signal.aborted) {
         const startedAt = performance.now()

@@ -1,7 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import { z } from 'zod'
 import { reasonOf } from '../../http/reason.ts'
-import type { Registry } from '../../registry/database.ts'
+import type { Registry, Statement } from '../../registry/database.ts'
 import { findValue, setValues } from '../../registry/site-values.ts'
 import { parseAs } from '../upstream/documents.ts'
 import { type ImageRecord, imageRecord } from '../feed/record.ts'
@@ -33,7 +33,7 @@ export async function loadWithheld(registry: Registry): Promise<WithheldImage[]>
 }
 
 /** For the batch that takes over what they are withheld from. Throws where they are too many. */
-export function saveWithheld(registry: Registry, withheld: WithheldImage[]) {
+export function saveWithheld(registry: Registry, withheld: WithheldImage[]): Statement {
   refuseTooMany(withheld)
   return setValues(registry, { [WITHHELD_KEY]: JSON.stringify(withheld) })
 }

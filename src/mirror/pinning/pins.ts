@@ -18,9 +18,22 @@ export interface PinsParts {
 }
 
 /** Which images are to lie here whole, and so which chunks may not go. */
-export type Pins = ReturnType<typeof createPins>
+export interface Pins {
+  isPinned(digest: string): boolean
+  plan(): PinPlan
+  /** Those of the pinned that are not all here. */
+  unfinished(): Wanted[]
+  /** Resolves when what was changed before this call is taken into account. */
+  refresh(): Promise<void>
+  /** Takes changes of the feed into account, when they have calmed down. */
+  refreshSoon(): void
+  /** Calls back when other images are pinned than before. */
+  onChange(listener: () => void): void
+  /** Resolves when nothing is under way any more. */
+  close(): Promise<void>
+}
 
-export function createPins({ images, policy, limit, has }: PinsParts) {
+export function createPins({ images, policy, limit, has }: PinsParts): Pins {
   const listeners: (() => void)[] = []
   let plan: PinPlan = { pinned: [], tooLarge: [] }
   let digests: ReadonlySet<string> = new Set()
@@ -45,7 +58,6 @@ export function createPins({ images, policy, limit, has }: PinsParts) {
     if (changed) for (const listener of listeners) listener()
   }
 
-  /** Resolves when what was changed before this call is taken into account. */
   function refresh(): Promise<void> {
     // A round that has not begun yet will see it too.
     waiting ??= latest = latest
@@ -58,14 +70,12 @@ export function createPins({ images, policy, limit, has }: PinsParts) {
   }
 
   return {
-    isPinned: (digest: string) => digests.has(digest),
-    plan: (): PinPlan => plan,
-    /** Those of the pinned that are not all here. */
-    unfinished: (): Wanted[] => plan.pinned.filter((image) => !isComplete(image, has)),
+    isPinned: (digest) => digests.has(digest),
+    plan: () => plan,
+    unfinished: () => plan.pinned.filter((image) => !isComplete(image, has)),
     refresh,
 
-    /** Takes changes of the feed into account, when they have calmed down. */
-    refreshSoon(): void {
+    refreshSoon() {
       soon ??= setTimeout(() => {
         soon = null
         refresh().catch((error: unknown) => {
@@ -74,13 +84,11 @@ export function createPins({ images, policy, limit, has }: PinsParts) {
       }, SETTLE_MS)
     },
 
-    /** Calls back when other images are pinned than before. */
-    onChange(listener: () => void): void {
+    onChange(listener) {
       listeners.push(listener)
     },
 
-    /** Resolves when nothing is under way any more. */
-    async close(): Promise<void> {
+    async close() {
       if (soon) clearTimeout(soon)
       await latest.catch(() => undefined)
     },

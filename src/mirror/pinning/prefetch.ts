@@ -44,9 +44,14 @@ export interface PrefetchParts {
 }
 
 /** Fetches the images that are pinned, one after the other. What is here already tells where it has to go on. */
-export type Prefetcher = ReturnType<typeof createPrefetcher>
+export interface Prefetcher {
+  status(): PrefetchStatus
+  /** Fetches until it is stopped. */
+  run(): Promise<void>
+  stop(): void
+}
 
-export function createPrefetcher(parts: PrefetchParts) {
+export function createPrefetcher(parts: PrefetchParts): Prefetcher {
   const { pins, has, window } = parts
   const stop = new AbortController()
   const { signal } = stop
@@ -78,15 +83,14 @@ export function createPrefetcher(parts: PrefetchParts) {
   }
 
   return {
-    status: (): PrefetchStatus => ({
+    status: () => ({
       state,
       queue: pins.unfinished().map((image) => progressOf(image, has)),
       tooLarge: pins.plan().tooLarge,
       error: failure,
     }),
 
-    /** Fetches until it is stopped. */
-    async run(): Promise<void> {
+    async run() {
       let pause = FIRST_PAUSE_MS
       while (!signal.aborted) {
         state = await round()

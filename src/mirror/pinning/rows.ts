@@ -28,15 +28,34 @@ const listOf = (values: Iterable<string>) =>
 const isAlive = and(isNull(images.deleted_at), inArray(images.status, ['active', 'deactivated']))
 const hasBlob = and(eq(imageLocations.status, 'active'), isNotNull(imageLocations.blob))
 
-/** What an edge's registry knows of the images that lie here, or are to. */
-export type CachedImages = ReturnType<typeof createCachedImages>
+/** Which images were asked to stay, and how often each was read. */
+interface PinRecords {
+  /** The images that were asked to stay, the first one first. */
+  requested(): Promise<string[]>
+  /** Whether an image was asked to stay, also one that has been deleted since. */
+  isRequested(id: string): Promise<boolean>
+  /** Notes that an image was asked to stay. Asked again, it keeps its place. */
+  request(id: string, at: number): Promise<void>
+  withdraw(ids: Iterable<string>): Promise<void>
+  /** Adds to what was counted before. Images that are gone meanwhile are passed over. */
+  addReads(reads: ReadonlyMap<string, Reads>): Promise<void>
+}
 
-export function createCachedImages(registry: Registry) {
+/** What an edge's registry knows of the images that lie here, or are to. */
+export interface CachedImages extends PinRecords {
+  /** Every image that a policy may pin. */
+  candidates(): Promise<Candidate[]>
+  /** The chunks of each of the images that has bytes. */
+  chunksOf(ids: string[]): Promise<Map<string, ChunkSizes>>
+  /** The images whose chunks are all among those that are here. */
+  complete(resident: Iterable<string>): Promise<CompleteImage[]>
+}
+
+export function createCachedImages(registry: Registry): CachedImages {
   return {
     ...createPinRecords(registry),
 
-    /** Every image that a policy may pin. */
-    candidates: (): Promise<Candidate[]> =>
+    candidates: () =>
       registry
         .select({
           id: images.id,
@@ -49,8 +68,7 @@ export function createCachedImages(registry: Registry) {
         .from(images)
         .where(isAlive),
 
-    /** The chunks of each of the images that has bytes. */
-    async chunksOf(ids: string[]): Promise<Map<string, ChunkSizes>> {
+    async chunksOf(ids) {
       const rest = sql<number>`${blobs.size} - ${blobChunks.position} * ${blobs.chunk_size}`
       const rows = await registry
         .select({
@@ -72,8 +90,7 @@ export function createCachedImages(registry: Registry) {
       return found
     },
 
-    /** The images whose chunks are all among those that are here. */
-    complete(resident: Iterable<string>): Promise<CompleteImage[]> {
+    complete(resident) {
       const missing = sql`SELECT 1 FROM ${blobChunks} WHERE ${blobChunks.blob} = ${blobs.digest}
         AND ${blobChunks.digest} IS NOT NULL AND ${blobChunks.digest} NOT IN ${listOf(resident)}`
       return registry
@@ -95,10 +112,9 @@ export function createCachedImages(registry: Registry) {
   }
 }
 
-function createPinRecords(registry: Registry) {
+function createPinRecords(registry: Registry): PinRecords {
   return {
-    /** The images that were asked to stay, the first one first. */
-    async requested(): Promise<string[]> {
+    async requested() {
       const rows = await registry
         .select({ id: cachedImages.image_id })
         .from(cachedImages)
@@ -108,8 +124,7 @@ function createPinRecords(registry: Registry) {
       return rows.map(({ id }) => id)
     },
 
-    /** Whether an image was asked to stay, also one that has been deleted since. */
-    async isRequested(id: string): Promise<boolean> {
+    async isRequested(id) {
       const found = await registry
         .select({ at: cachedImages.pinned_at })
         .from(cachedImages)
@@ -118,8 +133,7 @@ function createPinRecords(registry: Registry) {
       return typeof found?.at === 'number'
     },
 
-    /** Notes that an image was asked to stay. Asked again, it keeps its place. */
-    async request(id: string, at: number): Promise<void> {
+    async request(id, at) {
       await registry
         .insert(cachedImages)
         .values({ image_id: id, pinned_at: at })
@@ -129,15 +143,14 @@ function createPinRecords(registry: Registry) {
         })
     },
 
-    async withdraw(ids: Iterable<string>): Promise<void> {
+    async withdraw(ids) {
       await registry
         .update(cachedImages)
         .set({ pinned_at: null })
         .where(sql`${cachedImages.image_id} IN ${listOf(ids)}`)
     },
 
-    /** Adds to what was counted before. Images that are gone meanwhile are passed over. */
-    async addReads(reads: ReadonlyMap<string, Reads>): Promise<void> {
+    async addReads(reads) {
       const rows = [...reads].map(([id, read]) => ({ id, ...read }))
       await registry.run(sql`
         INSERT INTO cached_images (image_id, hits, last_accessed_at)

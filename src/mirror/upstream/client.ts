@@ -3,7 +3,7 @@ import { HeliostatError } from '../../errors.ts'
 import { NO_HELIOSTAT_HINT, parseAs, readText, requireOk } from './documents.ts'
 import { type Changes, changes, type Head, head, MAX_RECORD_BYTES } from '../feed/record.ts'
 import { openSnapshot, type Snapshot } from './snapshot.ts'
-import { createUpstreamContent } from './content.ts'
+import { createUpstreamContent, type UpstreamContent } from './content.ts'
 import { createUpstreamSites, type UpstreamOptions } from './sites.ts'
 
 const ANSWER_MS = 15_000
@@ -18,9 +18,16 @@ const MAX_HEAD_BYTES = 64 << 10
 const MAX_CHANGES_BYTES = MAX_RECORD_BYTES + (32 << 20)
 
 /** What an edge asks of the sites that it follows. */
-export type Upstream = ReturnType<typeof createUpstream>
+export interface Upstream extends UpstreamContent {
+  /** Where the feed stands; waits up to `wait` seconds for it to leave `since`. */
+  head(since: number, wait: number, signal: AbortSignal): Promise<Head>
+  /** Null where the upstream no longer knows every change after that one. */
+  changes(after: number, signal: AbortSignal): Promise<Changes | null>
+  /** A snapshot, whose lines are read as they come. */
+  snapshot(signal: AbortSignal): Promise<Snapshot>
+}
 
-export function createUpstream(options: UpstreamOptions) {
+export function createUpstream(options: UpstreamOptions): Upstream {
   const { ask } = createUpstreamSites(options)
   let isEdge = false
 
@@ -41,11 +48,9 @@ export function createUpstream(options: UpstreamOptions) {
       askHead,
     }),
 
-    /** Where the feed stands; waits up to `wait` seconds for it to leave `since`. */
     head: askHead,
 
-    /** Null where the upstream no longer knows every change after that one. */
-    async changes(after: number, signal: AbortSignal): Promise<Changes | null> {
+    async changes(after, signal) {
       const use = async (response: Response) => {
         if (response.status !== 410) return readDocument(response, changes, MAX_CHANGES_BYTES)
         await response.body?.cancel()
@@ -56,8 +61,7 @@ export function createUpstream(options: UpstreamOptions) {
       return answer === 'compacted' ? null : answer
     },
 
-    /** A snapshot, whose lines are read as they come. */
-    snapshot: async (signal: AbortSignal): Promise<Snapshot> =>
+    snapshot: async (signal) =>
       present(
         await ask(
           'snapshot?with=metadefs',

@@ -25,15 +25,21 @@ interface ChunkOptions {
 }
 
 /** What never changes: the bytes of images, and what they are made of. */
-export function createUpstreamContent(parts: ContentParts) {
+export interface UpstreamContent {
+  /**
+   * Verified against its name. Where it cannot be had, though there is an upstream that answers: a sentence that says
+   * why, since one image must not hold up all others.
+   */
+  manifest(digest: string, signal: AbortSignal): Promise<Manifest | string>
+  /** The bytes of a chunk, in the memory given. Null where no upstream has it, or none that is whole. */
+  chunk(digest: string, memory: Uint8Array, options?: ChunkOptions): Promise<Uint8Array | null>
+}
+
+export function createUpstreamContent(parts: ContentParts): UpstreamContent {
   const { ask, manifestLimit, chunkLimit, askHead } = parts
 
   return {
-    /**
-     * Verified against its name. Where it cannot be had, though there is an upstream that answers: a sentence that says
-     * why, since one image must not hold up all others.
-     */
-    async manifest(digest: string, signal: AbortSignal): Promise<Manifest | string> {
+    async manifest(digest, signal) {
       let why = 'no upstream has its manifest'
       const use = async (response: Response) => {
         const text = await readText(requireOk(response).body, MAX_MANIFEST_BYTES)
@@ -55,12 +61,7 @@ export function createUpstreamContent(parts: ContentParts) {
       }
     },
 
-    /** The bytes of a chunk, in the memory given. Null where no upstream has it, or none that is whole. */
-    chunk: (
-      digest: string,
-      memory: Uint8Array,
-      { fresh = false, isWhole = async () => true }: ChunkOptions = {},
-    ): Promise<Uint8Array | null> => {
+    chunk(digest, memory, { fresh = false, isWhole = async () => true } = {}) {
       const use = async (response: Response) => {
         const bytes = await collect(requireOk(response), memory)
         return bytes && (await isWhole(bytes)) ? bytes : null

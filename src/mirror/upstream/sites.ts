@@ -52,10 +52,15 @@ interface Site {
   reason: string | null
 }
 
-export type Ask = ReturnType<typeof createUpstreamSites>['ask']
+/** What `use` makes of the first answer. Null where every site that answers lacks the thing. */
+export type Ask = <T>(path: string, use: Use<T>, options: AskOptions) => Promise<T | null>
 
 /** The upstreams behind one question: the first that answers is the one that counts. */
-export function createUpstreamSites({ urls, token }: UpstreamOptions) {
+export interface UpstreamSites {
+  ask: Ask
+}
+
+export function createUpstreamSites({ urls, token }: UpstreamOptions): UpstreamSites {
   const sites = urls.map((url): Site => ({
     url: url.replace(/\/$/, ''),
     failures: new Map(),
@@ -95,8 +100,7 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions) {
   }
 
   return {
-    /** What `use` makes of the first answer. Null where every site that answers lacks the thing. */
-    async ask<T>(path: string, use: Use<T>, options: AskOptions): Promise<T | null> {
+    async ask(path, use, options) {
       let answered = false
       for (const site of sites) {
         if (!isWorthAsking(site, options.evenIfAllFailed ?? false)) continue
