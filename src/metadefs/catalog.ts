@@ -1,18 +1,13 @@
 import { eq, type SQL } from 'drizzle-orm'
 import type { NewNamespace } from '../../schema/metadef.ts'
 import { metadefNamespaces, metadefResourceTypes } from '../../schema/tables.ts'
-import {
-  announceAllMetadefs,
-  announceNamespaces,
-  announceNewResourceTypes,
-} from '../registry/announcements.ts'
+import { announceAllMetadefs, announceNamespaces } from '../registry/announcements.ts'
 import { affectedRows, freeing, type Registry } from '../registry/database.ts'
 import {
   CONTENT_KINDS,
   deleteContent,
   deleteNamespaces,
   insertContent,
-  insertResourceTypes,
   namespaceIds,
   type NamespaceRow,
   type OnConflict,
@@ -20,6 +15,7 @@ import {
 } from '../registry/metadef-contents.ts'
 import { refuseTaken, twice } from './conflicts.ts'
 import { contentsOf, namespaceFields } from './new-entry.ts'
+import { makeResourceTypes } from './resource-types.ts'
 
 /** Who owns what a definition file names no owner of. */
 const OWNER = 'admin'
@@ -59,8 +55,7 @@ export async function loadNamespace(
     ...(mode === 'overwrite'
       ? CONTENT_KINDS.map((kind) => deleteContent(registry, kind, namespaceIds(where)))
       : []),
-    announceNewResourceTypes(registry, { types, where }, now),
-    insertResourceTypes(registry, types, 'keep', where),
+    ...makeResourceTypes(registry, types, where),
     ...CONTENT_KINDS.map((kind) =>
       insertContent(registry, kind, contents[kind], { where, onConflict: ON_CONFLICT[mode] }),
     ),

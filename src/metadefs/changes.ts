@@ -1,7 +1,7 @@
 import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { metadefNamespaces } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
-import { announceNamespaces, announceNewResourceTypes } from '../registry/announcements.ts'
+import { announceNamespaces } from '../registry/announcements.ts'
 import { changesOne, freeing, type Registry, type Statement } from '../registry/database.ts'
 import {
   CONTENT_KINDS,
@@ -11,7 +11,6 @@ import {
   type Entry,
   hasContent,
   insertContent,
-  insertResourceTypes,
   type Namespace,
   namespaceIds,
   type NamespaceRow,
@@ -20,6 +19,7 @@ import {
 } from '../registry/metadef-contents.ts'
 import { namespaceTaken, refuseTaken, twice } from './conflicts.ts'
 import { duplicate, nameOf } from './kinds.ts'
+import { makeResourceTypes } from './resource-types.ts'
 
 /**
  * Changes of definitions, each one batch that also announces its namespace to mirrors. A name that is taken is a
@@ -74,7 +74,7 @@ async function create(registry: Registry, namespace: Namespace): Promise<void> {
   await refuseTaken(taken, () =>
     registry.batch([
       registry.insert(metadefNamespaces).values(row),
-      ...makeResourceTypes(registry, associations, where),
+      ...makeResourceTypes(registry, resourceTypesOf(associations), where),
       ...CONTENT_KINDS.map((kind) => insertContent(registry, kind, contents[kind], { where })),
       announceNamespaces(registry, where, row.created_at),
     ]),
@@ -125,7 +125,9 @@ async function add<Kind extends ContentKind>(
         registry,
         namespace,
         where,
-        ...('resource_type' in entry ? makeResourceTypes(registry, [entry], where) : []),
+        ...('resource_type' in entry
+          ? makeResourceTypes(registry, resourceTypesOf([entry]), where)
+          : []),
         insertContent(registry, kind, [entry], { where }),
       ),
   )
@@ -183,21 +185,6 @@ async function setTags(
         insertContent(registry, 'tags', tags, { where }),
       ),
   )
-}
-
-/** The types that associations of an existing namespace need, announced before them so that mirrors have them in time. */
-function makeResourceTypes(
-  registry: Registry,
-  associations: Contents['associations'],
-  where: SQL,
-): Statement[] {
-  const [first] = associations
-  if (!first) return []
-  const types = resourceTypesOf(associations)
-  return [
-    announceNewResourceTypes(registry, { types, where }, first.updated_at),
-    insertResourceTypes(registry, types, 'keep', where),
-  ]
 }
 
 /** Runs statements on a namespace that, with its entry, is still as it was read: the condition, which all of them have. */

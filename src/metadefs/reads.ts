@@ -5,13 +5,12 @@ import {
   metadefResourceTypes,
 } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
-import {
-  type Contents,
-  type Namespace,
-  namespaceColumns,
-  namespaceHead,
-  type NamespaceRow,
-  type ResourceType,
+import { namespaceColumns, namespaceHead } from '../registry/metadef-columns.ts'
+import type {
+  Contents,
+  Namespace,
+  NamespaceRow,
+  ResourceType,
 } from '../registry/metadef-contents.ts'
 import type { NamespaceQuery } from './query.ts'
 import type { Viewer } from './visibility.ts'

@@ -7,16 +7,16 @@
  */
 import { closeSync, openSync } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
-import type { Client, InStatement, ResultSet, Row } from '@libsql/client/web'
+import type { Client, InStatement } from '@libsql/client/web'
 import Database from 'libsql'
 import { codeOf } from '../error-code.ts'
 import { HeliostatError } from '../errors.ts'
 import { isDamage } from './damage.ts'
 import type { RegistryClient } from './database.ts'
+import { createRunner } from './embedded-runner.ts'
 import { createReserve, type Reserve } from './reserve.ts'
 
 const BUSY_TIMEOUT_MS = 10_000
-const MAX_CACHED_STATEMENTS = 256
 
 const PRAGMAS = `
   PRAGMA journal_mode = WAL;
@@ -119,60 +119,12 @@ function beginLogAnew(database: Database.Database): undefined {
   }
 }
 
-function createRunner(database: Database.Database) {
-  const prepare = statementCache(database)
-
-  function run(statement: InStatement): ResultSet {
-    const { sql, args } = typeof statement === 'string' ? { sql: statement, args: [] } : statement
-    const { prepared, hasRows } = prepare(sql)
-    const values = bindable(args)
-    if (hasRows) return resultSet(prepared.all(values), 0)
-    return resultSet([], prepared.run(values).changes)
-  }
-
-  function batch(statements: InStatement[]): ResultSet[] {
-    // BEGIN and COMMIT go through exec: a prepared statement that failed with BUSY_SNAPSHOT poisons its connection.
-    database.exec('BEGIN IMMEDIATE')
-    try {
-      const results = statements.map(run)
-      database.exec('COMMIT')
-      return results
-    } catch (error) {
-      if (database.inTransaction) database.exec('ROLLBACK')
-      throw error
-    }
-  }
-
-  return { run, batch }
-}
-
 /** The engine would make a file that everybody may read. Its log and its shared memory get the mode of the database. */
 function createPrivately(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o640))
   } catch {
     // It is there already, or cannot be: then the engine says why.
-  }
-}
-
-interface Prepared {
-  prepared: Database.Statement
-  hasRows: boolean
-}
-
-function statementCache(database: Database.Database): (sql: string) => Prepared {
-  const cache = new Map<string, Prepared>()
-  return (sql) => {
-    const known = cache.get(sql)
-    if (known) return known
-    const prepared = database.prepare(sql)
-    const hasRows = prepared.reader
-    // Rows as plain arrays. A statement without rows refuses the very question.
-    if (hasRows) prepared.raw(true)
-    const oldest = cache.keys().next().value
-    if (cache.size >= MAX_CACHED_STATEMENTS && oldest !== undefined) cache.delete(oldest)
-    cache.set(sql, { prepared, hasRows })
-    return { prepared, hasRows }
   }
 }
 
@@ -213,21 +165,4 @@ function noSpace(cause: unknown): HeliostatError {
 function asStatement(statement: InStatement | [string, ...unknown[]]): InStatement {
   if (Array.isArray(statement)) throw new TypeError('Tuple statements are not supported')
   return statement
-}
-
-function bindable(args: unknown): unknown[] {
-  if (!Array.isArray(args)) return []
-  return args.map((value) => (typeof value === 'boolean' ? Number(value) : (value ?? null)))
-}
-
-function resultSet(rows: unknown[], rowsAffected: number): ResultSet {
-  return {
-    columns: [],
-    columnTypes: [],
-    // Raw mode yields plain arrays, which is all that drizzle reads of a row.
-    rows: rows as Row[],
-    rowsAffected,
-    lastInsertRowid: undefined,
-    toJSON: () => rows,
-  }
 }

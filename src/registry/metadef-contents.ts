@@ -1,8 +1,5 @@
-/**
- * What a namespace of metadata definitions holds: read with it by one select, as lists in the order of creation, and
- * written by one statement a table, whatever the number of rows.
- */
-import { getTableColumns, getTableName, type SQL, sql } from 'drizzle-orm'
+/** What a namespace of metadata definitions holds, written by one statement a table, whatever the number of rows. */
+import { type SQL, sql } from 'drizzle-orm'
 import type { SQLiteTable } from 'drizzle-orm/sqlite-core'
 import {
   metadefNamespaces,
@@ -13,7 +10,6 @@ import {
   metadefTags,
 } from '../../schema/tables.ts'
 import type { Registry, Statement } from './database.ts'
-import { rowBytes } from './row-bytes.ts'
 
 type InNamespace<Row> = Omit<Row, 'id' | 'namespace_id'>
 
@@ -41,7 +37,8 @@ interface ContentTable {
 
 const TIMES = ['created_at', 'updated_at']
 
-const CONTENT: Record<ContentKind, ContentTable> = {
+/** Where the entries of each kind lie. */
+export const CONTENT: Record<ContentKind, ContentTable> = {
   properties: {
     table: metadefProperties,
     key: 'name',
@@ -64,41 +61,6 @@ const CONTENT: Record<ContentKind, ContentTable> = {
 }
 
 export const CONTENT_KINDS: ContentKind[] = ['properties', 'objects', 'tags', 'associations']
-
-// Tables and columns are spelled out as in image-columns.ts, for the same reason.
-function listOf<Row>(kind: ContentKind): SQL<Row[]> {
-  const { table, columns, json } = CONTENT[kind]
-  const pairs = columns.map((column) =>
-    json.includes(column) ? `'${column}', json(c.${column})` : `'${column}', c.${column}`,
-  )
-  return sql
-    .raw(
-      `(SELECT json_group_array(json_object(${pairs.join(', ')}) ORDER BY c.rowid)
-        FROM ${getTableName(table)} c WHERE c.namespace_id = metadef_namespaces.id)`,
-    )
-    .mapWith((text: string): Row[] => JSON.parse(text))
-}
-
-const associations = listOf<Contents['associations'][number]>('associations')
-
-/** A namespace and what it is associated with, as columns of a select from `metadef_namespaces`. */
-export const namespaceHead = { ...getTableColumns(metadefNamespaces), associations }
-
-/** The whole namespace. */
-export const namespaceColumns = {
-  ...namespaceHead,
-  properties: listOf<Contents['properties'][number]>('properties'),
-  objects: listOf<Contents['objects'][number]>('objects'),
-  tags: listOf<Contents['tags'][number]>('tags'),
-}
-
-/** About how long it is as JSON. */
-export const namespaceBytes = sql<number>`${sql.join(
-  Object.values(CONTENT).map(({ table, columns }) =>
-    rowBytes(getTableName(table), columns, 'namespace_id = metadef_namespaces.id'),
-  ),
-  sql` + `,
-)}`.mapWith(Number)
 
 /** What becomes of an entry that is there already: the whole batch fails, it stays as it is, or it is replaced. */
 export type OnConflict = 'fail' | 'keep' | 'replace'

@@ -2,7 +2,7 @@ import { inArray } from 'drizzle-orm'
 import { metadefNamespaces, metadefResourceTypes } from '../../../schema/tables.ts'
 import type { RecordKind } from '../../registry/announcements.ts'
 import type { Registry } from '../../registry/database.ts'
-import { namespaceColumns } from '../../registry/metadef-contents.ts'
+import { namespaceColumns } from '../../registry/metadef-columns.ts'
 import type { MetadefChanges } from './record.ts'
 
 /** The definitions that rows of the feed name, as they are now. */

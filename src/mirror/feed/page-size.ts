@@ -3,7 +3,7 @@ import { inArray, type SQL, sql } from 'drizzle-orm'
 import { images, metadefNamespaces } from '../../../schema/tables.ts'
 import type { Registry } from '../../registry/database.ts'
 import { memberBytes, propertyBytes, tagBytes } from '../../registry/image-columns.ts'
-import { namespaceBytes } from '../../registry/metadef-contents.ts'
+import { namespaceBytes } from '../../registry/metadef-columns.ts'
 
 export const PAGE_ROWS = 500
 /** A page ends with the record that reaches this. */

@@ -1,0 +1,76 @@
+import type { InStatement, ResultSet, Row } from '@libsql/client/web'
+import type Database from 'libsql'
+
+const MAX_CACHED_STATEMENTS = 256
+
+/** Runs statements on the connection of an embedded file. */
+export interface Runner {
+  run(statement: InStatement): ResultSet
+  /** All of the statements or none. */
+  batch(statements: InStatement[]): ResultSet[]
+}
+
+export function createRunner(database: Database.Database): Runner {
+  const prepare = statementCache(database)
+
+  function run(statement: InStatement): ResultSet {
+    const { sql, args } = typeof statement === 'string' ? { sql: statement, args: [] } : statement
+    const { prepared, hasRows } = prepare(sql)
+    const values = bindable(args)
+    if (hasRows) return resultSet(prepared.all(values), 0)
+    return resultSet([], prepared.run(values).changes)
+  }
+
+  function batch(statements: InStatement[]): ResultSet[] {
+    // BEGIN and COMMIT go through exec: a prepared statement that failed with BUSY_SNAPSHOT poisons its connection.
+    database.exec('BEGIN IMMEDIATE')
+    try {
+      const results = statements.map(run)
+      database.exec('COMMIT')
+      return results
+    } catch (error) {
+      if (database.inTransaction) database.exec('ROLLBACK')
+      throw error
+    }
+  }
+
+  return { run, batch }
+}
+
+interface Prepared {
+  prepared: Database.Statement
+  hasRows: boolean
+}
+
+function statementCache(database: Database.Database): (sql: string) => Prepared {
+  const cache = new Map<string, Prepared>()
+  return (sql) => {
+    const known = cache.get(sql)
+    if (known) return known
+    const prepared = database.prepare(sql)
+    const hasRows = prepared.reader
+    // Rows as plain arrays. A statement without rows refuses the very question.
+    if (hasRows) prepared.raw(true)
+    const oldest = cache.keys().next().value
+    if (cache.size >= MAX_CACHED_STATEMENTS && oldest !== undefined) cache.delete(oldest)
+    cache.set(sql, { prepared, hasRows })
+    return { prepared, hasRows }
+  }
+}
+
+function bindable(args: unknown): unknown[] {
+  if (!Array.isArray(args)) return []
+  return args.map((value) => (typeof value === 'boolean' ? Number(value) : (value ?? null)))
+}
+
+function resultSet(rows: unknown[], rowsAffected: number): ResultSet {
+  return {
+    columns: [],
+    columnTypes: [],
+    // Raw mode yields plain arrays, which is all that drizzle reads of a row.
+    rows: rows as Row[],
+    rowsAffected,
+    lastInsertRowid: undefined,
+    toJSON: () => rows,
+  }
+}
