@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { utimes, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, it } from 'node:test'
@@ -19,6 +18,7 @@ import { environmentOf, TRUSTED } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually } from '../support/server.ts'
 import { ADMIN, asCaller, createTestSite, type TestSite } from '../support/site.ts'
+import { randomData } from '../support/random-data.ts'
 
 const MEMBER = asCaller('alice')
 
@@ -77,7 +77,7 @@ async function entryOf(id: string) {
 const untilCached = (id: string) => eventually(`${id} is cached`, 8_000, () => entryOf(id))
 
 /** A public image of random bytes, known at the edge. */
-async function publish(bytes = new Uint8Array(randomBytes(2 * MIB))): Promise<string> {
+async function publish(bytes = new Uint8Array(randomData(2 * MIB))): Promise<string> {
   const { id } = await createImage(origin, { ...BARE_RAW, visibility: 'public' })
   assert.equal((await uploadData(origin, id, bytes)).status, 204)
   await untilKnown(id, 'active')
@@ -180,9 +180,9 @@ describe('DELETE /v2/cache/{id}', () => {
   })
 
   it('leaves the chunks that another pinned image needs (204)', async () => {
-    const shared = randomBytes(MIB)
-    const pinned = await publish(new Uint8Array(Buffer.concat([shared, randomBytes(MIB)])))
-    const other = await publish(new Uint8Array(Buffer.concat([shared, randomBytes(MIB)])))
+    const shared = randomData(MIB)
+    const pinned = await publish(new Uint8Array(Buffer.concat([shared, randomData(MIB)])))
+    const other = await publish(new Uint8Array(Buffer.concat([shared, randomData(MIB)])))
     await asAdmin('PUT', `/v2/cache/${pinned}`)
     await untilCached(pinned)
     await read(other)

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { sha256 } from '../../src/blobs/digest.ts'
 import { parseManifest } from '../../src/blobs/manifest.ts'
@@ -7,10 +6,11 @@ import { head } from '../../src/mirror/feed/record.ts'
 import { createImage, createActiveImage, uploadData, BARE_RAW } from '../support/images.ts'
 import { SMALL_CHUNKS } from '../support/options.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
+import { randomData } from '../support/random-data.ts'
 
 const MIB = 1 << 20
 const authorized = { Authorization: 'Bearer second' }
-const bytes = randomBytes(MIB + 1000)
+const bytes = randomData(MIB + 1000)
 const [first, last] = [sha256(bytes.subarray(0, MIB)), sha256(bytes.subarray(MIB))]
 
 let site: TestSite

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -16,6 +15,7 @@ import {
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { heliostat } from './heliostat.ts'
+import { randomData } from '../support/random-data.ts'
 
 const CHUNKS = 3
 
@@ -43,7 +43,7 @@ after(async () => {
 
 async function store(name: string): Promise<string> {
   const image = await createImage(siteAt(origin.url), { ...BARE_RAW, name })
-  const bytes = randomBytes(CHUNKS * MIB)
+  const bytes = randomData(CHUNKS * MIB)
   assert.equal((await uploadData(siteAt(origin.url), image.id, bytes)).status, 204)
   return image.id
 }

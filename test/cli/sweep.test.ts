@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { copyFile, mkdir, readFile, rename, utimes, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -9,6 +8,7 @@ import { siteAt } from '../support/mirrors.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { heliostat } from './heliostat.ts'
+import { randomData } from '../support/random-data.ts'
 
 const MIB = 1 << 20
 
@@ -21,7 +21,7 @@ before(async () => {
   const server = await startOnNode(dataDir)
   const site = siteAt(server.url)
   const { id } = await createImage(site, BARE_RAW)
-  assert.equal((await uploadData(site, id, randomBytes(MIB))).status, 204)
+  assert.equal((await uploadData(site, id, randomData(MIB))).status, 204)
   await server.stop()
   const [digest = ''] = await chunkFiles(dataDir)
   chunk = join(dataDir, 'chunks', digest.slice(0, 2), digest)

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB } from '../support/mirrors.ts'
 import { type Pair, startPair } from '../faults/pair.ts'
+import { randomData } from '../support/random-data.ts'
 
 const CLIENTS = 100
 const SIZE = 256 * MIB
@@ -10,7 +10,7 @@ const CHUNK = 8 * MIB
 const env = { HELIOSTAT_HELIOSTAT__CHUNK_SIZE: '8MB' }
 
 describe(`${CLIENTS} clients at once at an edge that has nothing`, () => {
-  const bytes = randomBytes(SIZE)
+  const bytes = randomData(SIZE)
   let pair: Pair
   let path: string
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { copyFile, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -10,6 +10,7 @@ import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { ADMIN, temporaryFolder } from '../support/site.ts'
 import { createRaw, upload } from './data.ts'
+import { randomData } from '../support/random-data.ts'
 
 const IMAGES = 4
 /** Two chunks. */
@@ -28,7 +29,7 @@ before(async () => {
   const server = await startOnNode(origin, environmentOf(SMALL_CHUNKS))
   for (let i = 0; i < IMAGES; i++) {
     const id = await createRaw(server.url)
-    const bytes = randomBytes(SIZE)
+    const bytes = randomData(SIZE)
     assert.equal((await upload(server.url, id, bytes)).status, 204)
     uploaded.set(id, md5(bytes))
   }

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { readdir } from 'node:fs/promises'
 import { request } from 'node:http'
@@ -12,6 +11,7 @@ import type { RunningProcess } from '../support/process.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { chunkFiles, createRaw, openDatabase, readBack, show, upload } from './data.ts'
+import { randomData } from '../support/random-data.ts'
 
 const MIB = 1 << 20
 const env = environmentOf(SMALL_CHUNKS)
@@ -57,7 +57,7 @@ describe('a client that hangs up halfway through an upload', () => {
     const id = await createRaw(server.url)
     await hangUpInUpload(id, { 'Content-Length': String(16 * MIB) })
     await assertUntouched(id)
-    assert.equal((await upload(server.url, id, randomBytes(2 * MIB))).status, 204)
+    assert.equal((await upload(server.url, id, randomData(2 * MIB))).status, 204)
     const image = await show(server.url, id)
     assert.deepEqual([image.status, image.size], ['active', 2 * MIB])
   })
@@ -70,7 +70,7 @@ describe('clients that hang up halfway through a download', { skip }, () => {
   before(async () => {
     const id = await createRaw(server.url)
     path = `/v2/images/${id}/file`
-    assert.equal((await upload(server.url, id, randomBytes(64 * MIB))).status, 204)
+    assert.equal((await upload(server.url, id, randomData(64 * MIB))).status, 204)
     // Opens every chunk that the server will keep open.
     assert.equal((await readBack(server.url, id)).size, 64 * MIB)
     openBefore = await openFiles()
@@ -122,7 +122,7 @@ async function hangUpInUpload(id: string, headers: Record<string, string>): Prom
     headers: { ...OCTETS, ...headers },
   })
   sending.on('error', () => undefined)
-  sending.write(randomBytes(8 * MIB))
+  sending.write(randomData(8 * MIB))
   await eventually('chunks are stored', 10_000, async () =>
     (await chunkFiles(folder.path)).length > before + 2 ? true : null,
   )

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
@@ -8,6 +7,7 @@ import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { chunkFiles, createRaw, readBack, show, upload } from './data.ts'
 import { mountSmallDisk, unmount, whyNoSmallDisk } from './small-disk.ts'
+import { randomData } from '../support/random-data.ts'
 
 const MIB = 1 << 20
 
@@ -32,7 +32,7 @@ describe('a full disk', { skip }, () => {
   })
 
   it('is told to the client in a sentence [413]', async () => {
-    const response = await upload(server.url, id, randomBytes(40 * MIB))
+    const response = await upload(server.url, id, randomData(40 * MIB))
     assert.equal(response.status, 413)
     assert.match(await response.text(), /The image store has no space left/)
   })
@@ -52,7 +52,7 @@ describe('a full disk', { skip }, () => {
   })
 
   it('does not keep a smaller upload from working [204]', async () => {
-    assert.equal((await upload(server.url, id, randomBytes(4 * MIB))).status, 204)
+    assert.equal((await upload(server.url, id, randomData(4 * MIB))).status, 204)
     const { status, size } = await show(server.url, id)
     assert.deepEqual([status, size], ['active', 4 * MIB])
     assert.equal((await readBack(server.url, id)).size, 4 * MIB)
@@ -61,7 +61,7 @@ describe('a full disk', { skip }, () => {
   it('leaves the registry room to delete an image', async () => {
     const uploads = Array.from({ length: 8 }, async () => {
       const image = await createRaw(server.url)
-      const { status } = await upload(server.url, image, randomBytes(4 * MIB))
+      const { status } = await upload(server.url, image, randomData(4 * MIB))
       assert.ok(status === 204 || status === 413, String(status))
       return image
     })

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
@@ -11,6 +10,7 @@ import type { RunningProcess } from '../support/process.ts'
 import { startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { createRaw, readBack, upload } from './data.ts'
+import { randomData } from '../support/random-data.ts'
 
 const PROGRAM = fileURLToPath(new URL('./hostile-clients.ts', import.meta.url))
 const SIZE = 64 * MIB
@@ -26,7 +26,7 @@ before(async () => {
   server = await startOnNode(join(folder.path, 'attacked'))
   yardstick = await startOnNode(join(folder.path, 'yardstick'))
   image = await createRaw(server.url)
-  const bytes = randomBytes(8 * MIB)
+  const bytes = randomData(8 * MIB)
   const whole = Buffer.concat(Array.from({ length: SIZE / bytes.length }, () => bytes))
   assert.equal((await upload(server.url, image, whole)).status, 204)
 })
@@ -52,7 +52,7 @@ function attack(name: string) {
 
 /** What a client who means well does meanwhile: an upload of three chunks, and its download. */
 async function useService(): Promise<void> {
-  const bytes = randomBytes(20 * MIB)
+  const bytes = randomData(20 * MIB)
   const id = await createRaw(server.url)
   assert.equal((await upload(server.url, id, bytes)).status, 204)
   const read = await compareDownload(server.url, bytes, { path: `/v2/images/${id}/file` })

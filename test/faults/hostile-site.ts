@@ -1,6 +1,5 @@
 /** An origin, a hostile upstream between it and an edge, and what a test asks of them. */
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
@@ -15,6 +14,7 @@ import {
 import { watchLimits } from '../support/limits.ts'
 import { type RunningProcess, startServer } from '../support/process.ts'
 import { publish } from './pair.ts'
+import { randomData } from '../support/random-data.ts'
 
 const HOSTILE = fileURLToPath(new URL('hostile-upstream.ts', import.meta.url))
 export const WITHIN_MS = 60_000
@@ -83,7 +83,7 @@ export async function startHostileSite() {
 type Published = Awaited<ReturnType<typeof publishAt>>
 
 async function publishAt(url: string) {
-  const bytes = randomBytes(2 * MIB)
+  const bytes = randomData(2 * MIB)
   return { bytes, ...(await publish(url, [], bytes)) }
 }
 

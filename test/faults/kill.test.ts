@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes, randomInt } from 'node:crypto'
+import { createHash, randomInt } from 'node:crypto'
 import { readFile, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -10,6 +10,7 @@ import type { RunningProcess } from '../support/process.ts'
 import { eventually, runHeliostat, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { chunkFiles, createRaw, openDatabase, readBack, show, upload } from './data.ts'
+import { randomData } from '../support/random-data.ts'
 
 const MIB = 1 << 20
 const PART = 256 * 1024
@@ -104,7 +105,7 @@ describe('kill -9 of the server', { concurrency: true }, () => {
     assert.equal((await readBack(idle.url(), id)).status, 204)
     const { status } = await savedNoMore(idle.url(), id, UPLOAD_LEASE_MS + 7_000)
     assert.equal(status, 'queued')
-    assert.equal((await upload(idle.url(), id, randomBytes(MIB))).status, 204)
+    assert.equal((await upload(idle.url(), id, randomData(MIB))).status, 204)
   })
 })
 
@@ -122,12 +123,12 @@ async function killWhile(site: MortalSite, isBusy: () => boolean): Promise<numbe
 }
 
 /** Blocks that many bodies share, so that an upload reuses chunks of others, dead ones too. One is of zeros. */
-const SHARED = [randomBytes(MIB), randomBytes(MIB), Buffer.alloc(MIB)]
+const SHARED = [randomData(MIB), randomData(MIB), Buffer.alloc(MIB)]
 
 /** One try. A server that is down has not been asked; any other failure leaves it open what became of the upload. */
 async function send(id: string, site: MortalSite): Promise<Sent> {
   const length = randomInt(MIB / 2, 20 * MIB)
-  const body = Buffer.concat([...SHARED, randomBytes(length)]).subarray(0, length)
+  const body = Buffer.concat([...SHARED, randomData(length)]).subarray(0, length)
   const md5 = createHash('md5').update(body).digest('hex')
   for (;;) {
     try {
@@ -165,7 +166,7 @@ function stalling(): ReadableStream<Uint8Array> {
   return new ReadableStream({
     pull(controller) {
       if (parts-- === 0) return new Promise(() => undefined)
-      controller.enqueue(randomBytes(PART))
+      controller.enqueue(randomData(PART))
       return undefined
     },
   })

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB, startOrigin, untilActive } from '../support/mirrors.ts'
 import { createRaw, show, upload } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SIZE = 16 * MIB
 const HAD = { start: 4 * MIB, end: 8 * MIB - 1 }
 
 describe('an edge whose origin is gone', () => {
-  const bytes = { whole: randomBytes(SIZE), partial: randomBytes(SIZE), absent: randomBytes(SIZE) }
+  const bytes = { whole: randomData(SIZE), partial: randomData(SIZE), absent: randomData(SIZE) }
   const ids = { whole: '', partial: '', absent: '' }
   let pair: Pair
 
@@ -81,7 +81,7 @@ describe('an edge whose origin is gone', () => {
   it('catches up by itself when the origin is back', async () => {
     pair.origin = await startOrigin(pair.atOrigin)
     const late = await createRaw(pair.origin.url)
-    const fresh = randomBytes(2 * MIB)
+    const fresh = randomData(2 * MIB)
     assert.equal((await upload(pair.origin.url, late, fresh)).status, 204)
     pair.proxy.target = pair.origin.url
     await untilActive(pair.edge.url, late, 16_000)

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -20,12 +19,13 @@ import type { RunningProcess } from '../support/process.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
 import { eventually } from '../support/server.ts'
 import { publish } from './pair.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SIZE = 16 * MIB
 const WHOLE = wholeDownload(SIZE)
 const hasNginx = spawnSync('nginx', ['-v']).status === 0
 
-const bytes = randomBytes(SIZE)
+const bytes = randomData(SIZE)
 const running: RunningProcess[] = []
 let folders: Awaited<ReturnType<typeof temporaryFolders>>
 let origin: RunningProcess

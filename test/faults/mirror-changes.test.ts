@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import {
   actOn,
@@ -16,6 +15,7 @@ import type { RunningProcess } from '../support/process.ts'
 import { eventually } from '../support/server.ts'
 import { ADMIN, asCaller } from '../support/site.ts'
 import { openDatabase } from './data.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SOON = 1_000
 const MISSED = 10_000
@@ -44,7 +44,7 @@ after(async () => {
 
 describe('a change at the origin', () => {
   let image: ShownImage
-  const bytes = randomBytes(3 * MIB)
+  const bytes = randomData(3 * MIB)
 
   before(async () => {
     image = await createImage(siteAt(origin.url), { ...BARE_RAW, name: 'first' }, owner)

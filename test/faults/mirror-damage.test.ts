@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB, sha256, wholeDownload } from '../support/mirrors.ts'
 import { chunkFiles, flipByte } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SIZE = 8 * MIB
 const WHOLE = wholeDownload(SIZE)
@@ -99,7 +99,7 @@ describe("a byte that is flipped on the edge's disk", () => {
 })
 
 async function publish() {
-  const bytes = randomBytes(SIZE)
+  const bytes = randomData(SIZE)
   return { bytes, ...(await pair.publish(bytes)) }
 }
 

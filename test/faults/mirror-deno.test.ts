@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { findDeno, startOnDeno } from '../support/deno.ts'
 import {
@@ -12,6 +11,7 @@ import {
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { publish } from './pair.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SIZE = 16 * MIB
 const WHOLE = wholeDownload(SIZE)
@@ -20,7 +20,7 @@ const deno = findDeno()
 const skip = deno === null ? 'npm has no Deno for this platform' : false
 
 describe('an origin and its edge on Deno', { skip }, () => {
-  const bytes = randomBytes(SIZE)
+  const bytes = randomData(SIZE)
   let folders: Awaited<ReturnType<typeof temporaryFolders>>
   let origin: RunningProcess
   let edge: RunningProcess

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { deleteImage, patchImage } from '../support/images.ts'
 import { compareDownload, MIB, siteAt, wholeDownload } from '../support/mirrors.ts'
@@ -7,6 +6,7 @@ import { eventually } from '../support/server.ts'
 import { chunkFiles, show } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
 import { fill, mountSmallDisk, unmount, whyNoSmallDisk } from './small-disk.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SIZE = 40 * MIB
 const WHOLE = wholeDownload(SIZE)
@@ -14,7 +14,7 @@ const WHOLE = wholeDownload(SIZE)
 const skip = (await whyNoSmallDisk()) ?? false
 
 describe('an edge whose disk is smaller than the image', { skip }, () => {
-  const bytes = randomBytes(SIZE)
+  const bytes = randomData(SIZE)
   let pair: Pair
   let id: string
   let path: string

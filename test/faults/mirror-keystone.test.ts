@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { BARE_RAW, createImage, downloadData, uploadData } from '../support/images.ts'
 import { startKeystone, tokenFor, usingKeystone } from '../support/keystone.ts'
@@ -7,12 +6,13 @@ import { MIB, siteAt, startEdge, startOrigin, temporaryFolders } from '../suppor
 import { environmentOf } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually } from '../support/server.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SEEN = { 'X-Auth-Token': 'seen-before' }
 const UNSEEN = { 'X-Auth-Token': 'never-seen' }
 
 describe('an edge that is restarted without its origin and without Keystone', () => {
-  const bytes = randomBytes(3 * MIB)
+  const bytes = randomData(3 * MIB)
   let folders: Awaited<ReturnType<typeof temporaryFolders>>
   let edge: RunningProcess
   let id = ''

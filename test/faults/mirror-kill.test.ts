@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB } from '../support/mirrors.ts'
 import { type Pair, startPair } from './pair.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SIZE = 128 * MIB
 /** What may be under way at once: the chunk that is read and those ahead of it. */
 const UNFINISHED = 5
 
 describe('kill -9 of an edge at nine tenths of a fill', () => {
-  const bytes = randomBytes(SIZE)
+  const bytes = randomData(SIZE)
   let pair: Pair
   let path: string
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB } from '../support/mirrors.ts'
 import { chunkFiles } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SIZE = 8 * MIB
 
@@ -15,7 +15,7 @@ describe('an edge without room for a single chunk', () => {
   after(() => pair.close())
 
   it('fetches each chunk once for a download', async () => {
-    const bytes = randomBytes(SIZE)
+    const bytes = randomData(SIZE)
     const { path } = await pair.publish(bytes)
     const whole = { status: 200, right: SIZE, wrong: false }
     assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), whole)

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import {
   askMembers,
@@ -14,6 +13,7 @@ import { environmentOf, TRUSTED } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { eventually } from '../support/server.ts'
 import { ADMIN, asCaller } from '../support/site.ts'
+import { randomData } from '../support/random-data.ts'
 
 const env = environmentOf(TRUSTED)
 const owner = asCaller('owner')
@@ -21,7 +21,7 @@ const member = asCaller('member')
 const stranger = asCaller('stranger')
 
 describe('who may read at an edge that nobody can be asked by', () => {
-  const bytes = randomBytes(3 * MIB)
+  const bytes = randomData(3 * MIB)
   const ids = { own: '', lent: '' }
   let folders: Awaited<ReturnType<typeof temporaryFolders>>
   let edge: RunningProcess

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import { heliostat } from '../cli/heliostat.ts'
 import { compareDownload, MIB, startEdge, startOrigin } from '../support/mirrors.ts'
 import { createRaw } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
+import { randomData } from '../support/random-data.ts'
 
 describe('a data directory', () => {
-  const bytes = randomBytes(2 * MIB)
+  const bytes = randomData(2 * MIB)
   let pair: Pair
   let path: string
 

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
 import {
   compareDownload,
@@ -11,11 +10,12 @@ import {
 import type { RunningProcess } from '../support/process.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
 import { publish } from './pair.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SIZE = 32 * MIB
 
 describe('two edge processes on one data directory', () => {
-  const bytes = randomBytes(SIZE)
+  const bytes = randomData(SIZE)
   let folders: Awaited<ReturnType<typeof temporaryFolders>>
   let servers: RunningProcess[] = []
   let proxy: Proxy

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { statfs } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { createImage, deleteImage, patchImage, postImage } from '../support/images.ts'
@@ -10,6 +9,7 @@ import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { chunkFiles, createRaw, upload } from './data.ts'
 import { empty, fill, mountSmallDisk, unmount, whyNoSmallDisk } from './small-disk.ts'
+import { randomData } from '../support/random-data.ts'
 
 const MIB = 1 << 20
 const IMAGES = 40
@@ -33,7 +33,7 @@ describe('a disk without a free byte', { skip }, () => {
     assert.ok(mountSmallDisk(folder.path))
     server = await startOnNode(folder.path, ENV)
     stored = await createRaw(server.url)
-    assert.equal((await upload(server.url, stored, randomBytes(2 * MIB))).status, 204)
+    assert.equal((await upload(server.url, stored, randomData(2 * MIB))).status, 204)
     queued = await createRaw(server.url)
     for (let i = 0; i < IMAGES; i++) {
       const tags = [`tag ${i}`]
@@ -73,7 +73,7 @@ describe('a disk without a free byte', { skip }, () => {
 
   it('takes no more images, and no data (413)', async () => {
     assert.ok((await createUntilRefused()) < 200)
-    assert.equal((await upload(server.url, queued, randomBytes(MIB))).status, 413)
+    assert.equal((await upload(server.url, queued, randomData(MIB))).status, 413)
   })
 
   it('lets images, tags and members be deleted (204)', async () => {

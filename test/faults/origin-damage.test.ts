@@ -15,6 +15,7 @@ import {
 import type { RunningProcess } from '../support/process.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { createRaw, flipByte, upload } from './data.ts'
+import { randomData } from '../support/random-data.ts'
 
 const SIZE = 4 * MIB
 
@@ -34,7 +35,7 @@ after(async () => {
 })
 
 beforeEach(async () => {
-  bytes = randomBytes(SIZE)
+  bytes = randomData(SIZE)
   path = await publish()
 })
 afterEach(() => publish())

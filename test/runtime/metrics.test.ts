@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
@@ -11,6 +10,7 @@ import { type RunningServer, serveOnNode } from '../../src/runtime/node.ts'
 import { BARE_RAW, createImage, deleteImage, OCTETS } from '../support/images.ts'
 import { eventually } from '../support/server.ts'
 import { createTestSite, temporaryFolder } from '../support/site.ts'
+import { randomData } from '../support/random-data.ts'
 
 const MIB = 2 ** 20
 const TOKEN = 'mirror-token'
@@ -35,7 +35,7 @@ before(async () => {
   origin = await start(folders[0]?.path, { mirror: { tokens: TOKEN } })
   const image = await createImage(siteOf(origin), BARE_RAW)
   id = image.id
-  const data = Buffer.concat([randomBytes(2 * MIB), Buffer.alloc(MIB)])
+  const data = Buffer.concat([randomData(2 * MIB), Buffer.alloc(MIB)])
   assert.equal((await put(id, data)).status, 204)
   edge = await start(folders[1]?.path, {
     mirror: { tokens: TOKEN, upstream: origin.url, upstream_token: TOKEN },

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
@@ -24,6 +24,7 @@ import { startKeystone, type TestKeystone, tokenFor, usingKeystone } from '../su
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { wireSuite } from './wire/suite.ts'
+import { randomData } from '../support/random-data.ts'
 
 /** The Worker as one module, as wrangler would bundle it. */
 async function bundle(): Promise<string> {
@@ -195,7 +196,7 @@ describe('Worker, with a chunk missing', () => {
 
   it('breaks a download off instead of ending it early (200)', async () => {
     const { id } = await createImage(worker, BARE_RAW)
-    const data = randomBytes(3 << 20)
+    const data = randomData(3 << 20)
     const second = createHash('sha256')
       .update(data.subarray(1 << 20, 2 << 20))
       .digest('hex')

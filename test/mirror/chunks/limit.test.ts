@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { randomBytes } from 'node:crypto'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
@@ -16,6 +15,7 @@ import {
 } from '../../support/mirrors.ts'
 import type { RunningProcess } from '../../support/process.ts'
 import { eventually } from '../../support/server.ts'
+import { randomData } from '../../support/random-data.ts'
 
 const LIMIT = 64 * MIB
 const SIZE = 48 * MIB
@@ -38,7 +38,7 @@ let watch: ReturnType<typeof watchSize>
 async function publish(size: number): Promise<Published> {
   const site = siteAt(origin.url)
   const { id } = await createImage(site, BARE_RAW)
-  const bytes = new Uint8Array(randomBytes(size))
+  const bytes = new Uint8Array(randomData(size))
   assert.equal((await uploadData(site, id, bytes)).status, 204)
   return { id, digest: sha256(bytes) }
 }

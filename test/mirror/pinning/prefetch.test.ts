@@ -15,6 +15,7 @@ import type { RunningProcess } from '../../support/process.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { eventually } from '../../support/server.ts'
 import { temporaryFolder } from '../../support/site.ts'
+import { randomData } from '../../support/random-data.ts'
 
 let folders: Awaited<ReturnType<typeof temporaryFolders>>
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -45,7 +46,7 @@ afterEach(async () => {
 
 async function publish(attributes: object, size = 2 * MIB): Promise<string> {
   const { id } = await createImage(originSite, { ...BARE_RAW, ...attributes })
-  assert.equal((await uploadData(originSite, id, new Uint8Array(randomBytes(size)))).status, 204)
+  assert.equal((await uploadData(originSite, id, new Uint8Array(randomData(size)))).status, 204)
   return id
 }
 

@@ -1,0 +1,14 @@
+import { randomBytes } from 'node:crypto'
+
+/** Where a disk has the mark of a boot sector. */
+const BOOT_MARK = 510
+
+/**
+ * Random bytes that are a raw image: one of 65,536 that are only random ends its first sector like a boot sector, and is
+ * refused for the partition table that it does not have (415).
+ */
+export function randomData(size: number): Buffer<ArrayBuffer> {
+  const bytes = randomBytes(size)
+  bytes.subarray(BOOT_MARK, BOOT_MARK + 2).fill(0)
+  return bytes
+}
