@@ -7,12 +7,12 @@ import { contentRange, requestedRange } from '../http/range.ts'
 import type { FoundImage } from '../images/image.ts'
 import type { Manifest } from '../blobs/manifest.ts'
 import type { Services } from '../services.ts'
-import type { App } from './context.ts'
+import type { App, RequestContext } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
 
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
-  const { access, uploader, limits, manifests, openBody, cache } = services
+  const { access, manifests, openBody, cache } = services
 
   resource(app, '/v2/images/:image_id/file', {
     async GET(context) {
@@ -49,24 +49,32 @@ export function mountImageData(app: App, services: Services): void {
     },
 
     async PUT(context) {
-      const { headers } = context.req.raw
-      const body = bodyOf(context.req.raw)
-      try {
-        requireOctetStream(headers)
-        const expectedSize = announcedSize(headers)
-        const caller = context.get('caller')
-        const { projectId } = caller
-        await limits.refuseMore('image_size_total', projectId, 0)
-        const image = await access.findFor('upload_image', context.req.param('image_id'), caller)
-        await uploader.upload(image, body.take, { expectedSize, projectId })
-      } catch (error) {
-        // Also a refused body is taken in, so that the client hears why instead of losing its connection.
-        await body.refuse()
-        throw error
-      }
+      await takeUpload(services, context, context.req.param('image_id'))
       return context.body(null, 204)
     },
   })
+}
+
+async function takeUpload(
+  { access, uploader, limits }: Services,
+  context: RequestContext,
+  id: string,
+): Promise<void> {
+  const { headers } = context.req.raw
+  const body = bodyOf(context.req.raw)
+  try {
+    requireOctetStream(headers)
+    const expectedSize = announcedSize(headers)
+    const caller = context.get('caller')
+    const { projectId } = caller
+    await limits.refuseMore('image_size_total', projectId, 0)
+    const image = await access.findFor('upload_image', id, caller)
+    await uploader.upload(image, body.take, { expectedSize, projectId })
+  } catch (error) {
+    // Also a refused body is taken in, so that the client hears why instead of losing its connection.
+    await body.refuse()
+    throw error
+  }
 }
 
 /** Content-MD5 is hex and always of the whole, as Glance's clients expect; the other headers are the standard's. */
