@@ -159,6 +159,11 @@ function missingForLimits({ DEFAULT, oslo_limit, keystone_authtoken }: Config): 
     )
 }
 
+/** An edge is a site that follows another one. */
+export function isEdge({ mirror }: Pick<Config, 'mirror'>): boolean {
+  return mirror.upstream.length > 0
+}
+
 function unknownOptions(raw: RawConfig): string[] {
   return Object.entries(raw).flatMap(([section, options]) => {
     const shape = shapeOf(section)

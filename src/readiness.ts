@@ -1,6 +1,6 @@
 import { getLogger } from '@logtape/logtape'
-import type { StoreOwner } from './inventory/store-owner.ts'
 import { inTime, LATE } from './in-time.ts'
+import type { StoreOwner } from './inventory/store-owner.ts'
 import type { EdgeCondition } from './mirror/edge-status.ts'
 import type { Registry } from './registry/database.ts'
 import { CURRENT_REVISION, databaseRevision } from './registry/migrate.ts'

@@ -1,7 +1,7 @@
 import { HeliostatError } from '../errors.ts'
 import { imageNotFound } from '../images/access.ts'
-import type { CompleteImage } from '../mirror/pinning/rows.ts'
 import type { ClearTarget, ImageCache } from '../mirror/pinning/image-cache.ts'
+import type { CompleteImage } from '../mirror/pinning/rows.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'

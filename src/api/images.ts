@@ -1,27 +1,27 @@
-import type { Services } from '../services.ts'
 import { HeliostatError } from '../errors.ts'
 import { mediaType } from '../http/media-type.ts'
+import type { Caller } from '../identity/caller.ts'
 import { type Access, nothingToDelete } from '../images/access.ts'
 import { type Attributes, createAttributes } from '../images/attributes.ts'
 import type { FoundImage } from '../images/image.ts'
-import { listLinks } from '../paging.ts'
+import { parseListQuery } from '../images/list/query.ts'
 import { authorizeNew, newImage } from '../images/new-image.ts'
-import { applyPatch } from '../images/patch.ts'
 import {
   ACCEPT_PATCH,
   parsePatch,
   PATCH_MEDIA_TYPES,
   type PatchOperation,
 } from '../images/patch-body.ts'
-import { parseListQuery } from '../images/list/query.ts'
+import { applyPatch } from '../images/patch.ts'
 import { refuseOverQuota } from '../images/quota.ts'
 import type { ImageRepo } from '../images/repo.ts'
 import { canSee } from '../images/visibility.ts'
 import { toWire } from '../images/wire.ts'
-import type { Caller } from '../identity/caller.ts'
+import { listLinks } from '../paging.ts'
+import type { Services } from '../services.ts'
 import type { App } from './context.ts'
-import { json } from './json.ts'
 import { readJson } from './json-body.ts'
+import { json } from './json.ts'
 import { refuseBody, resource } from './resource.ts'
 import { serviceRoot } from './service-root.ts'
 

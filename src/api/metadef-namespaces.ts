@@ -1,5 +1,4 @@
 import type { PolicyAction } from '../identity/policy.ts'
-import { listLinks } from '../paging.ts'
 import { nothingToShow } from '../metadefs/access.ts'
 import { parseNamespace } from '../metadefs/body.ts'
 import { refuseProtected } from '../metadefs/kinds.ts'
@@ -12,11 +11,12 @@ import {
   toWholeNamespace,
   toWireNamespace,
 } from '../metadefs/wire.ts'
+import { listLinks } from '../paging.ts'
 import type { ContentKind, Namespace } from '../registry/metadef-contents.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
-import { json } from './json.ts'
 import { readJson } from './json-body.ts'
+import { json } from './json.ts'
 import { NAMESPACE, namespaceFor } from './metadef-contents.ts'
 import { refuseBody, resource } from './resource.ts'
 import { serviceRoot } from './service-root.ts'

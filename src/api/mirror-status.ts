@@ -1,6 +1,6 @@
 import packageJson from '../../package.json' with { type: 'json' }
-import type { EdgeStatus } from '../mirror/edge-status.ts'
 import { residentImages } from '../mirror/chunks/resident-images.ts'
+import type { EdgeStatus } from '../mirror/edge-status.ts'
 import type { ResidentStatus, SiteStatus, UpstreamStatus } from '../mirror/status.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'

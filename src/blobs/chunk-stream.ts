@@ -1,5 +1,5 @@
-import type { Span } from './store.ts'
 import type { OpenChunk } from './local/store.ts'
+import type { Span } from './store.ts'
 
 const READ_SIZE = 1 << 20
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
-import { type PurgeOptions, type Purged, purgeDeleted, purgeImages } from '../registry/purge.ts'
 import type { Registry } from '../registry/database.ts'
+import { type PurgeOptions, type Purged, purgeDeleted, purgeImages } from '../registry/purge.ts'
 import { type ConfigOptions, withConfigOptions } from './options.ts'
 import { print } from './print.ts'
 import { withRegistry } from './with-registry.ts'

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
+import { type Config, isEdge } from '../config.ts'
 import { createStoreOwner } from '../inventory/store-owner.ts'
 import { createSweeper } from '../inventory/sweep.ts'
-import type { Config } from '../config.ts'
 import { shownValue } from '../masking.ts'
 import { createFeed } from '../mirror/feed/reader.ts'
 import { becomeOrigin } from '../mirror/follow/role.ts'
@@ -118,9 +118,8 @@ async function sweep(
   { grace = config.heliostat.sweep_grace, adopt }: SweepOptions,
 ): Promise<void> {
   const store = openLocalStore(config)
-  const isEdge = config.mirror.upstream.length > 0
   const id = createFeed(registry).siteId
-  const owner = createStoreOwner({ registry, store, id, isEdge })
+  const owner = createStoreOwner({ registry, store, id, isEdge: isEdge(config) })
   if (adopt) print(`The chunks now belong to the registry "${await owner.adopt()}"`)
   const damage = (await openDamage(registry)).found
   const sweeper = createSweeper({ registry, store, unfinished: store, owner, damage })

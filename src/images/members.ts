@@ -5,11 +5,11 @@ import { HeliostatError } from '../errors.ts'
 import { announceImages } from '../registry/announcements.ts'
 import { affectedRows, changesOne, freeing, type Registry } from '../registry/database.ts'
 import { insertSelected } from '../registry/insert-selected.ts'
+import { wireTime } from '../wire-time.ts'
 import { imageNotFound } from './access.ts'
 import type { Image } from './image.ts'
 import type { MemberStatus } from './member-body.ts'
 import type { Viewer } from './visibility.ts'
-import { wireTime } from '../wire-time.ts'
 
 export type Member = typeof imageMembers.$inferSelect
 

@@ -1,7 +1,7 @@
 import { HeliostatError } from '../errors.ts'
 import type { KeystoneLimits, Limits } from '../identity/keystone-limits.ts'
-import { type Usage, usageOf } from './usage.ts'
 import type { Registry } from '../registry/database.ts'
+import { type Usage, usageOf } from './usage.ts'
 
 const MIB = 1024 * 1024
 

@@ -1,7 +1,6 @@
 import { getLogger } from '@logtape/logtape'
 import { eq, sql } from 'drizzle-orm'
 import { blobChunks, blobs } from '../../schema/tables.ts'
-import type { Registry } from '../registry/database.ts'
 import {
   MAX_CHUNK_BYTES,
   MAX_CHUNKS,
@@ -9,6 +8,7 @@ import {
   manifestDigest,
   requireSound,
 } from '../blobs/manifest.ts'
+import type { Registry } from '../registry/database.ts'
 
 /** About 30 MB of digests. */
 const MAX_CACHED_CHUNKS = MAX_CHUNKS

@@ -1,7 +1,7 @@
 import { blobs } from '../../schema/tables.ts'
+import type { ChunkStore, OwnedStore } from '../blobs/store.ts'
 import { ConfigError, HeliostatError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
-import type { ChunkStore, OwnedStore } from '../blobs/store.ts'
 
 export interface StoreOwnerParts {
   registry: Registry

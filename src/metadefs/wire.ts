@@ -1,4 +1,3 @@
-import { wireTime } from '../wire-time.ts'
 import type {
   Contents,
   Entry,
@@ -6,6 +5,7 @@ import type {
   NamespaceRow,
   ResourceType,
 } from '../registry/metadef-contents.ts'
+import { wireTime } from '../wire-time.ts'
 
 type Wire = Record<string, unknown>
 type Definition = Record<string, unknown>

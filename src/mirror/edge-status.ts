@@ -1,8 +1,8 @@
-import type { Replica } from './follow/replica.ts'
-import type { Follower } from './follow/follower.ts'
 import type { EdgeAccount } from './chunks/account.ts'
 import type { ReadThrough, ReadThroughCounters } from './chunks/read-through.ts'
 import type { Room } from './chunks/residency.ts'
+import type { Follower } from './follow/follower.ts'
+import type { Replica } from './follow/replica.ts'
 
 /** Longer than two long polls: an upstream that is silent for so long is gone, even if no request has failed yet. */
 const SILENT_SECONDS = 60

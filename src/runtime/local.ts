@@ -3,21 +3,21 @@ import { mkdir, readFile, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createBodyOpener, type OpenBody, type Walk } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
-import { createChunkCheck } from '../blobs/local/check.ts'
+import { createSpool } from '../blobs/fs/spool.ts'
 import { createFileStore } from '../blobs/fs/store.ts'
+import { createChunkCheck } from '../blobs/local/check.ts'
 import { createLostChunks } from '../blobs/local/lost-chunks.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
-import { createManifests } from '../inventory/manifests.ts'
-import { createStoreOwner } from '../inventory/store-owner.ts'
-import { createSpool } from '../blobs/fs/spool.ts'
 import type { ChunkStore } from '../blobs/store.ts'
-import type { Config } from '../config.ts'
+import { type Config, isEdge } from '../config.ts'
 import { codeOf } from '../error-code.ts'
 import { ConfigError } from '../errors.ts'
-import { createFeed, type Feed } from '../mirror/feed/reader.ts'
-import { shownPath } from '../masking.ts'
-import { requireRole } from '../mirror/follow/role.ts'
+import { createManifests } from '../inventory/manifests.ts'
 import { openScrubNotes } from '../inventory/scrub-notes.ts'
+import { createStoreOwner } from '../inventory/store-owner.ts'
+import { shownPath } from '../masking.ts'
+import { createFeed, type Feed } from '../mirror/feed/reader.ts'
+import { requireRole } from '../mirror/follow/role.ts'
 import { type Damage, openDamage } from '../registry/damage.ts'
 import { openRegistry, type Registry } from '../registry/database.ts'
 import { openEmbedded } from '../registry/embedded.ts'
@@ -70,11 +70,10 @@ export async function openLocalSite(
   bodies: Bodies = createBodyOpener,
 ): Promise<LocalSite> {
   const rules = openRules(config)
-  const isEdge = config.mirror.upstream.length > 0
-  const parts = await openParts(config, isEdge)
+  const parts = await openParts(config)
   const { registry, feed, store, digester, metrics, damage } = parts
-  const owner = createStoreOwner({ registry, store, id: feed.siteId, isEdge })
-  const edge = isEdge ? await openEdge(parts) : null
+  const owner = createStoreOwner({ registry, store, id: feed.siteId, isEdge: isEdge(config) })
+  const edge = isEdge(config) ? await openEdge(parts) : null
   const chunks = edge ? chunksOfEdge(edge, store, bodies) : chunksOfOrigin(parts, bodies)
   const health = startHealth({ ...parts, owner, edge, damaged: chunks.damaged })
   const services = createServices({
@@ -107,8 +106,8 @@ export async function openLocalSite(
 }
 
 /** What an origin and an edge have in common. */
-async function openParts(config: Config, isEdge: boolean) {
-  const { registry, feed, damage } = await openSiteRegistry(config, isEdge)
+async function openParts(config: Config) {
+  const { registry, feed, damage } = await openSiteRegistry(config)
   const store = openLocalStore(config)
   const digester = createThreadedDigester()
   const manifests = createManifests(registry)
@@ -129,14 +128,14 @@ async function openParts(config: Config, isEdge: boolean) {
 }
 
 /** The registry of a site that is to serve: up to date, in its role, and with what is known of its damage. */
-async function openSiteRegistry(config: Config, isEdge: boolean) {
+async function openSiteRegistry(config: Config) {
   const lostPages = await lostPagesOf(config)
   const registry = await openLocalRegistry(config)
   await bringUpToDate(config, registry)
   const feed = createFeed(registry)
   const damage = await openDamage(registry)
   if (lostPages > 0) await noteLostPages(feed, damage, lostPages)
-  await requireRole(registry, isEdge)
+  await requireRole(registry, isEdge(config))
   return { registry, feed, damage }
 }
 

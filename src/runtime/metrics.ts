@@ -1,8 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { OpenBody } from '../blobs/body.ts'
 import { pieces } from '../blobs/manifest.ts'
-import type { Sweeper } from '../inventory/sweep.ts'
 import type { Uploader } from '../images/upload/uploader.ts'
+import type { Sweeper } from '../inventory/sweep.ts'
 import type { Upstream } from '../mirror/upstream/client.ts'
 import type { Metrics } from '../services.ts'
 

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
 import { type OpenBody, promiseWithResolver, type Walk } from '../blobs/body.ts'
+import type { OpenChunk } from '../blobs/local/store.ts'
 import { type Piece, pieces } from '../blobs/manifest.ts'
 import { HeliostatError } from '../errors.ts'
 import { createTransferBuffers } from './transfer-buffers.ts'
-import type { OpenChunk } from '../blobs/local/store.ts'
 
 const ZEROS = Buffer.alloc(512 << 10)
 const transferBuffers = createTransferBuffers()

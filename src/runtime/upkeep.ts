@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import { isEdge } from '../config.ts'
 import type { Sweeper } from '../inventory/sweep.ts'
 import type { RememberedTokens } from '../registry/remembered-tokens.ts'
 import type { Services } from '../services.ts'
@@ -14,12 +15,11 @@ export interface Upkeep extends Pick<Services, 'config' | 'uploader' | 'images' 
 /** One round of what must be done now and then: dead uploads end, garbage goes. A failure waits for the next round. */
 export async function runUpkeep(upkeep: Upkeep): Promise<void> {
   const { config, sweeper, uploader, images, feed, rememberedTokens } = upkeep
-  const isEdge = config.mirror.upstream.length > 0
   try {
     await uploader.recover()
     // At an edge only the feed deletes.
     const due = Date.now() - config.DEFAULT.scrub_time * 1000
-    const deleted = isEdge ? [] : await images.deletePending(due)
+    const deleted = isEdge(config) ? [] : await images.deletePending(due)
     if (deleted.length > 0) {
       log.info('Deleted images for good: {images}', { images: deleted.join(', ') })
     }

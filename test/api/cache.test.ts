@@ -16,9 +16,9 @@ import {
 import { MIB, siteAt, startEdge, startOrigin, temporaryFolders } from '../support/mirrors.ts'
 import { environmentOf, TRUSTED } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually } from '../support/server.ts'
 import { ADMIN, asCaller, createTestSite, type TestSite } from '../support/site.ts'
-import { randomData } from '../support/random-data.ts'
 
 const MEMBER = asCaller('alice')
 

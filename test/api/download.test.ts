@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { after, before, describe, it } from 'node:test'
+import { imageLocations } from '../../schema/tables.ts'
 import {
   actOn,
   BARE_RAW,
@@ -15,7 +16,6 @@ import {
   UNKNOWN_ID,
   uploadData,
 } from '../support/images.ts'
-import { imageLocations } from '../../schema/tables.ts'
 import { collectLogs } from '../support/logs.ts'
 import { SMALL_CHUNKS, TRUSTED } from '../support/options.ts'
 import { asCaller, createTestSite, type TestSite } from '../support/site.ts'

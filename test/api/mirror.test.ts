@@ -5,8 +5,8 @@ import { parseManifest } from '../../src/blobs/manifest.ts'
 import { head } from '../../src/mirror/feed/record.ts'
 import { createImage, createActiveImage, uploadData, BARE_RAW } from '../support/images.ts'
 import { SMALL_CHUNKS } from '../support/options.ts'
-import { createTestSite, type TestSite } from '../support/site.ts'
 import { randomData } from '../support/random-data.ts'
+import { createTestSite, type TestSite } from '../support/site.ts'
 
 const MIB = 1 << 20
 const authorized = { Authorization: 'Bearer second' }

@@ -3,11 +3,11 @@ import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { uploads } from '../../schema/tables.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
-import { createSweeper } from '../../src/inventory/sweep.ts'
 import { HeliostatError } from '../../src/errors.ts'
-import { createUploader } from '../../src/images/upload/uploader.ts'
 import { createUploadRepo } from '../../src/images/upload/rows.ts'
+import { createUploader } from '../../src/images/upload/uploader.ts'
 import { UPLOAD_LEASE_MS } from '../../src/inventory/leases.ts'
+import { createSweeper } from '../../src/inventory/sweep.ts'
 import { qcow2Header, vmdkDescriptor, vmdkHeader } from '../blobs/inspect/headers.ts'
 import {
   actOn,

@@ -14,8 +14,8 @@ import {
   untilActive,
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
-import { heliostat } from './heliostat.ts'
 import { randomData } from '../support/random-data.ts'
+import { heliostat } from './heliostat.ts'
 
 const CHUNKS = 3
 

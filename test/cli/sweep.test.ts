@@ -5,10 +5,10 @@ import { after, before, describe, it } from 'node:test'
 import { chunkFiles } from '../faults/data.ts'
 import { BARE_RAW, createImage, uploadData } from '../support/images.ts'
 import { siteAt } from '../support/mirrors.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { heliostat } from './heliostat.ts'
-import { randomData } from '../support/random-data.ts'
 
 const MIB = 1 << 20
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { compareDownload, MIB } from '../support/mirrors.ts'
 import { type Pair, startPair } from '../faults/pair.ts'
+import { compareDownload, MIB } from '../support/mirrors.ts'
 import { randomData } from '../support/random-data.ts'
 
 const CLIENTS = 100

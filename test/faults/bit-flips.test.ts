@@ -3,14 +3,14 @@ import { createHash } from 'node:crypto'
 import { copyFile, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { MIB } from '../support/mirrors.ts'
 import { openSiteOn } from '../support/local-site.ts'
 import { collectLogs } from '../support/logs.ts'
+import { MIB } from '../support/mirrors.ts'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { ADMIN, temporaryFolder } from '../support/site.ts'
 import { createRaw, upload } from './data.ts'
-import { randomData } from '../support/random-data.ts'
 
 const IMAGES = 4
 /** Two chunks. */

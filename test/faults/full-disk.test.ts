@@ -3,11 +3,11 @@ import { statfs } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { chunkFiles, createRaw, readBack, show, upload } from './data.ts'
 import { mountSmallDisk, unmount, whyNoSmallDisk } from './small-disk.ts'
-import { randomData } from '../support/random-data.ts'
 
 const MIB = 1 << 20
 

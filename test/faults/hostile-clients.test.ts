@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url'
 import { watchLimits } from '../support/limits.ts'
 import { compareDownload, MIB } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
+import { randomData } from '../support/random-data.ts'
 import { startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { createRaw, readBack, upload } from './data.ts'
-import { randomData } from '../support/random-data.ts'
 
 const PROGRAM = fileURLToPath(new URL('./hostile-clients.ts', import.meta.url))
 const SIZE = 64 * MIB

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { watchLimits } from '../support/limits.ts'
 import {
   compareDownload,
   MIB,
@@ -11,10 +12,9 @@ import {
   TOKEN,
   untilActive,
 } from '../support/mirrors.ts'
-import { watchLimits } from '../support/limits.ts'
 import { type RunningProcess, startServer } from '../support/process.ts'
-import { publish } from './pair.ts'
 import { randomData } from '../support/random-data.ts'
+import { publish } from './pair.ts'
 
 const HOSTILE = fileURLToPath(new URL('hostile-upstream.ts', import.meta.url))
 export const WITHIN_MS = 60_000

@@ -7,10 +7,10 @@ import { setTimeout } from 'node:timers/promises'
 import { UPLOAD_LEASE_MS } from '../../src/inventory/leases.ts'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually, runHeliostat, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { chunkFiles, createRaw, openDatabase, readBack, show, upload } from './data.ts'
-import { randomData } from '../support/random-data.ts'
 
 const MIB = 1 << 20
 const PART = 256 * 1024

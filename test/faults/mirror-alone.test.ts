@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB, startOrigin, untilActive } from '../support/mirrors.ts'
+import { randomData } from '../support/random-data.ts'
 import { createRaw, show, upload } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
-import { randomData } from '../support/random-data.ts'
 
 const SIZE = 16 * MIB
 const HAD = { start: 4 * MIB, end: 8 * MIB - 1 }

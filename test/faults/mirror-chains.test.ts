@@ -17,9 +17,9 @@ import {
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually } from '../support/server.ts'
 import { publish } from './pair.ts'
-import { randomData } from '../support/random-data.ts'
 
 const SIZE = 16 * MIB
 const WHOLE = wholeDownload(SIZE)

@@ -12,10 +12,10 @@ import {
 import { MIB, siteAt, startEdge, startOrigin, temporaryFolders } from '../support/mirrors.ts'
 import { environmentOf, TRUSTED } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually } from '../support/server.ts'
 import { ADMIN, asCaller } from '../support/site.ts'
 import { openDatabase } from './data.ts'
-import { randomData } from '../support/random-data.ts'
 
 const SOON = 1_000
 const MISSED = 10_000

@@ -3,9 +3,9 @@ import { open, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB, sha256, wholeDownload } from '../support/mirrors.ts'
+import { randomData } from '../support/random-data.ts'
 import { chunkFiles, flipByte } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
-import { randomData } from '../support/random-data.ts'
 
 const SIZE = 8 * MIB
 const WHOLE = wholeDownload(SIZE)

@@ -10,8 +10,8 @@ import {
   wholeDownload,
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
-import { publish } from './pair.ts'
 import { randomData } from '../support/random-data.ts'
+import { publish } from './pair.ts'
 
 const SIZE = 16 * MIB
 const WHOLE = wholeDownload(SIZE)

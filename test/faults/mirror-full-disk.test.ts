@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { deleteImage, patchImage } from '../support/images.ts'
 import { compareDownload, MIB, siteAt, wholeDownload } from '../support/mirrors.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually } from '../support/server.ts'
 import { chunkFiles, show } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
 import { fill, mountSmallDisk, unmount, whyNoSmallDisk } from './small-disk.ts'
-import { randomData } from '../support/random-data.ts'
 
 const SIZE = 40 * MIB
 const WHOLE = wholeDownload(SIZE)

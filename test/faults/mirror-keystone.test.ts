@@ -5,8 +5,8 @@ import { startKeystone, tokenFor, usingKeystone } from '../support/keystone.ts'
 import { MIB, siteAt, startEdge, startOrigin, temporaryFolders } from '../support/mirrors.ts'
 import { environmentOf } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
-import { eventually } from '../support/server.ts'
 import { randomData } from '../support/random-data.ts'
+import { eventually } from '../support/server.ts'
 
 const SEEN = { 'X-Auth-Token': 'seen-before' }
 const UNSEEN = { 'X-Auth-Token': 'never-seen' }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB } from '../support/mirrors.ts'
-import { type Pair, startPair } from './pair.ts'
 import { randomData } from '../support/random-data.ts'
+import { type Pair, startPair } from './pair.ts'
 
 const SIZE = 128 * MIB
 /** What may be under way at once: the chunk that is read and those ahead of it. */

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB } from '../support/mirrors.ts'
+import { randomData } from '../support/random-data.ts'
 import { chunkFiles } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
-import { randomData } from '../support/random-data.ts'
 
 const SIZE = 8 * MIB
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { heliostat } from '../cli/heliostat.ts'
 import { compareDownload, MIB, startEdge, startOrigin } from '../support/mirrors.ts'
+import { randomData } from '../support/random-data.ts'
 import { createRaw } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
-import { randomData } from '../support/random-data.ts'
 
 describe('a data directory', () => {
   const bytes = randomData(2 * MIB)

@@ -9,8 +9,8 @@ import {
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { type Proxy, startProxy } from '../support/proxy.ts'
-import { publish } from './pair.ts'
 import { randomData } from '../support/random-data.ts'
+import { publish } from './pair.ts'
 
 const SIZE = 32 * MIB
 

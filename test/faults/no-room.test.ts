@@ -5,11 +5,11 @@ import { createImage, deleteImage, patchImage, postImage } from '../support/imag
 import { siteAt } from '../support/mirrors.ts'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { chunkFiles, createRaw, upload } from './data.ts'
 import { empty, fill, mountSmallDisk, unmount, whyNoSmallDisk } from './small-disk.ts'
-import { randomData } from '../support/random-data.ts'
 
 const MIB = 1 << 20
 const IMAGES = 40

@@ -13,9 +13,9 @@ import {
   wholeDownload,
 } from '../support/mirrors.ts'
 import type { RunningProcess } from '../support/process.ts'
+import { randomData } from '../support/random-data.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { createRaw, flipByte, upload } from './data.ts'
-import { randomData } from '../support/random-data.ts'
 
 const SIZE = 4 * MIB
 

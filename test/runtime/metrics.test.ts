@@ -8,9 +8,9 @@ import { createUpstream } from '../../src/mirror/upstream/client.ts'
 import { createMetrics } from '../../src/runtime/metrics.ts'
 import { type RunningServer, serveOnNode } from '../../src/runtime/node.ts'
 import { BARE_RAW, createImage, deleteImage, OCTETS } from '../support/images.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually } from '../support/server.ts'
 import { createTestSite, temporaryFolder } from '../support/site.ts'
-import { randomData } from '../support/random-data.ts'
 
 const MIB = 2 ** 20
 const TOKEN = 'mirror-token'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { fileURLToPath } from 'node:url'
+import { serveArguments } from '../support/launcher.ts'
 import { startServer } from '../support/process.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { wireSuite } from './wire/suite.ts'
-import { serveArguments } from '../support/launcher.ts'
 
 const launcher = fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
 

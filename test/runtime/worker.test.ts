@@ -22,9 +22,9 @@ import {
 } from '../support/images.ts'
 import { startKeystone, type TestKeystone, tokenFor, usingKeystone } from '../support/keystone.ts'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
+import { randomData } from '../support/random-data.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { wireSuite } from './wire/suite.ts'
-import { randomData } from '../support/random-data.ts'
 
 /** The Worker as one module, as wrangler would bundle it. */
 async function bundle(): Promise<string> {

@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import type { images } from '../../schema/tables.ts'
+import type { Image } from '../../src/images/image.ts'
 import { type Registry, openRegistry } from '../../src/registry/database.ts'
 import { openEmbedded } from '../../src/registry/embedded.ts'
 import { migrate } from '../../src/registry/migrate.ts'
-import type { Image } from '../../src/images/image.ts'
 import { temporaryFolder } from './site.ts'
 
 export interface TestRegistry {

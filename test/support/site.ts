@@ -5,11 +5,11 @@ import { createApp } from '../../src/app.ts'
 import { createBodyOpener } from '../../src/blobs/body.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
+import { createMemoryStore } from '../../src/blobs/memory.ts'
+import { isEdge, loadConfig, type RawConfig } from '../../src/config.ts'
 import { createManifests } from '../../src/inventory/manifests.ts'
 import { createStoreOwner } from '../../src/inventory/store-owner.ts'
 import { createFeed } from '../../src/mirror/feed/reader.ts'
-import { createMemoryStore } from '../../src/blobs/memory.ts'
-import { loadConfig, type RawConfig } from '../../src/config.ts'
 import { openRegistry } from '../../src/registry/database.ts'
 import { openEmbedded } from '../../src/registry/embedded.ts'
 import { migrate } from '../../src/registry/migrate.ts'
@@ -54,9 +54,8 @@ export async function createTestSite(raw: RawConfig = {}) {
   await migrate(registry)
   const store = createMemoryStore()
   const { config } = loadConfig(raw)
-  const isEdge = config.mirror.upstream.length > 0
   const id = createFeed(registry).siteId
-  const owner = createStoreOwner({ registry, store, id, isEdge })
+  const owner = createStoreOwner({ registry, store, id, isEdge: isEdge(config) })
   const services = createTestServices({ config, registry, store, owner })
   const app = createApp(services)
   return {

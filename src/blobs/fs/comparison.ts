@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises'
-import { isAbsent } from './open-files.ts'
 import { isUnreadable } from '../local/store.ts'
+import { isAbsent } from './open-files.ts'
 
 const PIECE = 1 << 20
 

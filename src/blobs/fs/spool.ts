@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isOutOfSpace, noSpace } from './disk.ts'
-import { readerOf, writeFully } from './file-bytes.ts'
-import { makeFolder, UNFINISHED } from './durable.ts'
 import { readFully } from '../local/store.ts'
 import type { OpenSpool, Spooled } from '../spool.ts'
+import { isOutOfSpace, noSpace } from './disk.ts'
+import { makeFolder, UNFINISHED } from './durable.ts'
+import { readerOf, writeFully } from './file-bytes.ts'
 
 /** Files in a folder, each without a name from the start, so that nothing is left even of a process that is killed. */
 export function createSpool(folder: string): OpenSpool {

@@ -4,14 +4,14 @@ import { link, readdir, readFile, rename, stat, unlink, utimes } from 'node:fs/p
 import { basename, dirname, join } from 'node:path'
 import { codeOf } from '../../error-code.ts'
 import { HeliostatError } from '../../errors.ts'
+import { chunkStream } from '../chunk-stream.ts'
+import type { LocalStore } from '../local/store.ts'
+import { isDigest, requireDigest } from '../store.ts'
 import { claimFile } from './claims.ts'
 import { holds } from './comparison.ts'
-import { chunkStream } from '../chunk-stream.ts'
 import { createDisk, type Disk, isOutOfSpace } from './disk.ts'
 import { makeFolder, UNFINISHED, writeWhole } from './durable.ts'
-import type { LocalStore } from '../local/store.ts'
 import { createOpenFiles, isAbsent, type OpenFile, stateOf } from './open-files.ts'
-import { isDigest, requireDigest } from '../store.ts'
 
 const OPEN_FILES = 256
 const DAMAGED = '.damaged'

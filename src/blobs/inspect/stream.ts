@@ -9,8 +9,8 @@ import {
   vhdxMetadataBehind,
   vhdxVirtualSize,
 } from './vhdx.ts'
-import { unsafeAsVmdk } from './vmdk.ts'
 import { TAIL_SIZE } from './vmdk-footer.ts'
+import { unsafeAsVmdk } from './vmdk.ts'
 
 /** Where the fields of a header lie that the end of the stream may repeat. */
 const HEADER_SIZE = 512

@@ -1,6 +1,6 @@
+import { createTurns } from '../../turns.ts'
 import type { Digester, RunningSha256 } from '../digest.ts'
 import { MAX_CHUNK_BYTES } from '../manifest.ts'
-import { createTurns } from '../../turns.ts'
 import { type LocalChunk, type OpenChunk, isUnreadable, readFully } from './store.ts'
 
 /** More at once would only wait for the disk. */

@@ -1,8 +1,8 @@
 import { getLogger } from '@logtape/logtape'
+import { sleep } from '../../sleep.ts'
 import type { IsWhole } from './check.ts'
 import { examine } from './examine.ts'
 import type { LostChunks } from './lost-chunks.ts'
-import { sleep } from '../../sleep.ts'
 import type { LocalStore } from './store.ts'
 
 /** A start has better things to do than to read the whole store. */

@@ -1,7 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import type { IsWhole } from './check.ts'
-import { createVerified, type Verified } from './verified.ts'
 import { type LocalChunk, type LocalStore, isUnreadable, readFully } from './store.ts'
+import { createVerified, type Verified } from './verified.ts'
 
 const log = getLogger(['heliostat', 'local-chunks'])
 

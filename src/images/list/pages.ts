@@ -1,12 +1,12 @@
 import { and, eq, getTableColumns, sql } from 'drizzle-orm'
 import { images } from '../../../schema/tables.ts'
-import { createTurns } from '../../turns.ts'
 import type { Registry } from '../../registry/database.ts'
 import { propertiesOf, propertiesUpTo, tagsOf } from '../../registry/image-columns.ts'
-import { filterConditions, markerCondition, orderBy } from './filters.ts'
+import { createTurns } from '../../turns.ts'
 import type { FoundImage, Image, Properties } from '../image.ts'
-import type { ListQuery } from './query.ts'
 import { isMemberOf, type Viewer, visibleInList } from '../visibility.ts'
+import { filterConditions, markerCondition, orderBy } from './filters.ts'
+import type { ListQuery } from './query.ts'
 
 /** A page ends with the image whose properties and tags reach this, also before its limit. */
 const PAGE_CHARACTERS = 4 << 20

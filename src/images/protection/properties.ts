@@ -2,6 +2,7 @@ import { ConfigError, HeliostatError } from '../../errors.ts'
 import type { Caller } from '../../identity/caller.ts'
 import type { Policy } from '../../identity/policy.ts'
 import type { Properties } from '../image.ts'
+import type { Term } from '../list/query.ts'
 import {
   type Operation,
   OWN_PREFIX,
@@ -9,7 +10,6 @@ import {
   type ProtectionRule,
   type ProtectionRules,
 } from './rules.ts'
-import type { Term } from '../list/query.ts'
 
 /** Who may do what with which custom property. */
 export interface PropertyProtection {

@@ -4,11 +4,11 @@ import type { Digester, DigestStream, HashAlgorithm } from '../../blobs/digest.t
 import type { StreamInspector } from '../../blobs/inspect/stream.ts'
 import type { ChunkStore } from '../../blobs/store.ts'
 import { HeliostatError } from '../../errors.ts'
+import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
 import type { Image } from '../image.ts'
 import { storageExceeded } from '../quota.ts'
-import { refuseExcess, requireExactSize, sizeCap, type UploadSize } from './size.ts'
-import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
 import type { UploadRepo } from './rows.ts'
+import { refuseExcess, requireExactSize, sizeCap, type UploadSize } from './size.ts'
 
 const RETRY_BUSY_MS = 100
 

@@ -1,15 +1,15 @@
 import { getLogger } from '@logtape/logtape'
 import { createStreamInspector } from '../../blobs/inspect/stream.ts'
-import type { Sweeper } from '../../inventory/sweep.ts'
 import { HeliostatError } from '../../errors.ts'
-import { createClockWatch } from './clock-watch.ts'
+import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
+import type { Sweeper } from '../../inventory/sweep.ts'
 import type { Image } from '../image.ts'
 import type { ProjectLimits } from '../project-limits.ts'
 import { requireFormats, STEPS } from '../status.ts'
-import { type DataParts, type Progress, takeIn } from './take-in.ts'
-import { refuseSize, sizeCap } from './size.ts'
-import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
+import { createClockWatch } from './clock-watch.ts'
 import type { UploadRepo } from './rows.ts'
+import { refuseSize, sizeCap } from './size.ts'
+import { type DataParts, type Progress, takeIn } from './take-in.ts'
 
 const log = getLogger(['heliostat', 'upload'])
 

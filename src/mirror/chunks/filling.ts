@@ -2,10 +2,10 @@ import { getLogger } from '@logtape/logtape'
 import type { Digester } from '../../blobs/digest.ts'
 import { HeliostatError } from '../../errors.ts'
 import { createTurns } from '../../turns.ts'
+import type { Upstream } from '../upstream/client.ts'
 import { createAbsences } from './absences.ts'
 import type { LocalChunks } from './local-chunks.ts'
 import type { Residency } from './residency.ts'
-import type { Upstream } from '../upstream/client.ts'
 
 /** More would share the link between ever thinner streams, none of which ends, and each takes the memory of a chunk. */
 const AT_ONCE = 8

@@ -1,16 +1,16 @@
 import type { OpenBody, Walk } from '../../blobs/body.ts'
-import type { IsWhole } from '../../blobs/local/check.ts'
 import { chunkStream } from '../../blobs/chunk-stream.ts'
 import type { Digester } from '../../blobs/digest.ts'
+import type { IsWhole } from '../../blobs/local/check.ts'
+import type { LocalStore, OpenChunk } from '../../blobs/local/store.ts'
 import { type Piece, pieces } from '../../blobs/manifest.ts'
 import type { Span } from '../../blobs/store.ts'
+import type { Upstream } from '../upstream/client.ts'
 import type { EdgeAccount } from './account.ts'
 import { createFilling, type FillCounters } from './filling.ts'
 import { createLocalChunks, type LocalChunks } from './local-chunks.ts'
 import { createReadAhead } from './read-ahead.ts'
 import { createResidency, type Residency } from './residency.ts'
-import type { Upstream } from '../upstream/client.ts'
-import type { LocalStore, OpenChunk } from '../../blobs/local/store.ts'
 
 export interface ReadThroughParts {
   account: EdgeAccount

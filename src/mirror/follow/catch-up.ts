@@ -1,9 +1,9 @@
 import { getLogger } from '@logtape/logtape'
-import { type Cursor, NOTHING_BESIDE, type Replica } from './replica.ts'
 import type { Head, ImageRecord, MetadefChanges } from '../feed/record.ts'
-import { sortOut } from './servable.ts'
-import type { SnapshotLine } from '../upstream/snapshot.ts'
 import type { Upstream } from '../upstream/client.ts'
+import type { SnapshotLine } from '../upstream/snapshot.ts'
+import { type Cursor, NOTHING_BESIDE, type Replica } from './replica.ts'
+import { sortOut } from './servable.ts'
 import { refuseTooMany, type WithheldImage } from './withheld.ts'
 
 const RECORDS_A_BATCH = 200

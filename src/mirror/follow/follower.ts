@@ -1,11 +1,11 @@
 import { getLogger } from '@logtape/logtape'
 import { reasonOf } from '../../http/reason.ts'
-import type { Replica } from './replica.ts'
-import { askForWithheld, type CatchUpParts, takeChanges, takeSnapshot } from './catch-up.ts'
-import { createRetry } from './retry.ts'
-import type { Head } from '../feed/record.ts'
 import { sleep } from '../../sleep.ts'
+import type { Head } from '../feed/record.ts'
 import type { Upstream } from '../upstream/client.ts'
+import { askForWithheld, type CatchUpParts, takeChanges, takeSnapshot } from './catch-up.ts'
+import type { Replica } from './replica.ts'
+import { createRetry } from './retry.ts'
 
 const WAIT_SECONDS = 25
 const FIRST_PAUSE_MS = 250

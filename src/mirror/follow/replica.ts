@@ -9,14 +9,14 @@ import {
   site,
 } from '../../../schema/tables.ts'
 import type { Manifest } from '../../blobs/manifest.ts'
-import { announceTaken } from '../../registry/announcements.ts'
-import { freeing, type Registry, type Statement } from '../../registry/database.ts'
-import { forgetValues, setValues } from '../../registry/site-values.ts'
-import { replaceAllMetadefs, replaceMetadefs } from './replica-metadefs.ts'
 import { insertManifest, keepManifest, missingBlobs } from '../../inventory/blobs.ts'
 import { findDisagreement } from '../../inventory/chunk-lengths.ts'
 import { removeLocations, replaceBlobs } from '../../inventory/locations.ts'
+import { announceTaken } from '../../registry/announcements.ts'
+import { freeing, type Registry, type Statement } from '../../registry/database.ts'
+import { forgetValues, setValues } from '../../registry/site-values.ts'
 import type { ImageRecord, MetadefChanges } from '../feed/record.ts'
+import { replaceAllMetadefs, replaceMetadefs } from './replica-metadefs.ts'
 import { loadWithheld, saveWithheld, WITHHELD_KEY, type WithheldImage } from './withheld.ts'
 
 /** Rows that one INSERT has: SQLite binds at most 32,766 values a statement. */

@@ -3,8 +3,8 @@ import { images } from '../../../schema/tables.ts'
 import { ConfigError } from '../../errors.ts'
 import type { Registry } from '../../registry/database.ts'
 import { findValue, forgetValues } from '../../registry/site-values.ts'
-import { FOLLOWING } from './replica.ts'
 import { createFeed } from '../feed/reader.ts'
+import { FOLLOWING } from './replica.ts'
 
 /**
  * Refuses to start an edge's registry as an origin's, where its own changes and those of its upstream would contradict

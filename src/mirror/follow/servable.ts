@@ -1,9 +1,9 @@
 import { getLogger } from '@logtape/logtape'
 import type { Manifest } from '../../blobs/manifest.ts'
-import type { Replica } from './replica.ts'
 import { noteLengths } from '../../inventory/chunk-lengths.ts'
 import type { ImageRecord } from '../feed/record.ts'
 import type { Upstream } from '../upstream/client.ts'
+import type { Replica } from './replica.ts'
 import type { WithheldImage } from './withheld.ts'
 
 const MANIFESTS_AT_ONCE = 4

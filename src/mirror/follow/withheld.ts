@@ -3,8 +3,8 @@ import { z } from 'zod'
 import { reasonOf } from '../../http/reason.ts'
 import type { Registry, Statement } from '../../registry/database.ts'
 import { findValue, setValues } from '../../registry/site-values.ts'
-import { parseAs } from '../upstream/documents.ts'
 import { type ImageRecord, imageRecord } from '../feed/record.ts'
+import { parseAs } from '../upstream/documents.ts'
 
 export const WITHHELD_KEY = 'withheld'
 

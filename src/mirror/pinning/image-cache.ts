@@ -1,9 +1,9 @@
 import { getLogger } from '@logtape/logtape'
-import type { CachedImages, CompleteImage, Reads } from './rows.ts'
-import type { Pins } from './pins.ts'
-import type { Prefetcher, PrefetchStatus } from './prefetch.ts'
 import type { EdgeAccount } from '../chunks/account.ts'
 import type { Residency } from '../chunks/residency.ts'
+import type { Pins } from './pins.ts'
+import type { Prefetcher, PrefetchStatus } from './prefetch.ts'
+import type { CachedImages, CompleteImage, Reads } from './rows.ts'
 
 /** A write that has not moved for this long is not coming to an end any more. */
 const STALLED_MS = 60_000

@@ -1,7 +1,7 @@
 import { getLogger } from '@logtape/logtape'
-import type { CachedImages } from './rows.ts'
 import { isComplete, type PinPlan, planPins, type Wanted } from './plan.ts'
 import { type PinPolicy, pinnedByPolicy, pinsAnything } from './policy.ts'
+import type { CachedImages } from './rows.ts'
 
 /** Changes of the feed come in crowds, and each time every image may have to be looked at. */
 const SETTLE_MS = 200

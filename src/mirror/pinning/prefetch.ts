@@ -1,8 +1,8 @@
 import { getLogger } from '@logtape/logtape'
-import type { Wanted } from './plan.ts'
-import type { Pins } from './pins.ts'
-import { type DailyWindow, isWithin } from './window.ts'
 import { sleep } from '../../sleep.ts'
+import type { Pins } from './pins.ts'
+import type { Wanted } from './plan.ts'
+import { type DailyWindow, isWithin } from './window.ts'
 
 const AT_ONCE = 4
 /** How soon the clock and the store are looked at again. */

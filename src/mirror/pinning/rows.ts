@@ -2,8 +2,8 @@ import { and, asc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import { blobChunks, blobs, cachedImages, imageLocations, images } from '../../../schema/tables.ts'
 import type { Registry } from '../../registry/database.ts'
 import { propertiesOf, tagsOf } from '../../registry/image-columns.ts'
-import type { Candidate } from './policy.ts'
 import type { ChunkSizes } from './plan.ts'
+import type { Candidate } from './policy.ts'
 
 /** An image of which every byte is here. Times are milliseconds since 1970 UTC. */
 export interface CompleteImage {

@@ -1,10 +1,10 @@
 import type { z } from 'zod'
 import { HeliostatError } from '../../errors.ts'
-import { NO_HELIOSTAT_HINT, parseAs, readText, requireOk } from './documents.ts'
 import { type Changes, changes, type Head, head, MAX_RECORD_BYTES } from '../feed/record.ts'
-import { openSnapshot, type Snapshot } from './snapshot.ts'
 import { createUpstreamContent, type UpstreamContent } from './content.ts'
+import { NO_HELIOSTAT_HINT, parseAs, readText, requireOk } from './documents.ts'
 import { createUpstreamSites, type UpstreamOptions } from './sites.ts'
+import { openSnapshot, type Snapshot } from './snapshot.ts'
 
 const ANSWER_MS = 15_000
 /** 8 KiB a second: a third of what each of nine answers has that share a link of 2 Mbit/s. */

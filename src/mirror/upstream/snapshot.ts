@@ -1,5 +1,4 @@
 import { reasonOf } from '../../http/reason.ts'
-import { type Line, parseAs, readLines } from './documents.ts'
 import {
   type ImageRecord,
   imageRecord,
@@ -9,6 +8,7 @@ import {
   snapshotMetadefs,
   snapshotStart,
 } from '../feed/record.ts'
+import { type Line, parseAs, readLines } from './documents.ts'
 
 /** Every line but the first, and its bytes. */
 export type SnapshotLine = { bytes: number } & (

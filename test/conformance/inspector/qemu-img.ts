@@ -25,9 +25,19 @@ function run(path: string, args: readonly string[]): Promise<Ended> {
   })
 }
 
+/**
+ * What qemu-img says where it has made no image yet: it weighs its key derivation by the CPU time of a few milliseconds,
+ * which the kernel counts by ticks, and so may be told of none at all. No option turns that off.
+ */
+const NOT_WEIGHED = 'Unable to get accurate CPU usage'
+const WEIGHINGS = 20
+
 export async function createImage(path: string, args: readonly string[]): Promise<void> {
-  const { failed, stderr } = await run(path, args)
-  if (failed) throw new Error(`qemu-img ${args.join(' ')}: ${stderr}`)
+  let ended = await run(path, args)
+  for (let i = 1; i < WEIGHINGS && ended.stderr.includes(NOT_WEIGHED); i++) {
+    ended = await run(path, args)
+  }
+  if (ended.failed) throw new Error(`qemu-img ${args.join(' ')}: ${ended.stderr}`)
 }
 
 export interface Look {

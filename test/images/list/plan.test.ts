@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { InStatement } from '@libsql/client/web'
-import { openRegistry } from '../../../src/registry/database.ts'
 import { parseListQuery } from '../../../src/images/list/query.ts'
 import { createImageReads } from '../../../src/images/reads.ts'
+import { openRegistry } from '../../../src/registry/database.ts'
 import { openTestRegistry, type TestRegistry } from '../../support/registry.ts'
 
 const LIMITS = { limit_param_default: 25, api_limit_max: 1000 }

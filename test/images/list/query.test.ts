@@ -10,9 +10,9 @@ import {
   orderBy,
   type MarkerRow,
 } from '../../../src/images/list/filters.ts'
-import { listLinks } from '../../../src/paging.ts'
 import { parseListQuery } from '../../../src/images/list/query.ts'
 import type { SortKey } from '../../../src/images/list/sorting.ts'
+import { listLinks } from '../../../src/paging.ts'
 
 const TABLES = `
   create table images (

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { type Caller, createIdentity } from '../../../src/identity/caller.ts'
-import { DEFAULT_POLICY } from '../../../src/identity/policy.ts'
 import { loadPolicy } from '../../../src/identity/policy-overrides.ts'
+import { DEFAULT_POLICY } from '../../../src/identity/policy.ts'
 import { createPropertyProtection } from '../../../src/images/protection/properties.ts'
-import { parseProtectionRules, policiesIn } from '../../../src/images/protection/rules.ts'
 import { pythonPattern } from '../../../src/images/protection/python-pattern.ts'
+import { parseProtectionRules, policiesIn } from '../../../src/images/protection/rules.ts'
 
 const parse = (text: string, format: 'roles' | 'policies' = 'roles') =>
   parseProtectionRules({ file: 'p.conf', text, format })

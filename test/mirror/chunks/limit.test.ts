@@ -14,8 +14,8 @@ import {
   untilActive,
 } from '../../support/mirrors.ts'
 import type { RunningProcess } from '../../support/process.ts'
-import { eventually } from '../../support/server.ts'
 import { randomData } from '../../support/random-data.ts'
+import { eventually } from '../../support/server.ts'
 
 const LIMIT = 64 * MIB
 const SIZE = 48 * MIB

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { parseAs } from '../../../src/mirror/upstream/documents.ts'
 import {
   changes,
   head,
@@ -8,6 +7,7 @@ import {
   imageRecord,
   metadefChanges,
 } from '../../../src/mirror/feed/record.ts'
+import { parseAs } from '../../../src/mirror/upstream/documents.ts'
 import { imageOf, manifestOf } from '../../support/fake-upstream.ts'
 
 const image = imageOf(manifestOf('a'))

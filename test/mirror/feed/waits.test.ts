@@ -5,8 +5,8 @@ import { createImageRepo } from '../../../src/images/repo.ts'
 import { createFeed, type Feed } from '../../../src/mirror/feed/reader.ts'
 import { openRegistry } from '../../../src/registry/database.ts'
 import { openEmbedded } from '../../../src/registry/embedded.ts'
-import { eventually } from '../../support/server.ts'
 import { openTestRegistry, queuedImage, type TestRegistry } from '../../support/registry.ts'
+import { eventually } from '../../support/server.ts'
 
 const never = new AbortController().signal
 

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { images } from '../../../schema/tables.ts'
 import { parseManifest } from '../../../src/blobs/manifest.ts'
-import { createReplica, type Replica } from '../../../src/mirror/follow/replica.ts'
-import { takeChanges } from '../../../src/mirror/follow/catch-up.ts'
 import { changes as changesShape } from '../../../src/mirror/feed/record.ts'
+import { takeChanges } from '../../../src/mirror/follow/catch-up.ts'
+import { createReplica, type Replica } from '../../../src/mirror/follow/replica.ts'
 import { purgeDeleted, purgeImages } from '../../../src/registry/purge.ts'
 import {
   createActiveImage,

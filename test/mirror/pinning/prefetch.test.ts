@@ -13,9 +13,9 @@ import {
 } from '../../support/mirrors.ts'
 import type { RunningProcess } from '../../support/process.ts'
 import { startProxy } from '../../support/proxy.ts'
+import { randomData } from '../../support/random-data.ts'
 import { eventually } from '../../support/server.ts'
 import { temporaryFolder } from '../../support/site.ts'
-import { randomData } from '../../support/random-data.ts'
 
 let folders: Awaited<ReturnType<typeof temporaryFolders>>
 let folder: Awaited<ReturnType<typeof temporaryFolder>>

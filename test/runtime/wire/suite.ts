@@ -1,8 +1,8 @@
 /** One conversation with the service as a whole, held on every runtime over a real socket. */
 import { after, before, describe } from 'node:test'
 import { createWire } from './client.ts'
-import { describeCreate } from './create.ts'
 import { describeRefusedCreate } from './create-refused.ts'
+import { describeCreate } from './create.ts'
 import { describeDownload } from './download.ts'
 import { describeErrors } from './errors.ts'
 import { describeFraming } from './framing.ts'
@@ -14,8 +14,8 @@ import { describeDefinitions } from './metadefs.ts'
 import { describePatch } from './patch.ts'
 import { describeSchemas } from './schemas.ts'
 import { describeTags } from './tags.ts'
-import { describeUpload } from './upload.ts'
 import { describeRefusedUpload } from './upload-refused.ts'
+import { describeUpload } from './upload.ts'
 import { describeVersions } from './versions.ts'
 
 export interface Server {
