@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer'
 import { HeliostatError } from '../errors.ts'
 import type { Image } from './image.ts'
 
-/** −1 stands for no limit. */
+/** What one image may have at most; what the images of a project may take is in storage-quota.ts. −1 stands for no limit. */
 export interface Quotas {
   image_property_quota: number
   image_tag_quota: number
@@ -65,26 +65,4 @@ function ownProperties({ properties }: Image): [name: string, value: string | nu
 /** In UTF-8. */
 export function bytesOf(texts: (string | null)[]): number {
   return texts.reduce((bytes, text) => bytes + (text === null ? 0 : Buffer.byteLength(text)), 0)
-}
-
-/** What the images of one owner may take, and do: bytes. */
-export interface StorageSpace {
-  quota: number
-  used: number
-}
-
-/** Bytes that an owner's images may take; Glance's 0 is no limit. Keystone's limits take its place. */
-export function storageQuota(options: {
-  use_keystone_limits: boolean
-  user_storage_quota: number
-}): number {
-  return options.use_keystone_limits ? Infinity : options.user_storage_quota || Infinity
-}
-
-/** For data for which its owner has no space left [413]. */
-export function storageExceeded({ quota, used }: StorageSpace, wanted: number): HeliostatError {
-  return new HeliostatError(
-    'too-large',
-    `Image exceeds the storage quota: user_storage_quota is ${quota} bytes, ${used} are used, wanted ${wanted}`,
-  )
 }

@@ -1,3 +1,16 @@
+/**
+ * What runs in the background, beside requests:
+ *
+ * | what                                                     | how often                   | started by                 |
+ * |----------------------------------------------------------|-----------------------------|----------------------------|
+ * | dead uploads end                                         | 5 s                         | here                       |
+ * | pending deletes, compaction of the feed, expired tokens, | 10 min; on Workers when the | here                       |
+ * | sweeping                                                 | cron says so                |                            |
+ * | scrubbing of chunks                                      | always, slowly              | `health.ts`                |
+ * | the check of the database file                           | at the start, then each 6 h | `health.ts`                |
+ * | an edge follows its upstream                             | always, by long polls       | `edge.ts`                  |
+ * | an edge fetches what is pinned                           | always, within its window   | `edge-cache.ts`            |
+ */
 import { getLogger } from '@logtape/logtape'
 import { isEdge } from '../config.ts'
 import type { Sweeper } from '../inventory/sweep.ts'

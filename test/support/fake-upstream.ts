@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { type Manifest, manifestDigest, serializeManifest } from '../../src/blobs/manifest.ts'
-import type { ImageRecord } from '../../src/mirror/feed/record.ts'
+import type { ImageRecord } from '../../src/mirror/feed/records.ts'
 import { createFollower } from '../../src/mirror/follow/follower.ts'
 import { createReplica } from '../../src/mirror/follow/replica.ts'
 import { createUpstream } from '../../src/mirror/upstream/client.ts'

@@ -2,10 +2,11 @@ import type { OpenBody } from '../body.ts'
 import { chunkStream } from '../chunk-stream.ts'
 import { type Content, type Piece, pieces } from '../manifest.ts'
 import type { ChunkStore, Span } from '../store.ts'
+import type { ChunkAccount } from './account.ts'
 import type { IsWhole } from './check.ts'
 import type { LostChunks } from './lost-chunks.ts'
 import type { LocalChunk, LocalStore } from './store.ts'
-import { type ChunkAccount, createWholeChunks } from './whole-chunks.ts'
+import { createWholeChunks } from './whole-chunks.ts'
 
 /** Chunks that are looked for at once: as many as keep the disk busy. */
 const AT_ONCE = 32

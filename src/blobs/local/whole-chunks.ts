@@ -1,18 +1,8 @@
-import { getLogger } from '@logtape/logtape'
+import type { ChunkAccount } from './account.ts'
 import type { IsWhole } from './check.ts'
+import { createQuarantine } from './quarantine.ts'
 import { type LocalChunk, type LocalStore, isUnreadable, readFully } from './store.ts'
-import { createVerified, type Verified } from './verified.ts'
-
-const log = getLogger(['heliostat', 'local-chunks'])
-
-/** Who keeps account of what is in a store. */
-export interface ChunkAccount {
-  /** Keeps a chunk until the function returned is called. */
-  use(digest: string): () => void
-  has(digest: string): boolean
-  add(digest: string, size: number): void
-  forget(digest: string): void
-}
+import { createVerified } from './verified.ts'
 
 export interface WholeChunksParts {
   store: Pick<LocalStore, 'openChunk' | 'put' | 'delete' | 'quarantine'>
@@ -36,7 +26,7 @@ export interface WholeChunks {
 export function createWholeChunks(parts: WholeChunksParts): WholeChunks {
   const { store, account } = parts
   const verified = createVerified(parts.check)
-  const quarantine = createQuarantine(parts, verified)
+  const quarantine = createQuarantine({ store, account, verified })
 
   async function openWhole(digest: string): Promise<LocalChunk | null> {
     const chunk = await store.openChunk(digest)
@@ -95,39 +85,6 @@ export function createWholeChunks(parts: WholeChunksParts): WholeChunks {
     async remove(digest) {
       verified.forget(digest)
       await store.delete(digest)
-    },
-  }
-}
-
-function createQuarantine({ store, account }: WholeChunksParts, verified: Verified) {
-  let count = 0
-
-  async function put(digest: string, stamp: string | null): Promise<void> {
-    try {
-      if (!(await store.quarantine(digest, stamp))) return
-      log.error('Chunk {digest} is damaged on this machine: quarantined', { digest })
-    } catch (error) {
-      const reason = String(error)
-      log.error('Chunk {digest} is damaged and cannot be quarantined: {reason}', { digest, reason })
-    }
-    count++
-    verified.forget(digest)
-    account.forget(digest)
-  }
-
-  return {
-    count: () => count,
-    put,
-
-    /** What comes of work on a chunk; null where the disk could not read it. */
-    async ifUnreadable<T>(digest: string, work: Promise<T>): Promise<T | null> {
-      try {
-        return await work
-      } catch (error) {
-        if (!isUnreadable(error)) throw error
-        await put(digest, null)
-        return null
-      }
     },
   }
 }

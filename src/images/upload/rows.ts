@@ -16,7 +16,7 @@ import {
 import { placeBlob } from '../../inventory/locations.ts'
 import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, changesOne, freeing, type Registry } from '../../registry/database.ts'
-import type { StorageSpace } from '../quota.ts'
+import type { StorageSpace } from '../storage-quota.ts'
 import { STEPS } from '../status.ts'
 import { storedBytes, usageOf } from '../usage.ts'
 

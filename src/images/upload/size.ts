@@ -1,6 +1,6 @@
 import { MAX_CHUNKS } from '../../blobs/manifest.ts'
 import { HeliostatError } from '../../errors.ts'
-import { type StorageSpace, storageExceeded } from '../quota.ts'
+import { type StorageSpace, storageExceeded } from '../storage-quota.ts'
 
 /** What is known of an upload's size: bytes. */
 export interface UploadSize {

@@ -6,7 +6,7 @@ import type { ChunkStore } from '../../blobs/store.ts'
 import { HeliostatError } from '../../errors.ts'
 import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
 import type { Image } from '../image.ts'
-import { storageExceeded } from '../quota.ts'
+import { storageExceeded } from '../storage-quota.ts'
 import type { UploadRepo } from './rows.ts'
 import { refuseExcess, requireExactSize, sizeCap, type UploadSize } from './size.ts'
 

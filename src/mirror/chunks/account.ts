@@ -17,7 +17,7 @@
  * | stuck     | still resident: its file cannot be removed    | a later eviction that succeeds                       |
  * | nowhere   | `absences` in filling.ts                      | 30 seconds, after which it is asked for again        |
  */
-import type { ChunkAccount } from '../../blobs/local/whole-chunks.ts'
+import type { ChunkAccount } from '../../blobs/local/account.ts'
 
 /** The account of an edge's chunks. Sizes are bytes. */
 export interface EdgeAccount extends ChunkAccount {
@@ -25,7 +25,7 @@ export interface EdgeAccount extends ChunkAccount {
   sizeOf(digest: string): number | null
   digests(): string[]
   /** The chunks that nobody is using, the least recently used first. */
-  idle(): Iterable<[digest: string, size: number]>
+  leastRecentlyUsed(): Iterable<[digest: string, size: number]>
   count(): number
   /** What all of them take together. */
   used(): number
@@ -57,7 +57,7 @@ export function createEdgeAccount(): EdgeAccount {
     add,
     forget,
 
-    *idle() {
+    *leastRecentlyUsed() {
       for (const chunk of sizes) if (!users.has(chunk[0])) yield chunk
     },
 

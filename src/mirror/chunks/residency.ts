@@ -14,7 +14,10 @@ export interface Room {
   evictions: number
 }
 
-/** Makes room in an edge's store, within its limit. */
+/**
+ * Makes room in an edge's store, within its limit. The least recently used of the chunks that nobody is using goes first;
+ * a pinned one never goes.
+ */
 export interface Residency {
   status(): Room
   /** Makes room before bytes are fetched; false when nothing more can go. `settle` ends the reservation. */
@@ -27,7 +30,7 @@ export interface Residency {
 }
 
 export interface ResidencyOptions {
-  account: Pick<EdgeAccount, 'sizeOf' | 'idle' | 'add' | 'forget' | 'count' | 'used'>
+  account: Pick<EdgeAccount, 'sizeOf' | 'leastRecentlyUsed' | 'add' | 'forget' | 'count' | 'used'>
   /** What the chunks may take together. */
   limit: number
   /** Chunks that stay whatever happens. */
@@ -55,7 +58,7 @@ export function createResidency(options: ResidencyOptions): Residency {
 
   /** The bytes that went; null when nothing can go. */
   async function evictOne(): Promise<number | null> {
-    for (const [digest, size] of account.idle()) {
+    for (const [digest, size] of account.leastRecentlyUsed()) {
       if (isPinned(digest)) continue
       try {
         await remove(digest)

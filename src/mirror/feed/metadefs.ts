@@ -3,7 +3,7 @@ import { metadefNamespaces, metadefResourceTypes } from '../../../schema/tables.
 import type { RecordKind } from '../../registry/announcements.ts'
 import type { Registry } from '../../registry/database.ts'
 import { namespaceColumns } from '../../registry/metadef-columns.ts'
-import type { MetadefChanges } from './record.ts'
+import type { MetadefChanges } from './records.ts'
 
 /** The definitions that rows of the feed name, as they are now. */
 export async function changedMetadefs(

@@ -6,11 +6,11 @@ import { blobOf, membersOf, propertiesOf, tagsOf } from '../../registry/image-co
 import { findValue, forgetValues } from '../../registry/site-values.ts'
 import { allMetadefs, changedMetadefs } from './metadefs.ts'
 import { firstPage, lastOfPage, PAGE_ROWS } from './page-size.ts'
-import type { Changes, ImageRecord, MetadefChanges } from './record.ts'
+import type { Changes, ImageRecord, MetadefChanges } from './records.ts'
 import { tombstone } from './tombstone.ts'
 import { createWaits } from './waits.ts'
 
-/** Reading the feed, for those who follow it. */
+/** Reading the feed, for those who follow it. Its rows are written by `registry/announcements.ts`. */
 export interface Feed {
   /** The number of the latest change; 0 before the first. It survives compaction. */
   seq(): Promise<number>

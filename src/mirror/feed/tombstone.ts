@@ -1,4 +1,4 @@
-import type { ImageRecord } from './record.ts'
+import type { ImageRecord } from './records.ts'
 
 /**
  * What is told of an image whose row was purged: only that it is deleted. Or an edge that slept through its deletion

@@ -1,5 +1,5 @@
 import { getLogger } from '@logtape/logtape'
-import type { Head, ImageRecord, MetadefChanges } from '../feed/record.ts'
+import type { Head, ImageRecord, MetadefChanges } from '../feed/records.ts'
 import type { Upstream } from '../upstream/client.ts'
 import type { SnapshotLine } from '../upstream/snapshot.ts'
 import { type Cursor, NOTHING_BESIDE, type Replica } from './replica.ts'

@@ -1,7 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import { reasonOf } from '../../http/reason.ts'
 import { sleep } from '../../sleep.ts'
-import type { Head } from '../feed/record.ts'
+import type { Head } from '../feed/records.ts'
 import type { Upstream } from '../upstream/client.ts'
 import { askForWithheld, type CatchUpParts, takeChanges, takeSnapshot } from './catch-up.ts'
 import type { Replica } from './replica.ts'

@@ -15,7 +15,7 @@ import {
   namespaceIds,
   resourceTypesOf,
 } from '../../registry/metadef-contents.ts'
-import type { MetadefChanges } from '../feed/record.ts'
+import type { MetadefChanges } from '../feed/records.ts'
 
 /** Takes over definitions as they are at the upstream. */
 export function replaceMetadefs(

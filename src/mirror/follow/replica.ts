@@ -15,7 +15,7 @@ import { removeLocations, replaceBlobs } from '../../inventory/locations.ts'
 import { announceTaken } from '../../registry/announcements.ts'
 import { freeing, type Registry, type Statement } from '../../registry/database.ts'
 import { forgetValues, setValues } from '../../registry/site-values.ts'
-import type { ImageRecord, MetadefChanges } from '../feed/record.ts'
+import type { ImageRecord, MetadefChanges } from '../feed/records.ts'
 import { replaceAllMetadefs, replaceMetadefs } from './replica-metadefs.ts'
 import { loadWithheld, saveWithheld, WITHHELD_KEY, type WithheldImage } from './withheld.ts'
 

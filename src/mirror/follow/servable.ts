@@ -1,7 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import type { Manifest } from '../../blobs/manifest.ts'
 import { noteLengths } from '../../inventory/chunk-lengths.ts'
-import type { ImageRecord } from '../feed/record.ts'
+import type { ImageRecord } from '../feed/records.ts'
 import type { Upstream } from '../upstream/client.ts'
 import type { Replica } from './replica.ts'
 import type { WithheldImage } from './withheld.ts'

@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { reasonOf } from '../../http/reason.ts'
 import type { Registry, Statement } from '../../registry/database.ts'
 import { findValue, setValues } from '../../registry/site-values.ts'
-import { type ImageRecord, imageRecord } from '../feed/record.ts'
+import { type ImageRecord, imageRecord } from '../feed/records.ts'
 import { parseAs } from '../upstream/documents.ts'
 
 export const WITHHELD_KEY = 'withheld'

@@ -1,6 +1,6 @@
 import type { z } from 'zod'
 import { HeliostatError } from '../../errors.ts'
-import { type Changes, changes, type Head, head, MAX_RECORD_BYTES } from '../feed/record.ts'
+import { type Changes, changes, type Head, head, MAX_RECORD_BYTES } from '../feed/records.ts'
 import { createUpstreamContent, type UpstreamContent } from './content.ts'
 import { NO_HELIOSTAT_HINT, parseAs, readText, requireOk } from './documents.ts'
 import { createUpstreamSites, type UpstreamOptions } from './sites.ts'

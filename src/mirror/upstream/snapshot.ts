@@ -7,7 +7,7 @@ import {
   type SnapshotStart,
   snapshotMetadefs,
   snapshotStart,
-} from '../feed/record.ts'
+} from '../feed/records.ts'
 import { type Line, parseAs, readLines } from './documents.ts'
 
 /** Every line but the first, and its bytes. */

@@ -5,7 +5,7 @@ import { blobChunks, blobs, imageLocations } from '../../../schema/tables.ts'
 import { type Manifest, manifestDigest } from '../../../src/blobs/manifest.ts'
 import { createManifests } from '../../../src/inventory/manifests.ts'
 import { createFeed } from '../../../src/mirror/feed/reader.ts'
-import type { ImageRecord } from '../../../src/mirror/feed/record.ts'
+import type { ImageRecord } from '../../../src/mirror/feed/records.ts'
 import { createReplica, type Replica } from '../../../src/mirror/follow/replica.ts'
 import { openTestRegistry, queuedRow, type TestRegistry } from '../../support/registry.ts'
 

@@ -6,7 +6,7 @@ import {
   type ImageRecord,
   imageRecord,
   metadefChanges,
-} from '../../../src/mirror/feed/record.ts'
+} from '../../../src/mirror/feed/records.ts'
 import { parseAs } from '../../../src/mirror/upstream/documents.ts'
 import { imageOf, manifestOf } from '../../support/fake-upstream.ts'
 
