@@ -3,6 +3,7 @@ import { and, eq, type SQL, sql } from 'drizzle-orm'
 import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { imageProperties, images, imageTags } from '../../schema/tables.ts'
 import type { Registry, Statement } from '../registry/database.ts'
+import { insertSelected } from '../registry/insert-selected.ts'
 import type { Properties } from './image.ts'
 import { bytesOf, type Most } from './quota.ts'
 
@@ -77,11 +78,15 @@ export function writeTags(
   target: Target,
   { removed, written }: TagChange,
 ): Statement[] {
-  const rows = sql`SELECT ${images.id}, r.value FROM ${images}, json_each(${JSON.stringify(written)}) r
-    WHERE ${target.where} ORDER BY r.key`
   const among = and(eq(imageTags.image_id, target.id), isAmong(imageTags.value, removed))
   const deletion = registry.delete(imageTags).where(and(among, isMet(target)))
-  const insertion = registry.insert(imageTags).select(rows).onConflictDoNothing()
+  const insertion = insertSelected(
+    registry,
+    imageTags,
+    { image_id: sql`${images.id}`, value: sql`r.value` },
+    sql`FROM ${images}, json_each(${JSON.stringify(written)}) r
+      WHERE ${target.where} ORDER BY r.key ON CONFLICT DO NOTHING`,
+  )
   return [...(removed.length > 0 ? [deletion] : []), ...(written.length > 0 ? [insertion] : [])]
 }
 
@@ -90,17 +95,15 @@ export function writeProperties(
   target: Target,
   { removed, written }: PropertyChange,
 ): Statement[] {
-  const rows = sql`SELECT ${images.id}, r.value->>0, r.value->>1
-    FROM ${images}, json_each(${JSON.stringify(written)}) r WHERE ${target.where}`
   const among = and(eq(imageProperties.image_id, target.id), isAmong(imageProperties.name, removed))
   const deletion = registry.delete(imageProperties).where(and(among, isMet(target)))
-  const insertion = registry
-    .insert(imageProperties)
-    .select(rows)
-    .onConflictDoUpdate({
-      target: [imageProperties.image_id, imageProperties.name],
-      set: { value: sql`excluded.value` },
-    })
+  const insertion = insertSelected(
+    registry,
+    imageProperties,
+    { image_id: sql`${images.id}`, name: sql`r.value->>0`, value: sql`r.value->>1` },
+    sql`FROM ${images}, json_each(${JSON.stringify(written)}) r WHERE ${target.where}
+      ON CONFLICT (image_id, name) DO UPDATE SET value = excluded.value`,
+  )
   return [...(removed.length > 0 ? [deletion] : []), ...(written.length > 0 ? [insertion] : [])]
 }
 
