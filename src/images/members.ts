@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, not, type SQL, sql } from 'drizzle-orm'
 import type { WireMember } from '../../schema/member.ts'
 import { imageMembers, images } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
@@ -9,7 +9,7 @@ import { wireTime } from '../wire-time.ts'
 import { imageNotFound } from './access.ts'
 import type { Image } from './image.ts'
 import type { MemberStatus } from './member-body.ts'
-import type { Viewer } from './visibility.ts'
+import { isMemberOf, type Viewer } from './visibility.ts'
 
 export type Member = typeof imageMembers.$inferSelect
 
@@ -85,15 +85,15 @@ export function toWireMember(member: Member): WireMember {
 async function add(registry: Registry, offer: Offer, quota: number): Promise<Member> {
   const { image_id, member, at } = offer
   const count = countMembers(image_id)
-  const joins = sql`${isShared(image_id)} AND (${quota} < 0 OR ${count} < ${quota})
-    AND NOT ${isMember(image_id, member)}`
+  const fits = sql`(${quota} < 0 OR ${count} < ${quota})`
+  const joins = and(isSharedImage(image_id), not(isMemberOf(member)), fits)
   const [, inserted, [row], [image]] = await registry.batch([
-    announceImages(registry, and(eq(images.id, image_id), joins), at),
+    announceImages(registry, joins, at),
     insertSelected(
       registry,
       imageMembers,
       { image_id, member, status: 'pending', created_at: at, updated_at: at },
-      sql`WHERE ${joins} ON CONFLICT (image_id, member)
+      sql`FROM ${images} WHERE ${joins} ON CONFLICT (image_id, member)
         DO UPDATE SET status = 'pending', updated_at = ${at}, deleted_at = NULL`,
     ),
     registry.select().from(imageMembers).where(oneMember(image_id, member)),
@@ -114,10 +114,9 @@ function change(
   { image_id, member }: Member,
   values: Partial<Member> & Pick<Member, 'updated_at'>,
 ): Promise<boolean> {
-  const isChanged = and(isShared(image_id), isMember(image_id, member))
   return changesOne(
     registry,
-    announceImages(registry, and(eq(images.id, image_id), isChanged), values.updated_at),
+    announceImages(registry, and(isSharedImage(image_id), isMemberOf(member)), values.updated_at),
     registry
       .update(imageMembers)
       .set(values)
@@ -150,13 +149,6 @@ function oneMember(imageId: string, member: string): SQL | undefined {
   return and(membersOf(imageId), eq(imageMembers.member, member))
 }
 
-function isMember(imageId: string, member: string): SQL {
-  return sql`EXISTS (
-    SELECT 1 FROM image_members m
-    WHERE m.image_id = ${imageId} AND m.member = ${member} AND m.deleted_at IS NULL
-  )`
-}
-
 function countMembers(imageId: string): SQL<number> {
   return sql<number>`(
     SELECT count(*) FROM image_members m WHERE m.image_id = ${imageId} AND m.deleted_at IS NULL
@@ -169,9 +161,12 @@ function visibleTo({ isAdmin, projectId }: Viewer, { owner }: Image): SQL | unde
 }
 
 function isShared(imageId: string): SQL {
-  return sql`EXISTS (
-    SELECT 1 FROM images i WHERE i.id = ${imageId} AND i.visibility = 'shared' AND i.deleted_at IS NULL
-  )`
+  return sql`EXISTS (SELECT 1 FROM ${images} WHERE ${isSharedImage(imageId)})`
+}
+
+/** The image, where it is shared, as a condition on `images`. */
+function isSharedImage(imageId: string): SQL | undefined {
+  return and(eq(images.id, imageId), eq(images.visibility, 'shared'), isNull(images.deleted_at))
 }
 
 /** Refuses to do anything with the members of an image that is not shared [403]. */

@@ -35,10 +35,7 @@ export interface UploadRepo {
   spaceOf(owner: string | null): Promise<StorageSpace | null>
   /** Takes the image from queued to saving; false when it is in any other status. */
   begin(upload: Upload, at: number): Promise<boolean>
-  /**
-   * Keeps a chunk (null: zeros) from the sweeper for as long as the upload lasts. 'busy': a sweeper is removing it
-   * right now, try again soon. 'gone': the upload was ended by somebody else.
-   */
+  /** See `keepChunk`. */
   keep(upload: Upload, position: number, digest: string | null): Promise<'kept' | 'busy' | 'gone'>
   /**
    * Makes the active image, its blob and its location visible at once. 'gone': it was deleted meanwhile. A space: by
@@ -153,7 +150,7 @@ async function abort(
   upload: Upload,
   { at, only }: { at: number; only?: SQL | undefined },
 ): Promise<boolean> {
-  const where = and(isSaving(upload), isRunning(upload, only))
+  const where = isSaving(upload, only)
   const [, , ended] = await registry.batch([
     announceImages(registry, where, at),
     registry
@@ -165,12 +162,12 @@ async function abort(
   return affectedRows(ended) === 1
 }
 
-/** The upload's image, as long as nobody else has ended the upload or deleted the image. */
-function isSaving(upload: Upload): SQL | undefined {
+/** The upload's image, as long as nobody else has ended the upload, of which `only` holds, or deleted the image. */
+function isSaving(upload: Upload, only?: SQL): SQL | undefined {
   return and(
     eq(images.id, upload.imageId),
     eq(images.status, STEPS.endUpload.from),
     isNull(images.deleted_at),
-    isRunning(upload),
+    isRunning(upload, only),
   )
 }
