@@ -10,6 +10,10 @@ type Chunks = Manifest['chunks']
 /** As many as are written in a moment, in which nobody else is served. */
 const CHUNKS_AT_ONCE = 8 * 1024
 
+/** How many bytes a chunk of a blob has, in a select of both: all of them but the last are equally long. */
+export const chunkBytes = sql<number>`min(${blobs.chunk_size},
+  ${blobs.size} - ${blobChunks.position} * ${blobs.chunk_size})`
+
 /** Which of the blobs are not known, or not with all of their chunks, of which the last is written last. */
 export async function missingBlobs(registry: Registry, digests: string[]): Promise<string[]> {
   if (digests.length === 0) return []

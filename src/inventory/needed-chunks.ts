@@ -2,6 +2,7 @@
 import { eq, isNotNull, sql } from 'drizzle-orm'
 import { blobChunks, blobs, imageLocations } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
+import { chunkBytes } from './blobs.ts'
 
 export interface NeededChunk {
   digest: string
@@ -11,11 +12,10 @@ export interface NeededChunk {
 
 /** Each chunk once, whichever blobs have it. */
 export async function neededChunks(registry: Registry): Promise<NeededChunk[]> {
-  const left = sql`${blobs.size} - ${blobChunks.position} * ${blobs.chunk_size}`
   const rows = await registry
     .select({
       digest: blobChunks.digest,
-      size: sql<number>`max(min(${blobs.chunk_size}, ${left}))`.mapWith(Number),
+      size: sql<number>`max(${chunkBytes})`.mapWith(Number),
     })
     .from(blobChunks)
     .innerJoin(blobs, eq(blobs.digest, blobChunks.blob))

@@ -1,5 +1,6 @@
 import { and, asc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import { blobChunks, blobs, cachedImages, imageLocations, images } from '../../../schema/tables.ts'
+import { chunkBytes } from '../../inventory/blobs.ts'
 import type { Registry } from '../../registry/database.ts'
 import { propertiesOf, tagsOf } from '../../registry/image-columns.ts'
 import type { ChunkSizes } from './plan.ts'
@@ -69,12 +70,11 @@ export function createCachedImages(registry: Registry): CachedImages {
         .where(isAlive),
 
     async chunksOf(ids) {
-      const rest = sql<number>`${blobs.size} - ${blobChunks.position} * ${blobs.chunk_size}`
       const rows = await registry
         .select({
           id: imageLocations.image_id,
           digest: blobChunks.digest,
-          size: sql<number>`min(${blobs.chunk_size}, ${rest})`,
+          size: chunkBytes,
         })
         .from(imageLocations)
         .innerJoin(blobs, eq(blobs.digest, imageLocations.blob))
