@@ -1,8 +1,9 @@
 import { HeliostatError } from '../errors.ts'
+import type { Caller } from '../identity/caller.ts'
 import { type Access, imageNotFound } from '../images/access.ts'
 import type { FoundImage } from '../images/image.ts'
 import { parseMemberStatus, parseNewMember, parseStatusChange } from '../images/member-body.ts'
-import { type Member, notShared, toWireMember } from '../images/members.ts'
+import { membersRefused, toWireMember } from '../images/members.ts'
 import type { Services } from '../services.ts'
 import type { App, RequestContext } from './context.ts'
 import { json } from './json.ts'
@@ -23,7 +24,7 @@ function mountCollection(app: App, { config, access, members }: Services): void 
       refuseBody(context)
       const caller = context.get('caller')
       const image = await findImage(context, access)
-      if (image.visibility !== 'shared') throw notShared('list', image.id)
+      if (image.visibility !== 'shared') throw membersRefused('list', image.id)
       access.requireOnImage('get_members', caller, image)
       const found = await members.list(image, caller)
       const visible = found.filter(({ member }) =>
@@ -38,7 +39,7 @@ function mountCollection(app: App, { config, access, members }: Services): void 
     async POST(context) {
       const member = parseNewMember(await readJson(context.req.raw, SMALL_JSON_BYTES))
       const image = await findImage(context, access)
-      if (image.visibility !== 'shared') throw notShared('create', image.id)
+      if (image.visibility !== 'shared') throw membersRefused('create', image.id)
       access.requireOnImage('add_member', context.get('caller'), image, member)
       const offer = { image_id: image.id, member, at: Date.now() }
       const added = await members.add(offer, config.DEFAULT.image_member_quota)
@@ -55,53 +56,59 @@ function mountMember(app: App, services: Services): void {
       refuseBody(context)
       const image = await findImage(context, access)
       if (image.visibility !== 'shared') throw membersAbsent()
-      return json(context, toWireMember(await findMember(context, services, image)))
+      const caller = context.get('caller')
+      const name = context.req.param('member')
+      const found = await members.find(image, name, caller)
+      const isShown = access.mayOnImage('get_member', caller, image, name)
+      if (!found || !isShown) throw memberNotFound(name, image)
+      return json(context, toWireMember(found))
     },
 
     async PUT(context) {
       const wanted = parseStatusChange(await readJson(context.req.raw, SMALL_JSON_BYTES))
       const image = await findImage(context, access)
-      if (image.visibility !== 'shared') throw notShared('update', image.id)
-      const found = await findMember(context, services, image)
-      access.requireOnImage('modify_member', context.get('caller'), image, found.member)
+      if (image.visibility !== 'shared') throw membersRefused('update', image.id)
+      const caller = context.get('caller')
+      const name = context.req.param('member')
+      access.requireOnImage('get_member', caller, image)
+      const found = await members.find(image, name, caller)
+      if (!found && !mayAnswer(name, image, caller)) throw membersRefused('update', image.id)
+      if (!found) throw memberNotFound(name, image)
+      access.requireOnImage('modify_member', caller, image, name)
       const status = parseMemberStatus(wanted)
       const at = Date.now()
-      if (!(await members.setStatus(found, status, at))) throw memberNotFound(found.member, image)
+      if (!(await members.setStatus(found, status, at))) throw memberNotFound(name, image)
       return json(context, toWireMember({ ...found, status, updated_at: at }))
     },
 
     async DELETE(context) {
       refuseBody(context)
       const image = await findImage(context, access)
-      if (image.visibility !== 'shared') throw notShared('delete', image.id)
-      const found = await findMember(context, services, image)
-      access.requireOnImage('delete_member', context.get('caller'), image, found.member)
-      if (!(await members.remove(found, Date.now()))) throw memberNotFound(found.member, image)
+      if (image.visibility !== 'shared') throw membersRefused('delete', image.id)
+      const caller = context.get('caller')
+      const name = context.req.param('member')
+      access.requireOnImage('get_member', caller, image)
+      const found = await members.find(image, name, caller)
+      if (!found) throw memberNotFound(name, image)
+      access.requireOnImage('delete_member', caller, image, name)
+      if (!(await members.remove(found, Date.now()))) throw memberNotFound(name, image)
       return context.body(null, 204)
     },
   })
+
+  /** Whether the caller is told that there is no such member; the owner hears first that it is not for him to answer. */
+  function mayAnswer(name: string, image: FoundImage, caller: Caller): boolean {
+    const isOwner = image.owner !== null && image.owner === caller.projectId
+    return !isOwner || access.mayOnImage('modify_member', caller, image, name)
+  }
 }
 
 type ImageContext = RequestContext<'/:image_id'>
-type MemberContext = RequestContext<'/:image_id/:member'>
 
 /** Whoever may not get the image may not get at its members either [404]. */
 function findImage(context: ImageContext, access: Access): Promise<FoundImage> {
   const id = context.req.param('image_id')
   return access.findFor('get_image', id, context.get('caller'), imageNotFound)
-}
-
-/** A member that the caller may see [404]. */
-async function findMember(
-  context: MemberContext,
-  { access, members }: Services,
-  image: FoundImage,
-): Promise<Member> {
-  const caller = context.get('caller')
-  const member = context.req.param('member')
-  const found = await members.find(image, member, caller)
-  if (found && access.mayOnImage('get_member', caller, image, member)) return found
-  throw memberNotFound(member, image)
 }
 
 /** As a 404, although every other method says 403: so does Glance. */

@@ -104,7 +104,7 @@ async function add(registry: Registry, offer: Offer, quota: number): Promise<Mem
   ])
   if (row && affectedRows(inserted) === 1) return row
   if (!image) throw imageNotFound(image_id)
-  if (image.visibility !== 'shared') throw notShared('create', image_id)
+  if (image.visibility !== 'shared') throw membersRefused('create', image_id)
   if (row) throw duplicated(offer)
   throw overQuota(image.members + 1, quota)
 }
@@ -169,8 +169,8 @@ function isSharedImage(imageId: string): SQL | undefined {
   return and(eq(images.id, imageId), eq(images.visibility, 'shared'), isNull(images.deleted_at))
 }
 
-/** Refuses to do anything with the members of an image that is not shared [403]. */
-export function notShared(
+/** Refuses something with the members of an image: mostly since it is not shared [403]. */
+export function membersRefused(
   verb: 'list' | 'create' | 'update' | 'delete',
   id: string,
 ): HeliostatError {

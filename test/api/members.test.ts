@@ -318,6 +318,14 @@ describe('the answer of a member', () => {
     )
   })
 
+  it('is not for the owner to give for one who is no member either (403)', async () => {
+    const refused = `403 Not allowed to update members for image ${id}.`
+    assert.equal(await refusal(answer('carol', { status: 'accepted' }, ALICE)), refused)
+    assert.equal(await refusal(answer('carol', { status: 'maybe' }, ALICE)), refused)
+    const absent = `404 carol not found in the member list of the image ${id}.`
+    assert.equal(await refusal(answer('carol', { status: 'accepted' }, ADMIN)), absent)
+  })
+
   it('is one of three words (400)', async () => {
     const wrong = '400 Incorrect request: Status must be "pending", "accepted" or "rejected".'
     assert.equal(await refusal(answer('bob', { status: 'maybe' })), wrong)
