@@ -4,12 +4,21 @@ import type { Caller } from '../identity/caller.ts'
 import { mayList, type Policy, type PolicyAction, type Target } from '../identity/policy.ts'
 import type { FoundImage, Image, Visibility } from './image.ts'
 import type { ImageRepo } from './repo.ts'
-import { canSee } from './visibility.ts'
+import { canChange, canSee } from './visibility.ts'
 
 const VISIBILITY_ACTIONS: Partial<Record<Visibility, PolicyAction>> = {
   public: 'publicize_image',
   community: 'communitize_image',
 }
+
+/** What a rule may allow at most to administrators and the project that owns the image. */
+const CHANGES: ReadonlySet<PolicyAction> = new Set([
+  'modify_image',
+  'delete_image',
+  'upload_image',
+  'deactivate',
+  'reactivate',
+])
 
 /** Who may do what with which image. */
 export interface Access {
@@ -58,6 +67,7 @@ export function createAccess(policy: Policy, images: Pick<ImageRepo, 'find'>): A
     },
 
     mayOnImage(action, caller, image, member = image.isMember ? caller.projectId : undefined) {
+      if (CHANGES.has(action) && !canChange(caller, image)) return false
       return policy.isAllowed(action, caller, targetOf(image, member))
     },
 

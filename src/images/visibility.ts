@@ -31,6 +31,14 @@ export function canSee(
   )
 }
 
+/** Whether an image may be changed at all, whatever the rules say: one without an owner is changed by administrators only. */
+export function canChange(
+  { isAdmin, projectId }: Viewer,
+  { owner }: Pick<Image, 'owner'>,
+): boolean {
+  return isAdmin || (owner !== null && owner === projectId)
+}
+
 /** Whether an image is shared with a project, as a column of a select from `images`. */
 export const isMemberOf = (project: unknown): SQL<boolean> =>
   sql<boolean>`EXISTS (
