@@ -23,8 +23,15 @@ function mountCollection(app: App, services: Services): void {
     async GET(context) {
       refuseBadLimit(new URL(context.req.url).searchParams)
       const namespace = await namespaceFor('get_metadef_objects', context, services)
+      // A list leaves out what may not be shown, which is all of it or nothing.
+      const isShown = services.metadefAccess.may(
+        'get_metadef_object',
+        context.get('caller'),
+        namespace,
+      )
+      const objects = isShown ? namespace.objects : []
       return json(context, {
-        objects: namespace.objects.map((object) => toWireObject(namespace, object)),
+        objects: objects.map((object) => toWireObject(namespace, object)),
         // Glance has no slash before it.
         schema: 'v2/schemas/metadefs/objects',
       })

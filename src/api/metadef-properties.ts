@@ -2,7 +2,7 @@ import { parseProperty } from '../metadefs/body.ts'
 import { findEntry } from '../metadefs/kinds.ts'
 import { newProperty } from '../metadefs/new-entry.ts'
 import { removePrefix } from '../metadefs/prefix.ts'
-import { toWireProperties, toWireProperty } from '../metadefs/wire.ts'
+import { toListedProperties, toWireProperty } from '../metadefs/wire.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
@@ -23,7 +23,7 @@ function mountCollection(app: App, services: Services): void {
     async GET(context) {
       refuseBody(context)
       const { properties } = await namespaceFor('get_metadef_properties', context, services)
-      return json(context, { properties: toWireProperties(properties) })
+      return json(context, { properties: toListedProperties(properties) })
     },
 
     async POST(context) {

@@ -24,8 +24,11 @@ export function mountMetadefResourceTypes(app: App, services: Services): void {
   resource(app, `${NAMESPACE}/resource_types`, {
     async GET(context) {
       refuseBody(context)
-      const { associations } = await namespaceFor('get_metadef_resource_type', context, services)
-      return json(context, { resource_type_associations: associations.map(toWireAssociation) })
+      const namespace = await namespaceFor('list_metadef_resource_types', context, services)
+      // A list leaves out what may not be shown, which is all of it or nothing.
+      const isShown = access.may('get_metadef_resource_type', context.get('caller'), namespace)
+      const shown = isShown ? namespace.associations : []
+      return json(context, { resource_type_associations: shown.map(toWireAssociation) })
     },
 
     async POST(context) {

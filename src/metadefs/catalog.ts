@@ -10,6 +10,7 @@ import {
   insertContent,
   namespaceIds,
   type NamespaceRow,
+  NEVER,
   type OnConflict,
   resourceTypesOf,
 } from '../registry/metadef-contents.ts'
@@ -46,10 +47,10 @@ export async function loadNamespace(
     // A file that says nothing of it leaves it open, unlike a request.
     visibility: given.visibility ?? null,
     created_at: now,
-    updated_at: now,
+    updated_at: NEVER,
   }
   const where = mode === 'skip' ? eq(metadefNamespaces.id, row.id) : named(row)
-  const contents = contentsOf(given, now)
+  const contents = contentsOf(given, NEVER, now)
   const types = resourceTypesOf(contents.associations, true)
   const statements = [
     ...(mode === 'overwrite'
@@ -72,8 +73,10 @@ function insertNamespace(registry: Registry, row: NamespaceRow, mode: LoadMode) 
   const insertion = registry.insert(metadefNamespaces).values(row)
   const target = metadefNamespaces.namespace
   if (mode === 'skip' || mode === 'merge') return insertion.onConflictDoNothing({ target })
-  const { id: _id, created_at: _created, ...set } = row
-  return insertion.onConflictDoUpdate({ target, set })
+  const { id: _id, ...set } = row
+  if (mode === 'overwrite') return insertion.onConflictDoUpdate({ target, set })
+  const { created_at: updated_at, ...changed } = set
+  return insertion.onConflictDoUpdate({ target, set: { ...changed, updated_at } })
 }
 
 function named({ namespace }: NamespaceRow): SQL {

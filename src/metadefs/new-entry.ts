@@ -28,15 +28,19 @@ export function namespaceFields(
 }
 
 /** What a namespace is given along with it. */
-export function contentsOf(given: NewNamespace, at: number): Contents {
+export function contentsOf(
+  given: NewNamespace,
+  updated_at: number,
+  created_at = updated_at,
+): Contents {
   return {
     properties: Object.entries(given.properties ?? {}).map(([name, property]) =>
-      newProperty({ ...property, name }, at),
+      newProperty({ ...property, name }, updated_at, created_at),
     ),
-    objects: (given.objects ?? []).map((object) => newObject(object, at)),
-    tags: (given.tags ?? []).map(({ name }) => newTag(name, at)),
+    objects: (given.objects ?? []).map((object) => newObject(object, updated_at, created_at)),
+    tags: (given.tags ?? []).map(({ name }) => newTag(name, updated_at, created_at)),
     associations: (given.resource_type_associations ?? []).map((association) =>
-      newAssociation(association, at),
+      newAssociation(association, updated_at, created_at),
     ),
   }
 }

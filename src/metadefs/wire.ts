@@ -1,9 +1,10 @@
-import type {
-  Contents,
-  Entry,
-  Namespace,
-  NamespaceRow,
-  ResourceType,
+import {
+  type Contents,
+  type Entry,
+  type Namespace,
+  type NamespaceRow,
+  NEVER,
+  type ResourceType,
 } from '../registry/metadef-contents.ts'
 import { wireTime } from '../wire-time.ts'
 
@@ -82,8 +83,13 @@ export function toWireProperty({ name, json_schema }: Entry<'properties'>): Wire
   return { name, ...toWireDefinition(json_schema) }
 }
 
+/** By their names, which each has once more. */
+export function toListedProperties(properties: Contents['properties']): Wire {
+  return Object.fromEntries(properties.map((property) => [property.name, toWireProperty(property)]))
+}
+
 /** By their names. */
-export function toWireProperties(properties: Contents['properties']): Wire {
+function toWireProperties(properties: Contents['properties']): Wire {
   return Object.fromEntries(
     properties.map(({ name, json_schema }) => [name, toWireDefinition(json_schema)]),
   )
@@ -148,7 +154,10 @@ function isDefinition(value: unknown): value is Definition {
 }
 
 function wireTimes({ created_at, updated_at }: { created_at: number; updated_at: number }) {
-  return { created_at: wireTime(created_at), updated_at: wireTime(updated_at) }
+  return {
+    created_at: wireTime(created_at),
+    ...(updated_at !== NEVER && { updated_at: wireTime(updated_at) }),
+  }
 }
 
 /** Without what is null. */

@@ -1,4 +1,4 @@
-/** A namespace of metadata definitions and what it holds, read by one select, as lists in the order of creation. */
+/** A namespace of metadata definitions and what it holds, read by one select, as lists. */
 import { getTableColumns, getTableName, type SQL, sql } from 'drizzle-orm'
 import { metadefNamespaces } from '../../schema/tables.ts'
 import { CONTENT, type ContentKind, type Contents } from './metadef-contents.ts'
@@ -6,13 +6,13 @@ import { rowBytes } from './row-bytes.ts'
 
 // Tables and columns are spelled out as in image-columns.ts, for the same reason.
 function listOf<Row>(kind: ContentKind): SQL<Row[]> {
-  const { table, columns, json } = CONTENT[kind]
+  const { table, columns, json, order } = CONTENT[kind]
   const pairs = columns.map((column) =>
     json.includes(column) ? `'${column}', json(c.${column})` : `'${column}', c.${column}`,
   )
   return sql
     .raw(
-      `(SELECT json_group_array(json_object(${pairs.join(', ')}) ORDER BY c.rowid)
+      `(SELECT json_group_array(json_object(${pairs.join(', ')}) ORDER BY c.${order})
         FROM ${getTableName(table)} c WHERE c.namespace_id = metadef_namespaces.id)`,
     )
     .mapWith((text: string): Row[] => JSON.parse(text))

@@ -33,9 +33,14 @@ interface ContentTable {
   columns: string[]
   /** Those of the columns that are JSON. */
   json: string[]
+  /** What lists are ordered by: `rowid` is the order of creation. */
+  order: 'name' | 'rowid'
 }
 
 const TIMES = ['created_at', 'updated_at']
+
+/** The `updated_at` of what a definition file has brought, until somebody changes it. Not null: older mirrors know none. */
+export const NEVER = 0
 
 /** Where the entries of each kind lie. */
 export const CONTENT: Record<ContentKind, ContentTable> = {
@@ -44,19 +49,28 @@ export const CONTENT: Record<ContentKind, ContentTable> = {
     key: 'name',
     columns: ['name', ...TIMES, 'json_schema'],
     json: ['json_schema'],
+    order: 'name',
   },
   objects: {
     table: metadefObjects,
     key: 'name',
     columns: ['name', ...TIMES, 'description', 'required', 'json_schema'],
     json: ['required', 'json_schema'],
+    order: 'name',
   },
-  tags: { table: metadefTags, key: 'name', columns: ['name', ...TIMES], json: [] },
+  tags: {
+    table: metadefTags,
+    key: 'name',
+    columns: ['name', ...TIMES],
+    json: [],
+    order: 'rowid',
+  },
   associations: {
     table: metadefResourceTypeAssociations,
     key: 'resource_type',
     columns: ['resource_type', ...TIMES, 'properties_target', 'prefix'],
     json: [],
+    order: 'rowid',
   },
 }
 
@@ -83,7 +97,7 @@ export function insertContent<Kind extends ContentKind>(
     ${conflictClause(
       onConflict,
       ['namespace_id', key],
-      columns.filter((column) => column !== 'created_at'),
+      columns.filter((column) => column !== 'created_at' && column !== key).map(replacement),
     )}`)
 }
 
@@ -157,7 +171,7 @@ export function insertResourceTypes(
   return registry.run(sql`INSERT INTO ${metadefResourceTypes} (${names(columns)})
     SELECT ${sql.raw(columns.map((column) => `r.value->>'$.${column}'`).join(', '))}
     FROM json_each(${JSON.stringify(rows)}) r
-    WHERE ${wanted} ${conflictClause(onConflict, ['name'], columns)}`)
+    WHERE ${wanted} ${conflictClause(onConflict, ['name'], columns.map(taken))}`)
 }
 
 /** A column of a row that was handed over as JSON. */
@@ -167,12 +181,19 @@ function given(kind: ContentKind, column: string): SQL {
     : sql.raw(`r.value->>'$.${column}'`)
 }
 
-function conflictClause(onConflict: OnConflict, key: string[], columns: string[]): SQL {
+function conflictClause(onConflict: OnConflict, key: string[], changes: SQL[]): SQL {
   if (onConflict === 'fail') return sql``
   if (onConflict === 'keep') return sql`ON CONFLICT (${names(key)}) DO NOTHING`
-  const others = columns.filter((column) => !key.includes(column))
-  const changes = others.map((column) => sql.raw(`"${column}" = excluded."${column}"`))
   return sql`ON CONFLICT (${names(key)}) DO UPDATE SET ${sql.join(changes, sql`, `)}`
+}
+
+function taken(column: string): SQL {
+  return sql.raw(`"${column}" = excluded."${column}"`)
+}
+
+/** An entry is changed when the one in its place is made. */
+function replacement(column: string): SQL {
+  return column === 'updated_at' ? sql`updated_at = excluded.created_at` : taken(column)
 }
 
 function names(columns: string[]): SQL {

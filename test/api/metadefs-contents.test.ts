@@ -69,13 +69,23 @@ describe('a property', () => {
     assert.deepEqual(await bodyOf(await post('properties', property), 201), property)
   })
 
-  it('is listed under its name (200)', async () => {
-    const { name: first, ...definition } = SHOWN
+  it('is listed under its name, which it has besides, in alphabetical order (200)', async () => {
+    const other = { name: 'b', title: 'B', type: 'string' }
     await post('properties', PROPERTY)
-    await post('properties', { name: 'b', title: 'B', type: 'string' })
-    assert.deepEqual(await get('properties'), {
-      properties: { [first]: definition, b: { title: 'B', type: 'string' } },
-    })
+    await post('properties', other)
+    const { properties } = await get('properties')
+    assert.deepEqual(properties, { b: other, cpu_cores: SHOWN })
+    assert.deepEqual(Object.keys(properties), ['b', 'cpu_cores'])
+  })
+
+  it('has its name in the list also when it came with its namespace (200)', async () => {
+    const one = { title: 'A', type: 'string' }
+    namespace = await createNamespace(site, { properties: { z: one, a: one } })
+    const { properties } = await get('properties')
+    assert.deepEqual(Object.entries(properties), [
+      ['a', { name: 'a', ...one }],
+      ['z', { name: 'z', ...one }],
+    ])
   })
 
   it('is asked for by the name that a resource type has for it (200)', async () => {
@@ -185,13 +195,14 @@ describe('an object', () => {
     assert.deepEqual(await get('objects/empty'), given)
   })
 
-  it('is listed with all others, whatever the limit (200)', async () => {
+  it('is listed with all others in alphabetical order, whatever the limit (200)', async () => {
     await post('objects', { name: 'b' })
     await post('objects', { name: 'a' })
+    await post('objects', { name: 'C' })
     const { objects, schema } = await get('objects?limit=1&resource_type=OS::Image')
     assert.deepEqual(
       objects.map(({ name }: { name: string }) => name),
-      ['b', 'a'],
+      ['C', 'a', 'b'],
     )
     assert.equal(schema, 'v2/schemas/metadefs/objects')
     for (const limit of ['0', '-1', 'x']) {

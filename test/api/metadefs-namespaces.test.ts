@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { type LoadMode, loadNamespace } from '../../src/metadefs/catalog.ts'
+import { parseDefinitionFile } from '../../src/metadefs/definition-file.ts'
 import { bodyOf, createNamespace, metadefs, refusal, type Request } from '../support/metadefs.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
 
@@ -208,6 +210,47 @@ describe('a namespace that is shown', () => {
     const headers = { 'Content-Length': '2' }
     assert.equal((await send('GET', `/${name}`, { headers })).status, 400)
     assert.equal((await send('DELETE', `/${name}`, { headers })).status, 400)
+  })
+})
+
+describe('a namespace that was loaded from a file', () => {
+  const FILE = {
+    namespace: 'OS::Loaded',
+    resource_type_associations: [{ name: 'OS::Loaded::Type' }],
+    objects: [{ name: 'o' }],
+    tags: [{ name: 't' }],
+  }
+  const load = (mode: LoadMode) =>
+    loadNamespace(site.registry, parseDefinitionFile(JSON.stringify(FILE)), mode)
+  const all = async () => {
+    const shown = await show(FILE.namespace)
+    const tag = await bodyOf(await send('GET', `/${FILE.namespace}/tags/t`), 200)
+    const types = await bodyOf(await metadefs(site, 'GET', 'resource_types'), 200)
+    const type = types.resource_types.find(
+      ({ name }: { name: string }) => name === 'OS::Loaded::Type',
+    )
+    return [shown, shown.objects[0], shown.resource_type_associations[0], tag, type]
+  }
+
+  it('was never updated, nor was anything that came with it (200)', async () => {
+    await load('skip')
+    for (const one of await all()) {
+      assert.match(one.created_at, TIME)
+      assert.ok(!('updated_at' in one), JSON.stringify(one))
+    }
+  })
+
+  it('is updated when somebody changes it, or a new file does (200)', async () => {
+    const put = await send('PUT', `/${FILE.namespace}/objects/o`, { body: { name: 'o' } })
+    assert.match((await bodyOf(put, 200)).updated_at, TIME)
+    await load('prefer-new')
+    const [namespace, object, association, tag] = await all()
+    for (const one of [namespace, object, association, tag]) assert.match(one.updated_at, TIME)
+  })
+
+  it('was never updated again once a file has replaced it (200)', async () => {
+    await load('overwrite')
+    for (const one of await all()) assert.ok(!('updated_at' in one), JSON.stringify(one))
   })
 })
 

@@ -15,6 +15,7 @@ import {
   showImage,
   uploadData,
 } from '../support/images.ts'
+import { bodyOf, createNamespace, metadefs } from '../support/metadefs.ts'
 import { openSiteOn } from '../support/local-site.ts'
 import { ADMIN, asCaller, temporaryFolder } from '../support/site.ts'
 
@@ -31,6 +32,13 @@ delete_image: "@"
 upload_image: "@"
 deactivate: "@"
 reactivate: "@"
+get_metadef_namespace: "role:reader"
+get_metadef_objects: "role:lister"
+get_metadef_object: "role:looker"
+list_metadef_resource_types: "role:lister"
+get_metadef_resource_type: "role:looker"
+get_metadef_properties: "role:reader"
+get_metadef_tags: "role:reader"
 `
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
@@ -160,5 +168,42 @@ describe("another project's image, where rules allow everything to everybody", (
     const change = [{ op: 'replace', path: '/name', value: 'mine' }]
     assert.equal((await patchImage(site, id, change, BOB)).status, 403)
     assert.equal((await patchImage(site, id, change, ADMIN)).status, 200)
+  })
+})
+
+describe('the lists of what a namespace holds, where rules refuse the entries', () => {
+  let namespace = ''
+  before(async () => {
+    const attributes = {
+      visibility: 'public',
+      objects: [{ name: 'o' }],
+      resource_type_associations: [{ name: 'OS::R' }],
+    }
+    namespace = await createNamespace(site, attributes, ADMIN)
+  })
+
+  const ask = (path: string, roles: string) =>
+    metadefs(site, 'GET', `namespaces/${namespace}/${path}`, { headers: asCaller('bob', roles) })
+  const listed = async (path: string, key: string, roles: string) =>
+    (await bodyOf(await ask(path, roles), 200))[key].length
+
+  it('are empty (200)', async () => {
+    assert.equal(await listed('objects', 'objects', 'reader,lister'), 0)
+    assert.equal(await listed('objects', 'objects', 'reader,lister,looker'), 1)
+    const key = 'resource_type_associations'
+    assert.equal(await listed('resource_types', key, 'reader,lister'), 0)
+    assert.equal(await listed('resource_types', key, 'reader,lister,looker'), 1)
+  })
+
+  it('are refused where the list itself is, as the namespace tells (403, 404)', async () => {
+    const lists = [
+      ['objects', 'get_metadef_objects'],
+      ['resource_types', 'list_metadef_resource_types'],
+    ] as const
+    for (const [path, action] of lists) {
+      assert.equal(await refusal(ask(path, 'reader')), unauthorized(action))
+      assert.equal(await refusal(ask(path, 'looker')), BARE_404)
+    }
+    assert.equal(await refusal(ask('objects/o', 'reader')), unauthorized('get_metadef_object'))
   })
 })

@@ -10,6 +10,7 @@ import { temporaryFolder } from '../support/site.ts'
 const CATALOG = '/usr/share/glance-common/metadefs'
 
 type Definitions = Record<string, Record<string, unknown>>
+type Named = { name: string }
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let files: Awaited<ReturnType<typeof readFiles>>
@@ -61,11 +62,13 @@ describe('the catalog of OpenStack', () => {
         owner: 'admin',
         properties: withTextDefaults(file.properties),
         resource_type_associations: file.resource_type_associations,
-        objects: (file.objects ?? []).map((object: { properties: Definitions }) => ({
-          required: [],
-          ...object,
-          properties: withTextDefaults(object.properties),
-        })),
+        objects: (file.objects ?? [])
+          .toSorted((a: Named, b: Named) => (a.name < b.name ? -1 : 1))
+          .map((object: { properties: Definitions }) => ({
+            required: [],
+            ...object,
+            properties: withTextDefaults(object.properties),
+          })),
       })
     }
   })
@@ -78,7 +81,7 @@ describe('the catalog of OpenStack', () => {
   })
 })
 
-const nameOf = ({ name }: { name: string }) => name
+const nameOf = ({ name }: Named) => name
 
 /** What a namespace shows, without what the service adds; what it leaves out is empty. */
 function comparable(shown: Record<string, unknown>): Record<string, unknown> {

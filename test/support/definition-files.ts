@@ -18,6 +18,7 @@ export const FILES = {
     protected: true,
     resource_type_associations: [{ name: 'OS::Glance::Image' }],
     objects: [
+      { name: 'Empty' },
       {
         name: 'MySQL',
         description: 'A database',
@@ -32,7 +33,6 @@ export const FILES = {
           },
         },
       },
-      { name: 'Empty' },
     ],
     tags: [{ name: 'MySQL' }, { name: 'Oracle' }],
   },
