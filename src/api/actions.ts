@@ -1,4 +1,4 @@
-import { HeliostatError } from '../errors.ts'
+import { changedMeanwhile } from '../images/access.ts'
 import { type Action, statusAfter } from '../images/status.ts'
 import type { Services } from '../services.ts'
 import type { App, RequestContext } from './context.ts'
@@ -8,11 +8,12 @@ import { refuseBody, resource } from './resource.ts'
 export function mountActions(app: App, { images, access }: Services): void {
   async function act(context: RequestContext<'/:image_id'>, action: Action) {
     refuseBody(context)
-    const caller = context.get('caller')
-    const image = await access.findFor(action, context.req.param('image_id'), caller)
+    const find = () => access.findFor(action, context.req.param('image_id'), context.get('caller'))
+    const image = await find()
     const status = statusAfter(action, image)
     if (status !== null && !(await images.changeStatus(image, status, Date.now()))) {
-      throw new HeliostatError('conflict', `Image ${image.id} was changed or deleted meanwhile`)
+      // It may have been deleted, or somebody else has done the same.
+      if (statusAfter(action, await find()) !== null) throw changedMeanwhile(image.id)
     }
     return context.body(null, 204)
   }

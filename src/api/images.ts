@@ -1,9 +1,9 @@
 import { HeliostatError } from '../errors.ts'
 import { mediaType } from '../http/media-type.ts'
 import type { Caller } from '../identity/caller.ts'
-import { type Access, nothingToDelete } from '../images/access.ts'
+import { type Access, changedMeanwhile, nothingToDelete } from '../images/access.ts'
 import { type Attributes, createAttributes } from '../images/attributes.ts'
-import type { FoundImage } from '../images/image.ts'
+import type { FoundImage, Image } from '../images/image.ts'
 import { parseListQuery } from '../images/list/query.ts'
 import { authorizeNew, newImage } from '../images/new-image.ts'
 import {
@@ -15,6 +15,7 @@ import {
 import { applyPatch } from '../images/patch.ts'
 import { refuseOverQuota } from '../images/quota.ts'
 import type { ImageRepo } from '../images/repo.ts'
+import { rebased } from '../images/rows.ts'
 import { canSee } from '../images/visibility.ts'
 import { toWire } from '../images/wire.ts'
 import { listLinks } from '../paging.ts'
@@ -92,7 +93,8 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
       const body = await readJson(context.req.raw)
       const operations = parsePatch(dialect, body, attributes.parseValue)
       const caller = context.get('caller')
-      const image = await access.findFor('modify_image', context.req.param('image_id'), caller)
+      const id = context.req.param('image_id')
+      const image = await access.findFor('modify_image', id, caller)
       authorizeLocations(access, operations, { caller, image })
       if (operations.length === 0) return json(context, toWire(protection.readable(image, caller)))
       const patched = applyPatch(image, operations, {
@@ -103,7 +105,11 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
       })
       refuseOverQuota(patched, config.DEFAULT, image)
       const after = { ...patched, updated_at: Date.now() }
-      if (!(await images.update(image, after, config.DEFAULT))) throw changedMeanwhile(image.id)
+      if (!(await images.update(image, after, config.DEFAULT))) {
+        const now = await access.findFor('modify_image', id, caller)
+        refuseOverQuota(rebased(now, { before: image, after }), config.DEFAULT, image)
+        throw changedMeanwhile(id)
+      }
       return json(context, toWire(protection.readable(after, caller)))
     },
 
@@ -112,11 +118,12 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
       const caller = context.get('caller')
       const id = context.req.param('image_id')
       const image = await access.findFor('delete_image', id, caller, nothingToDelete)
-      if (image.protected) {
-        throw new HeliostatError('forbidden', `Image ${id} is protected and cannot be deleted.`)
-      }
+      refuseProtected(image)
       const remove = config.DEFAULT.delayed_delete ? images.deleteLater : images.delete
-      if (!(await remove(id, Date.now()))) throw changedMeanwhile(id)
+      if (!(await remove(id, Date.now()))) {
+        refuseProtected(await access.findFor('delete_image', id, caller, nothingToDelete))
+        throw changedMeanwhile(id)
+      }
       return context.body(null, 204)
     },
   })
@@ -149,6 +156,7 @@ function notAPatch(contentType = ''): HeliostatError {
   )
 }
 
-function changedMeanwhile(id: string): HeliostatError {
-  return new HeliostatError('conflict', `Image ${id} was changed or deleted meanwhile`)
+function refuseProtected({ id, protected: isProtected }: Image): void {
+  if (!isProtected) return
+  throw new HeliostatError('forbidden', `Image ${id} is protected and cannot be deleted.`)
 }

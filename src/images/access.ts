@@ -118,3 +118,8 @@ export function imageNotFound(id: string): HeliostatError {
 export function nothingToDelete(id: string): HeliostatError {
   return new HeliostatError('not-found', `Failed to find image ${id} to delete`)
 }
+
+/** For a change of an image that others have changed since it was read, which nothing better is known of [409]. */
+export function changedMeanwhile(id: string): HeliostatError {
+  return new HeliostatError('conflict', `Image ${id} was changed meanwhile: look at it again`)
+}

@@ -4,7 +4,7 @@ import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { imageProperties, images, imageTags } from '../../schema/tables.ts'
 import type { Registry, Statement } from '../registry/database.ts'
 import { insertSelected } from '../registry/insert-selected.ts'
-import type { Properties } from './image.ts'
+import type { Image, Properties } from './image.ts'
 import { bytesOf, type Most } from './quota.ts'
 
 export interface TagChange {
@@ -36,6 +36,19 @@ export function propertyChange(before: Properties, after: Properties): PropertyC
     written: Object.entries(after).filter(
       ([name, value]) => !Object.hasOwn(before, name) || before[name] !== value,
     ),
+  }
+}
+
+/** The tags and properties that a change, made of an image as it was before, would leave it with as it is now. */
+export function rebased(now: Image, { before, after }: { before: Image; after: Image }): Image {
+  const tags = tagChange(before.tags, after.tags)
+  const properties = propertyChange(before.properties, after.properties)
+  const keptTags = now.tags.filter((tag) => !tags.removed.includes(tag))
+  const kept = Object.entries(now.properties).filter(([name]) => !properties.removed.includes(name))
+  return {
+    ...now,
+    tags: [...new Set([...keptTags, ...tags.written])],
+    properties: Object.fromEntries([...kept, ...properties.written]),
   }
 }
 

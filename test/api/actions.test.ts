@@ -6,6 +6,7 @@ import {
   bytesOf,
   createActiveImage,
   createImage,
+  deleteImage,
   downloadData,
   errorMessage,
   patchImage,
@@ -92,6 +93,23 @@ describe('a queued image', () => {
     const response = await actOn(site, id, 'reactivate')
     assert.equal(response.status, 403)
     assert.equal(await errorMessage(response), "Not allowed to reactivate image in status 'queued'")
+  })
+})
+
+describe('an action at the same moment', () => {
+  const together = async (...requests: Promise<Response>[]) =>
+    (await Promise.all(requests)).map(({ status }) => status)
+
+  it('as the same one is no error (204)', async () => {
+    const { id } = await createActiveImage(site, 'data')
+    const twice = [actOn(site, id, 'deactivate'), actOn(site, id, 'deactivate')]
+    assert.deepEqual(await together(...twice), [204, 204])
+  })
+
+  it('as a deletion finds nothing (404)', async () => {
+    const { id } = await createActiveImage(site, 'data')
+    const requests = [deleteImage(site, id), actOn(site, id, 'deactivate')]
+    assert.deepEqual(await together(...requests), [204, 404])
   })
 })
 

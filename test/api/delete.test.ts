@@ -48,6 +48,16 @@ describe('an image that is deleted', () => {
     assert.match(await errorMessage(response), new RegExp(id))
   })
 
+  it('cannot be deleted twice at the same moment (204, 404)', async () => {
+    const { id } = await createImage(site)
+    const [first, second] = await Promise.all([deleteImage(site, id), deleteImage(site, id)])
+    assert.equal(first.status, 204)
+    assert.equal(
+      `${second.status} ${await errorMessage(second)}`,
+      `404 Failed to find image ${id} to delete`,
+    )
+  })
+
   it('cannot be deleted when it never was (404)', async () => {
     assert.equal((await deleteImage(site, UNKNOWN_ID)).status, 404)
   })

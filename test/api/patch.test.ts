@@ -4,6 +4,7 @@ import { eq } from 'drizzle-orm'
 import { images } from '../../schema/tables.ts'
 import {
   BARE_RAW,
+  bytesOf,
   createActiveImage,
   createImage,
   deleteImage,
@@ -12,6 +13,7 @@ import {
   shareImage,
   showImage,
   UNKNOWN_ID,
+  uploadData,
   V20,
   V21,
 } from '../support/images.ts'
@@ -459,24 +461,50 @@ describe('two patches at the same moment', () => {
     assert.deepEqual([visibility, name, min_ram, x, y], ['private', 'new', 1, '1', '2'])
   })
 
-  it('exceed no quota; of the one that is refused nothing is saved (409)', async () => {
+  it('exceed no quota; of the one that is refused nothing is saved (413)', async () => {
     await patch(properties(126))
     const seq = await site.services.feed.seq()
     const named = (name: string) =>
       patch([...add(`/${name}`, 'v'), ...replace('/name', name), ...replace('/tags', [name])])
-    assert.deepEqual(await together(named('one'), named('two')), [200, 409])
+    const [one, two] = await Promise.all([named('one'), named('two')])
+    assert.equal(one.status, 200)
+    assert.equal(
+      `${two.status} ${await errorMessage(two)}`,
+      '413 The limit has been exceeded on the number of allowed image properties. ' +
+        'Attempted: 129, Maximum: 128',
+    )
     const image = await showImage(site, id, MEMBER)
     assert.deepEqual([image['name'], image.tags], ['one', ['one']])
     assert.deepEqual([image['one'], image['two']], ['v', undefined])
     assert.equal(await site.services.feed.seq(), seq + 1)
   })
 
-  it('exceed no quota of tags (409)', async () => {
+  it('exceed no quota of tags (413)', async () => {
     const tags = Array.from({ length: 127 }, (_, index) => `tag-${index}`)
     await patch(replace('/tags', tags))
     const tagged = (tag: string) => patch(replace('/tags', [...tags, tag]))
-    assert.deepEqual(await together(tagged('one'), tagged('two')), [200, 409])
+    assert.deepEqual(await together(tagged('one'), tagged('two')), [200, 413])
     assert.deepEqual((await showImage(site, id, MEMBER)).tags, [...tags, 'one'])
+  })
+})
+
+describe('a patch of an image that changes at the same moment', () => {
+  const during = async (other: Promise<Response>, operations: unknown) => {
+    const [, answer] = await Promise.all([other, refusal(operations)])
+    return answer
+  }
+
+  it('finds nothing once it is deleted (404)', async () => {
+    const answer = await during(deleteImage(site, id, MEMBER), replace('/name', 'new'))
+    assert.equal(answer, `404 No image found with ID ${id}`)
+  })
+
+  it('sets no format once an upload has begun (409)', async () => {
+    await patch(replace('/container_format', 'bare'))
+    const upload = uploadData(site, id, bytesOf('data'), MEMBER)
+    const answer = await during(upload, replace('/disk_format', 'qcow2'))
+    assert.equal(answer, `409 Image ${id} was changed meanwhile: look at it again`)
+    assert.equal((await upload).status, 204)
   })
 })
 
