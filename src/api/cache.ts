@@ -34,6 +34,16 @@ function mountCare(app: App, { cache, access }: Services): void {
     },
   })
 
+  // Ours alone: Glance does not tell how far it is.
+  resource(app, '/v2/cache/prefetch', {
+    GET(context) {
+      refuseBody(context)
+      access.requireOnSite('cache_list', context.get('caller'))
+      const { tooLarge, ...status } = requireCache(cache).prefetchStatus()
+      return json(context, { ...status, too_large: tooLarge })
+    },
+  })
+
   resource(app, '/v2/cache/nodes/:image_id', {
     GET(context) {
       refuseBody(context)
@@ -49,14 +59,9 @@ function mountWhole(app: App, { cache, access }: Services): void {
     async GET(context) {
       refuseBody(context)
       access.requireOnSite('cache_list', context.get('caller'))
-      const present = requireCache(cache)
-      const { cached, queued } = await present.list()
-      return json(context, {
-        cached_images: cached.map(toEntry),
-        queued_images: queued,
-        // Ours alone: Glance does not tell how far it is.
-        prefetch: present.prefetchStatus(),
-      })
+      const { cached, queued } = await requireCache(cache).list()
+      // Nothing else: clients take every key but the first for a list of images that are queued.
+      return json(context, { cached_images: cached.map(toEntry), queued_images: queued })
     },
 
     async DELETE(context) {

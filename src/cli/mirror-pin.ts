@@ -17,19 +17,13 @@ export interface PinOptions extends SiteOptions {
   json?: true
 }
 
-const waiting = z.object({ image_id: z.string(), done: z.number(), total: z.number() })
+const cacheList = z.object({ cached_images: z.array(z.object({ image_id: z.string() })) })
 
-const cacheList = z.object({
-  cached_images: z.array(z.object({ image_id: z.string(), size: z.number() })),
-  queued_images: z.array(z.string()),
-  prefetch: z
-    .object({
-      state: z.string(),
-      queue: z.array(waiting),
-      tooLarge: z.array(z.string()),
-      error: z.string().nullable(),
-    })
-    .optional(),
+const prefetchStatus = z.object({
+  state: z.string(),
+  queue: z.array(z.object({ image_id: z.string(), done: z.number(), total: z.number() })),
+  too_large: z.array(z.string()),
+  error: z.string().nullable(),
 })
 
 /** `heliostat mirror pin`: has an image lie at an edge whole. */
@@ -56,18 +50,22 @@ async function untilResident(site: RunningSite, image: FoundImage, seconds: numb
   let before: number | null = null
   try {
     for (;;) {
-      const { cached_images, prefetch } = await site.read('/v2/cache', cacheList)
+      const { cached_images } = await site.read('/v2/cache', cacheList)
       if (cached_images.some(({ image_id }) => image_id === image.id)) return
-      if (prefetch?.tooLarge.includes(image.id)) throw noRoom(image)
-      const at = prefetch?.queue.find(({ image_id }) => image_id === image.id)
-      if (prefetch && at) {
+      const { state, queue, too_large, error } = await site.read(
+        '/v2/cache/prefetch',
+        prefetchStatus,
+      )
+      if (too_large.includes(image.id)) throw noRoom(image)
+      const at = queue.find(({ image_id }) => image_id === image.id)
+      if (at) {
         before ??= at.done
         const text = transferText({ ...at, before, startedAt })
-        progress.show(at.done, at.total, prefetch.state === 'fetching' ? text : prefetch.state)
+        progress.show(at.done, at.total, state === 'fetching' ? text : state)
       }
       if (performance.now() - startedAt > seconds * 1000) {
         const here = at ? `${formatBytes(at.done)} of ${formatBytes(at.total)} are here` : 'queued'
-        throw late(seconds, [here, prefetch?.state, prefetch?.error])
+        throw late(seconds, [here, state, error])
       }
       await setTimeout(POLL_MS)
     }
@@ -76,8 +74,8 @@ async function untilResident(site: RunningSite, image: FoundImage, seconds: numb
   }
 }
 
-function late(seconds: number, reasons: (string | null | undefined)[]): HeliostatError {
-  const known = reasons.filter((reason) => typeof reason === 'string').join(', ')
+function late(seconds: number, reasons: (string | null)[]): HeliostatError {
+  const known = reasons.filter((reason) => reason !== null).join(', ')
   return new HeliostatError('unavailable', `The image is not resident after ${seconds} s: ${known}`)
 }
 

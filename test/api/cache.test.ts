@@ -121,6 +121,31 @@ describe('an image at an edge', () => {
   })
 })
 
+describe('GET /v2/cache', () => {
+  it('has the two keys of Glance and no other, what is queued being the last (200)', async () => {
+    assert.deepEqual(Object.keys(await list()), ['cached_images', 'queued_images'])
+  })
+})
+
+describe('GET /v2/cache/prefetch', () => {
+  it('tells how far the fetching of pinned images is (200)', async () => {
+    const id = await publish()
+    await asAdmin('PUT', `/v2/cache/${id}`)
+    await untilCached(id)
+    const status = await eventually('all is fetched', 5_000, async () => {
+      const response = await asAdmin('GET', '/v2/cache/prefetch')
+      assert.equal(response.status, 200)
+      const told = await response.json()
+      return told.state === 'idle' ? told : null
+    })
+    assert.deepEqual(status, { state: 'idle', queue: [], too_large: [], error: null })
+  })
+
+  it('is for administrators (403)', async () => {
+    assert.equal((await call(edge, 'GET', '/v2/cache/prefetch', MEMBER)).status, 403)
+  })
+})
+
 describe('PUT /v2/cache/{id}', () => {
   it('has the image fetched in the background (202)', async () => {
     const id = await publish()
@@ -306,6 +331,7 @@ describe('the paths below /v2/cache', () => {
     assert.equal(await allowed('GET', '/v2/cache/clean'), 'POST')
     assert.equal(await allowed('PUT', '/v2/cache/clean'), 'POST')
     assert.equal(await allowed('DELETE', '/v2/cache/prune'), 'POST')
+    assert.equal(await allowed('PUT', '/v2/cache/prefetch'), 'GET')
     assert.equal(await allowed('PUT', '/v2/cache/nodes/x'), 'GET')
     assert.equal(await allowed('HEAD', '/v2/cache/nodes/x'), 'GET')
   })
@@ -347,6 +373,7 @@ describe('a site that follows no other', () => {
     assert.equal((await call(site, 'DELETE', '/v2/cache', ADMIN)).status, 404)
     assert.equal((await call(site, 'POST', '/v2/cache/clean', ADMIN)).status, 404)
     assert.equal((await call(site, 'POST', '/v2/cache/prune', ADMIN)).status, 404)
+    assert.equal((await call(site, 'GET', '/v2/cache/prefetch', ADMIN)).status, 404)
     assert.equal((await call(site, 'GET', '/v2/cache/nodes/x', ADMIN)).status, 404)
   })
 

@@ -60,6 +60,11 @@ async function cacheList(url: string) {
   return (await fetch(`${url}/v2/cache`)).json()
 }
 
+/** How far the fetching is. */
+async function progressAt(url: string) {
+  return (await fetch(`${url}/v2/cache/prefetch`)).json()
+}
+
 function untilCached(url: string, ids: string[]): Promise<string[]> {
   return eventually(`${ids.join()} are cached`, 10_000, async () => {
     const { cached_images } = await cacheList(url)
@@ -84,7 +89,7 @@ describe('an edge with a pin policy', () => {
     const found = await untilCached(url, [tagged, named])
     assert.ok(!found.includes(other))
     assert.equal((await chunkFiles(folder.path)).length, 4)
-    assert.equal((await cacheList(url)).prefetch.state, 'idle')
+    assert.equal((await progressAt(url)).state, 'idle')
   })
 
   it('follows the feed: a new image takes the place of the oldest of its family', async () => {
@@ -97,9 +102,10 @@ describe('an edge with a pin policy', () => {
     await untilCached(url, [third])
     await deleteImage(originSite, third)
     await eventually('the second is the newest again', 5_000, async () => {
-      const { prefetch, cached_images } = await cacheList(url)
+      const { cached_images } = await cacheList(url)
+      const { queue } = await progressAt(url)
       const ids = cached_images.map(({ image_id }: { image_id: string }) => image_id)
-      return prefetch.queue.length === 0 && ids.join() === second ? true : null
+      return queue.length === 0 && ids.join() === second ? true : null
     })
   })
 })
@@ -113,7 +119,7 @@ describe('the prefetching of pinned images', () => {
     await untilActive(url, id)
     await fetch(`${url}/v2/cache/${id}`, { method: 'PUT' })
     const [progress] = await eventually('some is here', 8_000, async () => {
-      const { queue } = (await cacheList(url)).prefetch
+      const { queue } = await progressAt(url)
       return queue[0]?.done >= 2 * MIB ? queue : null
     })
     assert.equal(progress.image_id, id)
@@ -124,7 +130,7 @@ describe('the prefetching of pinned images', () => {
     const before = await chunkFiles(folder.path)
     const again = await start({})
     await untilCached(again, [id])
-    const { queue } = (await cacheList(again)).prefetch
+    const { queue } = await progressAt(again)
     assert.deepEqual(queue, [])
     const files = await chunkFiles(folder.path)
     assert.equal(files.length, 8)
@@ -137,9 +143,8 @@ describe('the prefetching of pinned images', () => {
     await untilActive(url, id)
     await fetch(`${url}/v2/cache/${id}`, { method: 'PUT' })
     await setTimeout(500)
-    const { prefetch, queued_images } = await cacheList(url)
-    assert.equal(prefetch.state, 'outside the window')
-    assert.deepEqual(queued_images, [id])
+    assert.equal((await progressAt(url)).state, 'outside the window')
+    assert.deepEqual((await cacheList(url)).queued_images, [id])
     assert.deepEqual(await chunkFiles(folder.path), [])
   })
 
@@ -152,7 +157,7 @@ describe('the prefetching of pinned images', () => {
       proxy.target = null
       await fetch(`${url}/v2/cache/${id}`, { method: 'PUT' })
       await eventually('it has failed', 5_000, async () =>
-        (await cacheList(url)).prefetch.state === 'failed' ? true : null,
+        (await progressAt(url)).state === 'failed' ? true : null,
       )
       proxy.target = origin.url
       await untilCached(url, [id])
@@ -172,7 +177,7 @@ describe('the prefetching of pinned images', () => {
     await fetch(`${url}/v2/cache/${id}`, { method: 'DELETE' })
     assert.deepEqual((await cacheList(url)).queued_images, [])
     await eventually('it has ended', 3_000, async () =>
-      (await cacheList(url)).prefetch.state === 'idle' ? true : null,
+      (await progressAt(url)).state === 'idle' ? true : null,
     )
     assert.ok((await chunkFiles(folder.path)).length <= 1)
   })
