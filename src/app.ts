@@ -23,6 +23,7 @@ import { mountMirrorStatus } from './api/mirror-status.ts'
 import { refuseWrites } from './api/read-only.ts'
 import { mountReadiness } from './api/readiness.ts'
 import { assignRequestId } from './api/request-id.ts'
+import { requireSnapshot } from './api/unsynced.ts'
 import { mountSchemas } from './api/schemas.ts'
 import { mountTags } from './api/tags.ts'
 import { createRoutePath, mountVersions, versionsOf } from './api/versions.ts'
@@ -50,6 +51,7 @@ export function createApp(services: Services): App {
   app.use('/v2/*', assignRequestId(config.DEFAULT.max_request_id_length))
   app.use('/v2/*', refuseUndecodable)
   app.use('/v2/*', requireCaller(services))
+  if (services.edge) app.use('/v2/*', requireSnapshot(services.edge))
   if (services.origin !== null) app.use('/v2/*', refuseWrites(services.origin))
   mountImages(app, services)
   mountImageData(app, services)

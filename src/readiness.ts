@@ -63,7 +63,7 @@ export function createReadiness(parts: ReadinessParts): () => Promise<Readiness>
       database === null && edge ? edge() : null,
     ])
     const wrong: [Reason, boolean][] = [
-      ['never-synced', condition !== null && condition.seq === null],
+      ['never-synced', condition?.hasSnapshot === false],
       ['foreign-store', !ours],
       ['store-not-writable', space?.writable === false],
       ['database-damaged', damage() !== null],

@@ -17,7 +17,7 @@ export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services)
     if (context.req.query('fresh') === '1') await edge?.look()
     const status: SiteStatus = {
       version: packageJson.version,
-      head: await readHead(feed),
+      head: await readHead(feed, edge),
       upstream: edge && (await describeUpstream(edge)),
       // At the origin that is everything.
       resident: edge && describeResident(edge),

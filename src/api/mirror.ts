@@ -4,10 +4,13 @@ import { standardSentence } from '../http/error-body.ts'
 import { contentRange, requestedRange } from '../http/range.ts'
 import { reprDigest } from '../http/repr-digest.ts'
 import { hasBearerToken } from '../identity/mirror-tokens.ts'
+import type { EdgeStatus } from '../mirror/edge-status.ts'
+import type { Feed } from '../mirror/feed/reader.ts'
 import type { Head } from '../mirror/feed/records.ts'
 import type { Services } from '../services.ts'
 import type { App, RequestContext } from './context.ts'
 import { json } from './json.ts'
+import { requireSnapshot } from './unsynced.ts'
 
 const MAX_WAIT_SECONDS = 30
 
@@ -27,12 +30,16 @@ export function mountMirror(app: App, services: Services): void {
   mountContent(app, services)
 }
 
-function mountFeed(app: App, { feed }: Services): void {
+function mountFeed(app: App, { feed, edge }: Services): void {
+  if (edge) {
+    for (const path of ['changes', 'snapshot']) app.use(`/mirror/v1/${path}`, requireSnapshot(edge))
+  }
+
   app.get('/mirror/v1/head', async (context) => {
     const wait = Math.min(wholeNumber(context, 'wait', 0), MAX_WAIT_SECONDS)
     const since = wholeNumber(context, 'since', 0)
     await feed.untilMoved(since, wait * 1000, context.req.raw.signal)
-    const head = await readHead(feed)
+    const head = await readHead(feed, edge)
     return json(context, head, { headers: { ...FRESH, ETag: `"${head.epoch}.${head.seq}"` } })
   })
 
@@ -89,18 +96,19 @@ function mountContent(app: App, { manifests, openBody }: Services): void {
 }
 
 /** Where the feed stands. */
-export async function readHead(feed: Services['feed']): Promise<Head> {
+export async function readHead(feed: Feed, edge: EdgeStatus | null): Promise<Head> {
   return {
     epoch: await feed.epoch(),
     seq: await feed.seq(),
     time: Date.now(),
     sites: await feed.sites(),
+    ...(edge && !(await edge.hasSnapshot()) && { synced: false }),
   }
 }
 
 /** The first line tells where the feed stood before the first record was read; what changes meanwhile comes by the feed. */
 function snapshotLines(
-  feed: Services['feed'],
+  feed: Feed,
   start: { epoch: string; seq: number },
   withMetadefs: boolean,
 ): ReadableStream<Uint8Array> {

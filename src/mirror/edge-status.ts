@@ -9,7 +9,8 @@ const SILENT_SECONDS = 60
 
 /** How an edge stands to the site that it follows. */
 export interface EdgeCondition {
-  /** The last change taken over; null before the first snapshot. */
+  hasSnapshot: boolean
+  /** The last change taken over; null before the first snapshot, and where another one is wanted. */
   seq: number | null
   /** The upstream's last change; null while it has not been heard since the start. */
   upstreamSeq: number | null
@@ -23,7 +24,7 @@ export interface EdgeCondition {
 }
 
 export interface EdgeStatusParts {
-  replica: Pick<Replica, 'cursor'>
+  replica: Pick<Replica, 'cursor' | 'hasSnapshot'>
   follower: Pick<Follower, 'status' | 'look'>
   account: Pick<EdgeAccount, 'has'>
   readThrough: Pick<ReadThrough, 'counters' | 'room'>
@@ -31,6 +32,8 @@ export interface EdgeStatusParts {
 
 /** An edge as those see it who look after it. */
 export interface EdgeStatus {
+  /** Whether there has been a snapshot, now or before a restart: without one nothing is known of any image. */
+  hasSnapshot(): Promise<boolean>
   /** What is known without asking the registry. */
   lag(): { changes: number; seconds: number }
   /** How many images are not shown as they are upstream. */
@@ -47,6 +50,12 @@ export interface EdgeStatus {
 export function createEdgeStatus(parts: EdgeStatusParts): EdgeStatus {
   const { replica, follower, account, readThrough } = parts
   const startedAt = performance.now()
+  let isStocked = false
+
+  async function hasSnapshot(): Promise<boolean> {
+    isStocked ||= await replica.hasSnapshot()
+    return isStocked
+  }
 
   function lag() {
     const { seq, upstreamSeq, heardAt } = follower.status()
@@ -57,6 +66,7 @@ export function createEdgeStatus(parts: EdgeStatusParts): EdgeStatus {
   }
 
   return {
+    hasSnapshot,
     lag,
     withheld: () => follower.status().withheld.length,
     look: follower.look,
@@ -69,6 +79,7 @@ export function createEdgeStatus(parts: EdgeStatusParts): EdgeStatus {
       const seq = (await replica.cursor())?.seq ?? null
       const { seconds } = lag()
       return {
+        hasSnapshot: await hasSnapshot(),
         seq,
         // What was taken over a moment ago may be later than what the upstream last told of itself.
         upstreamSeq: heardAt === null ? null : Math.max(upstreamSeq, seq ?? 0),

@@ -195,6 +195,8 @@ export const head = z.object({
   /** Milliseconds since 1970 UTC at the answering site. */
   time: z.number().int(),
   sites: z.array(token).max(MAX_SITES),
+  /** Absent but for a site that has had no snapshot of the one it follows: it has nothing to tell yet. */
+  synced: z.literal(false).optional(),
 })
 export type Head = z.output<typeof head>
 

@@ -13,6 +13,8 @@ const LONGEST_PAUSE_MS = 15_000
 /** An upstream that answers at once without any news is not asked over and over. */
 const SHORTEST_STEP_MS = 1_000
 
+const UNSYNCED = 'The upstream has not yet had a snapshot of the site that it follows itself'
+
 const log = getLogger(['heliostat', 'follow'])
 
 /** How an edge stands to the site that it follows. */
@@ -68,6 +70,8 @@ export function createFollower({ upstream, replica, siteId }: FollowParts): Foll
     const seconds = cursor ? Math.min(wait, withheld.seconds()) : 0
     const head = await upstream.head(cursor?.seq ?? 0, seconds, signal)
     refuseLoop(head, siteId)
+    if (!cursor) await replica.noteSites(head.sites)
+    if (head.synced === false) throw new Error(UNSYNCED)
     Object.assign(status, { upstreamSeq: head.seq, heardAt: performance.now() })
     // A feed that is behind what we have seen is another one: the origin was restored from a backup.
     const isOther = cursor !== null && (cursor.epoch !== head.epoch || head.seq < cursor.seq)

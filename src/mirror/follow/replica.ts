@@ -14,7 +14,7 @@ import { findDisagreement } from '../../inventory/chunk-lengths.ts'
 import { removeLocations, replaceBlobs } from '../../inventory/locations.ts'
 import { announceTaken } from '../../registry/announcements.ts'
 import { freeing, type Registry, type Statement } from '../../registry/database.ts'
-import { forgetValues, setValues } from '../../registry/site-values.ts'
+import { findValue, forgetValues, setValues } from '../../registry/site-values.ts'
 import type { ImageRecord, MetadefChanges } from '../feed/records.ts'
 import { replaceAllMetadefs, replaceMetadefs } from './replica-metadefs.ts'
 import { loadWithheld, saveWithheld, WITHHELD_KEY, type WithheldImage } from './withheld.ts'
@@ -60,6 +60,10 @@ export const FOLLOWING = [
 export interface Replica {
   /** Null before the first snapshot, and where another one is wanted. */
   cursor(): Promise<Cursor | null>
+  /** Whether there has been a snapshot: from then on there is something to serve. */
+  hasSnapshot(): Promise<boolean>
+  /** Notes whom this site is to follow, before the first snapshot. */
+  noteSites(sites: string[]): Promise<void>
   /** The first chunk of a manifest that has another length in one that is here; null for none. */
   disagreement(manifest: Manifest): Promise<string | null>
   /** The images that are not shown as they are upstream, since they could not be served. */
@@ -91,6 +95,12 @@ export function createReplica(registry: Registry, changed: () => void = () => un
       const seq = Number(known.get('cursor') ?? 0)
       // What a disk has made of it is nowhere in the feed.
       return Number.isSafeInteger(seq) ? { epoch, seq, sites } : null
+    },
+
+    hasSnapshot: async () => (await findValue(registry, 'upstream_epoch')) !== null,
+
+    async noteSites(sites) {
+      await setValues(freeing(registry), { upstream_sites: sites.join(' ') })
     },
 
     disagreement: (manifest) => findDisagreement(registry, manifest),

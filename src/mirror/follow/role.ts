@@ -11,19 +11,25 @@ import { FOLLOWING } from './replica.ts'
  * each other, and an origin's as an edge's, which would drop all of its images.
  */
 export async function requireRole(registry: Registry, isEdge: boolean): Promise<void> {
-  if ((await findValue(registry, 'upstream_epoch')) !== null) {
+  const own = await registry.$count(images, isNull(images.deleted_at))
+  if (await hasFollowed(registry, own)) {
     if (isEdge) return
     throw new ConfigError(
       '[mirror] upstream: got "", wanted the site that this one has followed until now. ' +
         'To go on as an origin, with the images that it has: heliostat db become-origin',
     )
   }
-  const own = isEdge ? await registry.$count(images, isNull(images.deleted_at)) : 0
-  if (own === 0) return
+  if (!isEdge || own === 0) return
   throw new ConfigError(
     `[mirror] upstream: the registry has ${own} images of its own, which a mirror would drop. ` +
       'Wanted none here, or an empty data directory',
   )
+}
+
+/** Images may be those of a first snapshot that was broken off: before it is noted whom it is of. */
+async function hasFollowed(registry: Registry, images: number): Promise<boolean> {
+  if ((await findValue(registry, 'upstream_epoch')) !== null) return true
+  return images > 0 && (await findValue(registry, 'upstream_sites')) !== null
 }
 
 /** Makes a registry that mirrored another site's the one that is written to; its own mirrors take a snapshot. */

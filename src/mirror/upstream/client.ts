@@ -32,10 +32,18 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   let isEdge = false
 
   async function askHead(since: number, wait: number, signal: AbortSignal): Promise<Head> {
-    const use = (response: Response) => readDocument(response, head, MAX_HEAD_BYTES)
+    let unsynced: Head | null = null
+    const use = async (response: Response) => {
+      const found = await readDocument(response, head, MAX_HEAD_BYTES)
+      if (found.synced !== false) return found
+      // The next upstream may have something to tell.
+      unsynced = found
+      return null
+    }
     const limit = { total: wait * 1000 + ANSWER_MS }
     const path = `head?since=${since}&wait=${wait}`
-    const answer = present(await ask(path, use, { limit, signal, evenIfAllFailed: true }))
+    const found = await ask(path, use, { limit, signal, evenIfAllFailed: true })
+    const answer = present(found ?? unsynced)
     isEdge = answer.sites.length > 1
     return answer
   }
