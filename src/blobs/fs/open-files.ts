@@ -11,8 +11,13 @@ export interface OpenFile extends LocalChunk {
 interface Entry {
   handle: FileHandle
   users: number
+  /** Whether nobody has used it since the last look. */
+  idle: boolean
   evicted: boolean
 }
+
+/** A file that another process has removed keeps its room on the disk for as long as it is open. */
+const LOOK_MS = 5_000
 
 export interface OpenFiles {
   /** The file, or null where there is none. */
@@ -23,7 +28,7 @@ export interface OpenFiles {
 
 /**
  * Keeps recently read files open, since a small range of a chunk costs more to open than to read. Only for files
- * that never change. A file that is in use outlives its eviction.
+ * that never change. A file that is in use outlives its eviction; one that is not is closed after seconds.
  */
 export function createOpenFiles(limit: number): OpenFiles {
   const entries = createEntries(limit)
@@ -50,7 +55,7 @@ export function createOpenFiles(limit: number): OpenFiles {
       if (known) return known
       const found = await opener.open(path)
       if (!found) return null
-      const entry = { handle: found.handle, users: 0, evicted: false }
+      const entry = { handle: found.handle, users: 0, idle: false, evicted: false }
       const opened = openFile(entry, found.state, use(entry))
       entries.add(path, entry)
       return opened
@@ -76,10 +81,12 @@ function openFile({ handle }: Entry, state: ChunkState, release: () => void): Op
 function use(entry: Entry): () => void {
   let released = false
   entry.users++
+  entry.idle = false
   return () => {
     if (released) return
     released = true
     entry.users--
+    entry.idle = false
     closeIfUnused(entry)
   }
 }
@@ -91,12 +98,27 @@ function closeIfUnused(entry: Entry): void {
 /** So many files, by their paths; the first is the least recently used. */
 function createEntries(limit: number) {
   const entries = new Map<string, Entry>()
+  let looking: ReturnType<typeof setInterval> | undefined
 
   function evict(path: string, only = entries.get(path)): void {
     if (!only || entries.get(path) !== only) return
     entries.delete(path)
     only.evicted = true
     closeIfUnused(only)
+  }
+
+  function closeIdle(): void {
+    for (const [path, entry] of entries) {
+      if (entry.users > 0) continue
+      if (entry.idle) evict(path)
+      else entry.idle = true
+    }
+    if (entries.size === 0) rest()
+  }
+
+  function rest(): void {
+    clearInterval(looking)
+    looking = undefined
   }
 
   return {
@@ -115,6 +137,7 @@ function createEntries(limit: number) {
       entries.set(path, entry)
       const [oldest] = entries.keys()
       if (entries.size > limit && oldest !== undefined) evict(oldest)
+      looking ??= setInterval(closeIdle, LOOK_MS).unref()
     },
 
     /** Forgets a file, or only that very one. */
@@ -122,6 +145,7 @@ function createEntries(limit: number) {
 
     clear(): void {
       for (const path of [...entries.keys()]) evict(path)
+      rest()
     },
   }
 }

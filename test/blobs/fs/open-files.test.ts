@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { unlinkSync, writeFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, it } from 'node:test'
+import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { createOpenFiles, type OpenFile } from '../../../src/blobs/fs/open-files.ts'
 import { temporaryFolder } from '../../support/site.ts'
 
@@ -120,6 +120,33 @@ describe('eviction', () => {
 
   it('of a file that is not open does nothing', () => {
     files.evict(pathOf('absent'))
+  })
+})
+
+describe('a file that nobody reads', () => {
+  beforeEach(() => mock.timers.enable({ apis: ['setInterval'] }))
+  afterEach(() => mock.timers.reset())
+
+  it('is closed after seconds, so that one which another process removes gives its room back', async () => {
+    const [idle, again] = [await touch('a'), await touch('b')]
+    mock.timers.tick(5_000)
+    await touch('b')
+    mock.timers.tick(5_000)
+    assert.deepEqual([idle, again].map(isOpen), [false, true])
+    mock.timers.tick(5_000)
+    assert.ok(!isOpen(again))
+    const anew = await touch('a')
+    mock.timers.tick(10_000)
+    assert.ok(!isOpen(anew))
+  })
+
+  it('stays open for a reader that takes longer', async () => {
+    const busy = await acquire('a')
+    mock.timers.tick(60_000)
+    assert.ok(isOpen(busy))
+    busy.release()
+    mock.timers.tick(10_000)
+    assert.ok(!isOpen(busy))
   })
 })
 
