@@ -1,11 +1,13 @@
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from './http/reason.ts'
 import { inTime, LATE } from './in-time.ts'
-import type { StoreOwner } from './inventory/store-owner.ts'
+import type { Ownership, StoreOwner } from './inventory/store-owner.ts'
 import type { EdgeCondition } from './mirror/edge-status.ts'
 import type { Registry } from './registry/database.ts'
 import { CURRENT_REVISION, databaseRevision } from './registry/migrate.ts'
 
 const DATABASE_MS = 3_000
+const STORE_MS = 3_000
 
 const log = getLogger(['heliostat', 'readiness'])
 
@@ -18,6 +20,7 @@ const STOPS = {
   'database-outdated': 'everyone',
   'never-synced': 'everyone',
   'foreign-store': 'origin',
+  'store-unreachable': 'origin',
   'store-not-writable': 'origin',
   'database-damaged': 'nobody',
   'disk-full': 'nobody',
@@ -40,7 +43,9 @@ export interface Readiness {
 
 export interface ReadinessParts {
   registry: Registry
-  owner: Pick<StoreOwner, 'isOurs'>
+  /** Whether the file of the database is where it was; null for one that lies elsewhere. */
+  hasFile: (() => Promise<boolean>) | null
+  owner: Pick<StoreOwner, 'ownership'>
   /** What is wrong with the content of the database; null for nothing. */
   damage(): string | null
   /** Null where chunks do not lie on a disk. */
@@ -52,22 +57,24 @@ export interface ReadinessParts {
 
 /** Finds out whether a site can serve, and what is wrong with it. */
 export function createReadiness(parts: ReadinessParts): () => Promise<Readiness> {
-  const { registry, owner, damage, disk, damaged, edge } = parts
+  const { owner, damage, disk, damaged, edge } = parts
   return async () => {
-    const database = await databaseReason(registry)
-    const [space, ours, lost, condition] = await Promise.all([
-      disk?.(),
-      // A store that does not answer is told as one that cannot be written.
-      database === null ? owner.isOurs().catch(() => true) : true,
+    const database = await databaseReason(parts)
+    const [space, store, lost, condition] = await Promise.all([
+      disk && inTime(disk(), STORE_MS),
+      database === null ? storeCondition(owner) : 'ours',
       database === null ? damaged() : 0,
       database === null && edge ? edge() : null,
     ])
+    const room = space === LATE ? null : space
+    const isUnreachable = store === 'unreachable' || store === 'missing' || space === LATE
     const wrong: [Reason, boolean][] = [
       ['never-synced', condition?.hasSnapshot === false],
-      ['foreign-store', !ours],
-      ['store-not-writable', space?.writable === false],
+      ['foreign-store', store === 'foreign'],
+      ['store-unreachable', isUnreachable],
+      ['store-not-writable', !isUnreachable && room?.writable === false],
       ['database-damaged', damage() !== null],
-      ['disk-full', space?.full === true],
+      ['disk-full', room?.full === true],
       ['damaged-chunks', lost > 0],
       ['withheld-images', condition !== null && condition.withheld.length > 0],
     ]
@@ -79,13 +86,35 @@ export function createReadiness(parts: ReadinessParts): () => Promise<Readiness>
   }
 }
 
-async function databaseReason(registry: Registry): Promise<Reason | null> {
+/** Whose the store is, if it answers at all. */
+async function storeCondition(
+  owner: Pick<StoreOwner, 'ownership'>,
+): Promise<Ownership | 'unreachable'> {
   try {
-    const revision = await inTime(databaseRevision(registry), DATABASE_MS)
+    const found = await inTime(owner.ownership(), STORE_MS)
+    if (found === LATE) throw new Error(`No answer in ${STORE_MS} ms`)
+    return found
+  } catch (error) {
+    log.error('The store of the chunks does not answer: {reason}', { reason: reasonOf(error) })
+    return 'unreachable'
+  }
+}
+
+async function databaseReason(parts: DatabaseParts): Promise<Reason | null> {
+  try {
+    const revision = await inTime(revisionOf(parts), DATABASE_MS)
     if (revision === LATE) throw new Error(`No answer in ${DATABASE_MS} ms`)
     return revision === CURRENT_REVISION ? null : 'database-outdated'
   } catch (error) {
-    log.error('The database does not answer: {reason}', { reason: String(error) })
+    log.error('The database does not answer: {reason}', { reason: reasonOf(error) })
     return 'database-unreachable'
   }
+}
+
+type DatabaseParts = Pick<ReadinessParts, 'registry' | 'hasFile'>
+
+/** The engine does not notice that a file is gone which it has open. */
+async function revisionOf({ registry, hasFile }: DatabaseParts): Promise<string | null> {
+  if (hasFile && !(await hasFile())) throw new Error('its file is gone')
+  return databaseRevision(registry)
 }

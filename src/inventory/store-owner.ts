@@ -1,4 +1,5 @@
-import { blobs } from '../../schema/tables.ts'
+import { isNotNull } from 'drizzle-orm'
+import { blobChunks, blobs } from '../../schema/tables.ts'
 import type { ChunkStore, OwnedStore } from '../blobs/store.ts'
 import { ConfigError, HeliostatError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
@@ -13,11 +14,17 @@ export interface StoreOwnerParts {
 }
 
 /**
+ * Whose the chunks of a store are. `missing` is a store with nothing in it, not even the mark of its owner, where the
+ * registry names chunks: it is not the one it was, such as the folder below a volume that is not mounted.
+ */
+export type Ownership = 'ours' | 'foreign' | 'missing'
+
+/**
  * Whether the chunks of a store are this registry's to remove: to any other one they are all garbage. The store bears
  * the id of the registry that has claimed it.
  */
 export interface StoreOwner {
-  isOurs(): Promise<boolean>
+  ownership(): Promise<Ownership>
   /** Marks a store that nobody has marked, where it is ours; throws [conflict] where it isn't. */
   claim(): Promise<void>
   /** Takes the store over, whoever it belonged to. Returns the registry's id. */
@@ -27,19 +34,23 @@ export interface StoreOwner {
 export function createStoreOwner(parts: StoreOwnerParts): StoreOwner {
   const { registry, store, id, isEdge } = parts
 
-  async function isOurs(): Promise<boolean> {
+  async function ownership(): Promise<Ownership> {
     const owner = await store.owner()
-    if (owner !== null) return owner === (await id())
-    return isEdge || (await isEmpty(store)) || (await namesBlobs(registry))
+    if (owner !== null) return owner === (await id()) ? 'ours' : 'foreign'
+    if (isEdge) return 'ours'
+    if (await isEmpty(store)) return (await namesChunks(registry)) ? 'missing' : 'ours'
+    return (await namesBlobs(registry)) ? 'ours' : 'foreign'
   }
 
   return {
-    isOurs,
+    ownership,
 
     async claim() {
       const [owner, own] = [await store.owner(), await id()]
       if (owner === own) return
-      if (!(await isOurs())) throw notOurs(owner, own)
+      const found = await ownership()
+      if (found === 'missing') throw missing(own)
+      if (found === 'foreign') throw notOurs(owner, own)
       if (!isEdge) await store.setOwner(own)
     },
 
@@ -83,6 +94,23 @@ async function isEmpty(store: Pick<ChunkStore, 'list'>): Promise<boolean> {
 async function namesBlobs(registry: Registry): Promise<boolean> {
   const found = await registry.select({ digest: blobs.digest }).from(blobs).limit(1)
   return found.length > 0
+}
+
+async function namesChunks(registry: Registry): Promise<boolean> {
+  const named = isNotNull(blobChunks.digest)
+  const found = await registry
+    .select({ digest: blobChunks.digest })
+    .from(blobChunks)
+    .where(named)
+    .limit(1)
+  return found.length > 0
+}
+
+function missing(own: string): HeliostatError {
+  return new HeliostatError(
+    'conflict',
+    `Nothing is swept: the store is empty, though the registry "${own}" names chunks: check whether its volume is mounted. If they are lost for good: heliostat db sweep --adopt`,
+  )
 }
 
 function notOurs(owner: string | null, own: string): HeliostatError {

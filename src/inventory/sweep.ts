@@ -65,7 +65,7 @@ export function createSweeper(parts: SweeperParts): Sweeper {
     },
 
     async discard(digests) {
-      if (damage() !== null || !(await owner.isOurs())) return
+      if (damage() !== null || (await owner.ownership()) !== 'ours') return
       for (let i = 0; i < digests.length; i += BATCH) {
         await removeChunks(registry, store, digests.slice(i, i + BATCH))
       }

@@ -1,3 +1,4 @@
+import { access } from 'node:fs/promises'
 import type { IsWhole } from '../blobs/local/check.ts'
 import type { LostChunks } from '../blobs/local/lost-chunks.ts'
 import { createScrubber, type Scrubber, type ScrubNotes } from '../blobs/local/scrub.ts'
@@ -60,6 +61,7 @@ export function startHealth(parts: HealthParts): LocalHealth {
   return {
     readiness: createReadiness({
       registry,
+      hasFile: databaseFile(config),
       owner,
       damage: damage.found,
       disk: store.disk,
@@ -74,6 +76,17 @@ export function startHealth(parts: HealthParts): LocalHealth {
       await Promise.all([endCheck(), scrubbing])
     },
   }
+}
+
+/** Tells whether the database file is there. */
+function databaseFile(config: Config): (() => Promise<boolean>) | null {
+  const connection = connectionOf(config)
+  if (connection.kind !== 'file') return null
+  return () =>
+    access(connection.path).then(
+      () => true,
+      () => false,
+    )
 }
 
 /** A server looks after its own database. */

@@ -131,8 +131,12 @@ function createSiteUploader(
 }
 
 function unknownHealth({ registry, owner, damage }: Parts): SiteHealth {
-  const parts = { registry, owner, damage, disk: null, damaged: async () => 0, edge: null }
-  return { readiness: createReadiness(parts), metrics: null, edge: null }
+  const nothing = { hasFile: null, disk: null, damaged: async () => 0, edge: null }
+  return {
+    readiness: createReadiness({ registry, owner, damage, ...nothing }),
+    metrics: null,
+    edge: null,
+  }
 }
 
 function createIdentify({ config, tokens }: Parts, store: RememberedTokens): Identify {

@@ -1,20 +1,32 @@
 import assert from 'node:assert/strict'
-import { chmod } from 'node:fs/promises'
+import { chmod, mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, describe, it } from 'node:test'
+import { after, before, describe, it, mock } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { schemaMigrations } from '../../schema/tables.ts'
 import { createApp } from '../../src/app.ts'
 import { createDisk } from '../../src/blobs/fs/disk.ts'
+import { createR2Store } from '../../src/blobs/r2.ts'
 import { loadConfig } from '../../src/config.ts'
+import { createStoreOwner } from '../../src/inventory/store-owner.ts'
 import { createReadiness, type ReadinessParts } from '../../src/readiness.ts'
 import { openLocalSite } from '../../src/runtime/local.ts'
 import { type RunningServer, serveOnNode } from '../../src/runtime/node.ts'
+import { BARE_RAW, createImage, uploadData } from '../support/images.ts'
+import { openSiteOn } from '../support/local-site.ts'
 import { TRUSTED } from '../support/options.ts'
+import { randomData } from '../support/random-data.ts'
 import { eventually } from '../support/server.ts'
-import { createTestSite, temporaryFolder, type TestSite } from '../support/site.ts'
+import {
+  createTestServices,
+  createTestSite,
+  temporaryFolder,
+  type TestSite,
+} from '../support/site.ts'
 
 const GIB = 2 ** 30
 const TOKEN = 'mirror-token'
+const OPEN = { paste_deploy: { flavor: '' } }
 
 describe('the readiness of an origin', () => {
   let site: TestSite
@@ -25,7 +37,13 @@ describe('the readiness of an origin', () => {
 
   function ask(parts: Partial<ReadinessParts> = {}) {
     const { registry, owner, services } = site
-    const quiet = { disk: null, damaged: async () => 0, damage: () => null, edge: null }
+    const quiet = {
+      hasFile: null,
+      disk: null,
+      damaged: async () => 0,
+      damage: () => null,
+      edge: null,
+    }
     const origin = { registry, owner, ...quiet }
     const readiness = createReadiness({ ...origin, ...parts })
     return createApp({ ...services, readiness }).request('/readyz')
@@ -85,6 +103,82 @@ describe('the readiness of an origin', () => {
     assert.deepEqual(await response.json(), { ready: false, reasons: ['store-not-writable'] })
     await folder.remove()
   })
+})
+
+describe('the readiness of an origin whose chunks cannot be reached', () => {
+  it('ends with the volume that they are on, also after a start without it (503)', async () => {
+    const folder = await temporaryFolder()
+    const [here, away] = [join(folder.path, 'data', 'chunks'), join(folder.path, 'away')]
+    let site = await openSiteOn(folder.path, OPEN)
+    const { id } = await createImage(site, BARE_RAW)
+    assert.equal((await uploadData(site, id, randomData(1000))).status, 204)
+    assert.equal((await site.request('/readyz')).status, 200)
+
+    await rename(here, away)
+    await assertUnready(site.request, 'store-unreachable')
+    await site.close()
+    await mkdir(here)
+    site = await openSiteOn(folder.path, OPEN)
+    await assertUnready(site.request, 'store-unreachable')
+
+    // What the service may have put there by itself does not make it the one that it was.
+    await rm(here, { recursive: true })
+    await rename(away, here)
+    assert.equal((await site.request('/readyz')).status, 200)
+    await site.close()
+    await folder.remove()
+  })
+
+  it('ends when the folder of all its data is gone (503)', async () => {
+    const folder = await temporaryFolder()
+    const site = await openSiteOn(folder.path, OPEN)
+    await rename(join(folder.path, 'data'), join(folder.path, 'away'))
+    await assertUnready(site.request, 'database-unreachable')
+    await site.close()
+    await folder.remove()
+  })
+
+  it('ends with a bucket that refuses, or does not answer (503)', async () => {
+    const site = await createTestSite()
+    const refusing = async () => Promise.reject(new Error('10001: internal error'))
+    const silent = () => new Promise<never>(() => undefined)
+    for (const get of [refusing, silent]) {
+      const bucket = { get, head: get, put: get, delete: get, list: get }
+      const owner = createStoreOwner({
+        registry: site.registry,
+        store: createR2Store(bucket),
+        id: site.services.feed.siteId,
+        isEdge: false,
+      })
+      const { services, registry, store } = site
+      const { readiness } = createTestServices({ config: services.config, registry, store, owner })
+      const app = createApp({ ...services, readiness })
+      await assertUnready((path) => inNoTime(() => app.request(path)), 'store-unreachable')
+    }
+    await site.close()
+  })
+
+  /** An answer, with as much time passed as it takes. */
+  async function inNoTime(ask: () => Response | Promise<Response>): Promise<Response> {
+    mock.timers.enable({ apis: ['setTimeout'] })
+    let settled = false
+    const answer = Promise.resolve(ask()).finally(() => (settled = true))
+    while (!settled) {
+      mock.timers.tick(1_000)
+      await setImmediate()
+    }
+    mock.timers.reset()
+    return answer
+  }
+
+  async function assertUnready(
+    request: (path: string) => Response | Promise<Response>,
+    reason: string,
+  ): Promise<void> {
+    const response = await request('/readyz')
+    assert.equal(response.status, 503)
+    assert.deepEqual(await response.json(), { ready: false, reasons: [reason] })
+  }
 })
 
 describe('the readiness of a site whose database is not as it should be', () => {

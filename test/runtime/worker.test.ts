@@ -55,7 +55,7 @@ async function startDatabase(path: string) {
 }
 
 /** The Worker behind a socket, with a bucket and a database of its own. */
-async function startWorker(options: Record<string, string> = {}) {
+async function startWorker(options: Record<string, string> = {}, r2Buckets = ['BLOBS']) {
   const folder = await temporaryFolder()
   const database = await startDatabase(join(folder.path, 'registry.db'))
   const miniflare = new Miniflare({
@@ -64,7 +64,7 @@ async function startWorker(options: Record<string, string> = {}) {
     compatibilityDate: '2026-04-01',
     compatibilityFlags: ['nodejs_compat'],
     cf: false,
-    r2Buckets: ['BLOBS'],
+    r2Buckets,
     bindings: {
       HELIOSTAT_DATABASE__CONNECTION: database.url,
       HELIOSTAT_HELIOSTAT__ALLOW_UNAUTHENTICATED: 'true',
@@ -104,6 +104,17 @@ describe('Worker, with options that it cannot honour', () => {
     assert.equal(response.status, 500)
     assert.match(text, /token_file: a Worker has no files/)
     assert.match(text, /upstream: a Worker cannot follow another site/)
+  })
+})
+
+describe('Worker, with a bucket that is not there', () => {
+  it('is not ready, and says why (503)', async () => {
+    const worker = await startWorker({}, [])
+    const response = await worker.request('/readyz')
+    const answer = await response.json()
+    await worker.stop()
+    assert.equal(response.status, 503)
+    assert.deepEqual(answer, { ready: false, reasons: ['store-unreachable'] })
   })
 })
 
