@@ -1,24 +1,40 @@
-import { closeSync, openSync } from 'node:fs'
-import { getFileSink } from '@logtape/file'
+import { fstatSync, openSync } from 'node:fs'
 import {
   configure,
   type FormattedValues,
+  getLogger,
   getTextFormatter,
   type LogRecord,
   type Sink,
 } from '@logtape/logtape'
+import { reasonOf } from '../reason.ts'
 import { hideCredentials } from '../masking.ts'
 import { jsonLine } from '../runtime/json-log.ts'
+import { type LogFile, type LogTrouble, openLogFile } from './log-file.ts'
+import { printError } from './print.ts'
+
+const log = getLogger(['heliostat', 'log'])
+
+/** How much of the log may wait in memory for the reader of a pipe. */
+const MOST_UNREAD = 1 << 20
+
+/** The log of a running server. */
+export interface Log {
+  /** Goes on in a new file, since the old one may have been moved away; null where the log is no file of its own. */
+  reopen: (() => void) | null
+}
 
 /** Logs to the file, or else to stderr: as text on a terminal, as one JSON object a line otherwise. */
-export async function configureLogging(file: string | null, debug: boolean): Promise<void> {
+export async function configureLogging(file: string | null, debug: boolean): Promise<Log> {
+  const { sink, reopen } = file === null ? logToStderr() : logToFile(file)
   await configure({
-    sinks: { log: file === null ? stderrSink() : fileSink(file) },
+    sinks: { log: sink },
     loggers: [
       { category: 'heliostat', lowestLevel: debug ? 'debug' : 'info', sinks: ['log'] },
       { category: ['logtape', 'meta'], lowestLevel: 'error', sinks: ['log'] },
     ],
   })
+  return { reopen }
 }
 
 const text = getTextFormatter({
@@ -28,13 +44,54 @@ const text = getTextFormatter({
     `${timestamp} ${level} ${category.replace(/^heliostat·/, '')}: ${message}`,
 })
 
-/** Who does what is not for everybody on the machine. */
-function fileSink(file: string): Sink {
-  closeSync(openSync(file, 'a', 0o640))
-  return getFileSink(file, { formatter: jsonLine })
+function logToFile(path: string): Log & { sink: Sink } {
+  // Who does what is not for everybody on the machine.
+  const file = openLogFile(() => openSync(path, 'a', 0o640), {
+    ...trouble,
+    failing(error) {
+      printError(`The log cannot be written, and is tried again: ${reasonOf(error)}`)
+    },
+  })
+  return {
+    sink: linesTo(file),
+    reopen() {
+      try {
+        file.reopen()
+      } catch (error) {
+        log.error('The log goes on in its old file: {reason}', { reason: reasonOf(error) })
+      }
+    },
+  }
 }
 
-function stderrSink(): Sink {
-  const format = process.stderr.isTTY ? text : jsonLine
-  return (record: LogRecord) => process.stderr.write(format(record))
+function logToStderr(): Log & { sink: Sink } {
+  const { fd, isTTY } = process.stderr
+  const isFile = !isTTY && !isPipe(fd)
+  return { sink: isFile ? linesTo(openLogFile(() => fd, trouble)) : toStream(), reopen: null }
+}
+
+const trouble: LogTrouble = {
+  failing: () => undefined,
+  over(lostLines) {
+    log.error('The log could not be written: {lostLines} lines are lost', { lostLines })
+  },
+}
+
+function isPipe(fd: number): boolean {
+  const stat = fstatSync(fd)
+  return stat.isFIFO() || stat.isSocket()
+}
+
+function linesTo(file: LogFile): Sink {
+  process.on('exit', file.flush)
+  return (record: LogRecord) => file.write(jsonLine(record))
+}
+
+/** A reader that does not read must not cost the memory, and one that is gone nothing at all. */
+function toStream(): Sink {
+  const { stderr } = process
+  const format = stderr.isTTY ? text : jsonLine
+  return (record: LogRecord) => {
+    if (stderr.writableLength < MOST_UNREAD) stderr.write(format(record))
+  }
 }

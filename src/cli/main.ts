@@ -2,18 +2,16 @@ import { CommanderError, program } from 'commander'
 import { ConfigError, HeliostatError } from '../errors.ts'
 import { hideCredentials } from '../masking.ts'
 import packageJson from '../../package.json' with { type: 'json' }
+import { reasonOf, traceOf } from '../reason.ts'
 import { addConfigCommand } from './config.ts'
 import { addDbCommands } from './db.ts'
 import { addMirrorCommands } from './mirror.ts'
 import { addPolicyCommands } from './policy.ts'
+import { endWithReader, printError } from './print.ts'
 import { addServeCommand } from './serve.ts'
 import { addTokenCommand } from './token.ts'
 
-// `heliostat … | head` is no failure.
-process.stdout.on('error', (error: Error & { code?: string }) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit()
-})
+endWithReader()
 
 program
   .name('heliostat')
@@ -35,8 +33,7 @@ addTokenCommand(program)
 try {
   await program.parseAsync()
 } catch (error) {
-  if (!(error instanceof CommanderError))
-    process.stderr.write(`heliostat: ${hideCredentials(describe(error))}\n`)
+  if (!(error instanceof CommanderError)) printError(hideCredentials(describe(error)))
   // At once: what the command has opened before it failed would keep the process alive.
   process.exit(error instanceof CommanderError ? error.exitCode : 1)
 }
@@ -44,6 +41,6 @@ try {
 /** What an operator can mend is told in a sentence; anything else is our mistake and shows where. */
 function describe(error: unknown): string {
   if (error instanceof ConfigError || error instanceof HeliostatError) return error.message
-  if (error instanceof Error && 'code' in error) return error.message
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  if (error instanceof Error && 'code' in error) return reasonOf(error)
+  return traceOf(error)
 }

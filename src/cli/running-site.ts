@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { HeliostatError } from '../errors.ts'
 import { answerWithin } from '../http/deadline.ts'
-import { reasonOf } from '../http/reason.ts'
+import { reasonOf } from '../reason.ts'
 
 const ANSWER_MS = 15_000
 const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

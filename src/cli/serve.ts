@@ -3,9 +3,11 @@ import { type Command, Option } from 'commander'
 import type { Config } from '../config.ts'
 import { denoRuntime, serveOnDeno } from '../runtime/deno.ts'
 import { exposedFiles } from '../runtime/exposed-files.ts'
-import { type RunningServer, serveOnNode } from '../runtime/node.ts'
+import { serveOnNode } from '../runtime/node.ts'
 import { configureLogging } from './logging.ts'
 import { type ConfigOptions, readConfig, withConfigOptions } from './options.ts'
+import { goOnWithoutReader } from './print.ts'
+import { endOnMistakes, stopOnSignals } from './stopping.ts'
 
 const log = getLogger(['heliostat', 'serve'])
 
@@ -30,25 +32,15 @@ export function addServeCommand(program: Command): void {
 
 async function serve(options: ConfigOptions): Promise<void> {
   const { config, warnings, files } = await readConfig(options)
-  await configureLogging(config.DEFAULT.log_file, config.DEFAULT.debug)
+  goOnWithoutReader()
+  const output = await configureLogging(config.DEFAULT.log_file, config.DEFAULT.debug)
+  endOnMistakes(output)
   for (const warning of [...warnings, ...(await exposedFiles(config, files))]) log.warn(warning)
   const deno = denoRuntime()
-  const server = await (deno ? serveOnDeno(config, deno) : serveOnNode(config))
+  const starting = deno ? serveOnDeno(config, deno) : serveOnNode(config)
+  stopOnSignals(starting, output)
+  const server = await starting
   process.stdout.write(greeting(server.url, config))
-  stopOnSignals(server)
-}
-
-function stopOnSignals(server: RunningServer): void {
-  let stopping = false
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      // A second signal means it.
-      if (stopping) process.exit(1)
-      stopping = true
-      log.info('Stopping on {signal}: running requests may end', { signal })
-      void server.close().then(() => process.exit(0))
-    })
-  }
 }
 
 function greeting(url: string, { paste_deploy, heliostat, mirror }: Config): string {

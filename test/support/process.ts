@@ -7,6 +7,10 @@ export interface RunningProcess {
   pid: number
   /** What it has logged until now. */
   log(): string
+  /** The exit code, once it has ended. */
+  ended: Promise<number | null>
+  /** Closes the pipes that it prints and logs to. */
+  closePipes(): void
   /** Sends SIGKILL and resolves when the process is gone. */
   kill(): Promise<void>
   /** Sends SIGTERM and resolves with the exit code. */
@@ -28,7 +32,7 @@ export async function startServer(
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
-  const ended = once(child, 'exit')
+  const ended = once(child, 'exit').then(([code]): number | null => code)
   let log = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     log = (log + text).slice(-1_000_000)
@@ -46,6 +50,11 @@ export async function startServer(
       url,
       pid: child.pid ?? 0,
       log: () => log,
+      ended,
+      closePipes() {
+        child.stdout.destroy()
+        child.stderr.destroy()
+      },
       async kill() {
         kill()
         await ended
@@ -53,7 +62,7 @@ export async function startServer(
       },
       async stop() {
         child.kill('SIGTERM')
-        const [code] = await ended
+        const code = await ended
         process.off('exit', kill)
         return code
       },

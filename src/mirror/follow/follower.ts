@@ -1,5 +1,5 @@
 import { getLogger } from '@logtape/logtape'
-import { reasonOf } from '../../http/reason.ts'
+import { reasonOf } from '../../reason.ts'
 import { sleep } from '../../sleep.ts'
 import type { Head } from '../feed/records.ts'
 import type { Upstream } from '../upstream/client.ts'

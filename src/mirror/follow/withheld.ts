@@ -1,6 +1,6 @@
 import { getLogger } from '@logtape/logtape'
 import { z } from 'zod'
-import { reasonOf } from '../../http/reason.ts'
+import { reasonOf } from '../../reason.ts'
 import type { Registry, Statement } from '../../registry/database.ts'
 import { findValue, setValues } from '../../registry/site-values.ts'
 import { type ImageRecord, imageRecord } from '../feed/records.ts'

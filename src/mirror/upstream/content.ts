@@ -5,7 +5,7 @@ import {
   parseManifest,
 } from '../../blobs/manifest.ts'
 import type { Limit } from '../../http/deadline.ts'
-import { reasonOf } from '../../http/reason.ts'
+import { reasonOf } from '../../reason.ts'
 import { readText, requireOk } from './documents.ts'
 import type { Ask } from './sites.ts'
 

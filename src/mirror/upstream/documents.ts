@@ -2,7 +2,7 @@
 import type { z } from 'zod'
 import { describeIssue } from '../../../schema/describe-issue.ts'
 import { parseBounded } from '../../bounded-json.ts'
-import { reasonOf } from '../../http/reason.ts'
+import { reasonOf } from '../../reason.ts'
 import { createGathering } from './gathering.ts'
 
 /**

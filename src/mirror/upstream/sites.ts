@@ -1,7 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import { HeliostatError } from '../../errors.ts'
 import { answerWithin, type Limit } from '../../http/deadline.ts'
-import { reasonOf } from '../../http/reason.ts'
+import { reasonOf } from '../../reason.ts'
 
 const FIRST_PAUSE_MS = 500
 const LONGEST_PAUSE_MS = 30_000

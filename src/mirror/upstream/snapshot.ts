@@ -1,4 +1,4 @@
-import { reasonOf } from '../../http/reason.ts'
+import { reasonOf } from '../../reason.ts'
 import {
   type ImageRecord,
   imageRecord,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { reasonOf } from '../../src/http/reason.ts'
+import { reasonOf } from '../src/reason.ts'
 
 const failureOf = (url: string) => fetch(url).then(() => null, reasonOf)
 
