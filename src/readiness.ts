@@ -3,6 +3,7 @@ import { reasonOf } from './http/reason.ts'
 import { inTime, LATE } from './in-time.ts'
 import type { Ownership, StoreOwner } from './inventory/store-owner.ts'
 import type { EdgeCondition } from './mirror/edge-status.ts'
+import { reasonOf } from './reason.ts'
 import type { Registry } from './registry/database.ts'
 import { CURRENT_REVISION, databaseRevision } from './registry/migrate.ts'
 

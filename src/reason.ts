@@ -1,3 +1,4 @@
+import { HeliostatError } from './errors.ts'
 import { hideCredentials } from './masking.ts'
 
 const MAX_LENGTH = 500
@@ -15,7 +16,10 @@ export function reasonOf(error: unknown): string {
 
 function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  if (error.cause instanceof Error) return messageOf(error.cause)
+  if (error.cause instanceof Error) {
+    const told = error instanceof HeliostatError ? `${error.message}: ` : ''
+    return told + messageOf(error.cause)
+  }
   // Where several addresses were tried there is no message.
   return ownMessage(error) || String('code' in error ? error.code : error.name)
 }

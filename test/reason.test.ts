@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { reasonOf } from '../src/reason.ts'
+import { sql } from 'drizzle-orm'
+import { DrizzleQueryError } from 'drizzle-orm/errors'
+import { HeliostatError } from '../src/errors.ts'
+import { reasonOf, traceOf } from '../src/reason.ts'
+import { postImage } from './support/images.ts'
+import { collectLogs } from './support/logs.ts'
+import { createTestSite } from './support/site.ts'
 
 const failureOf = (url: string) => fetch(url).then(() => null, reasonOf)
 
@@ -27,8 +33,46 @@ describe('the reason for which a request failed', () => {
     assert.doesNotMatch(reasonOf(new Error(secret)), /user|ppp/)
   })
 
+  it('is that of the database, without the values of the statement', () => {
+    const failed = (cause?: Error) =>
+      new DrizzleQueryError('insert into "images" values (?)', ['secret\nname'], cause)
+    assert.equal(reasonOf(failed(new Error('no such table: images'))), 'no such table: images')
+    assert.equal(reasonOf(failed()), 'Failed query: insert into "images" values (?)')
+  })
+
+  it('is what a client is told, with what is behind it', () => {
+    const cause = new Error('5 bytes are free')
+    const error = new HeliostatError('too-large', 'The store has no space left', { cause })
+    assert.equal(reasonOf(error), 'The store has no space left: 5 bytes are free')
+  })
+
   it('is anything else that was thrown', () => {
     assert.equal(reasonOf(new Error('status 500')), 'status 500')
     assert.equal(reasonOf('gone'), 'gone')
+  })
+})
+
+describe('the trace of a failure', () => {
+  it('tells where it happened and what caused it, without the values of a statement', () => {
+    const cause = new Error('no such table: images')
+    const trace = traceOf(new DrizzleQueryError('insert into "images"', ['secret\nname'], cause))
+    assert.match(
+      trace,
+      /^Error: Failed query: insert into "images"\n +at .*\ncaused by: Error: no such table: images\n +at /s,
+    )
+    assert.doesNotMatch(trace, /secret|name/)
+  })
+
+  it('is logged of a request whose statement failed, without what the client has sent [500]', async () => {
+    const site = await createTestSite()
+    await site.registry.run(sql`drop table image_tags`)
+    const logs = collectLogs()
+    const response = await postImage(site, { name: 'secret-name', tags: ['secret-tag'] })
+    logs.stop()
+    await site.close()
+    assert.equal(response.status, 500)
+    const log = logs.lines.join('\n')
+    assert.match(log, /POST \/v2\/images failed: .*no such table: \S*image_tags/s)
+    assert.doesNotMatch(log, /secret/)
   })
 })

@@ -2,9 +2,9 @@ import { getLogger } from '@logtape/logtape'
 import { HeliostatError } from '../errors.ts'
 import { errorFormat } from '../http/accept.ts'
 import { errorBody, reasonPhrase, standardSentence } from '../http/error-body.ts'
+import { traceOf } from '../reason.ts'
 import type { RequestContext } from './context.ts'
 
-const MAX_LOGGED = 4000
 /** Messages quote what a client has sent, which may be megabytes. */
 const MAX_TOLD = 2000
 
@@ -61,13 +61,6 @@ function logFailure(error: Error, context: RequestContext): void {
     method: context.req.method,
     path: context.req.path,
     requestId: context.get('requestId') ?? null,
-    stack: describe(error),
+    stack: traceOf(error),
   })
-}
-
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  const cause = error.cause === undefined ? '' : `\ncaused by: ${describe(error.cause)}`
-  // Drizzle's messages hold the values of a statement, which may be long.
-  return `${(error.stack ?? error.message).slice(0, MAX_LOGGED)}${cause}`
 }

@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../reason.ts'
 import type { ChunkBuffers, Holder, Lease } from './chunk-buffers.ts'
 import type { OpenSpool, Spooled } from './spool.ts'
 
@@ -110,7 +111,7 @@ function createMovable(size: number, { take, offer, spool }: Buffers) {
 }
 
 function notMoved(error: unknown): null {
-  const reason = String(error)
+  const reason = reasonOf(error)
   log.warn('Cannot move the beginning of a chunk out of memory: {reason}', { reason })
   return null
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { describeIssue } from '../../schema/describe-issue.ts'
 import { HASH_ALGORITHMS } from '../../schema/hash-algorithms.ts'
 import { parseBounded } from '../bounded-json.ts'
+import { reasonOf } from '../reason.ts'
 import type { HashAlgorithm } from './digest.ts'
 import { sha256 } from './digest.ts'
 import { isDigest, type Span } from './store.ts'
@@ -89,7 +90,7 @@ function parseText(text: string): unknown {
   try {
     return parseBounded(text, { values: MAX_CHUNKS + 16, width: MAX_CHUNKS + 1, depth: 2 })
   } catch (error) {
-    throw unsound(error instanceof Error ? error.message : String(error))
+    throw unsound(reasonOf(error))
   }
 }
 

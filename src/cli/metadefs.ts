@@ -5,6 +5,7 @@ import { ConfigError, HeliostatError } from '../errors.ts'
 import { type LoadMode, loadNamespace, unloadAll } from '../metadefs/catalog.ts'
 import { fileNameOf, parseDefinitionFile, toDefinitionFile } from '../metadefs/definition-file.ts'
 import { createMetadefRepo } from '../metadefs/repo.ts'
+import { reasonOf } from '../reason.ts'
 import type { Registry } from '../registry/database.ts'
 import { refuseAtEdge } from './db-pending.ts'
 import { type ConfigOptions, withConfigOptions } from './options.ts'
@@ -77,7 +78,7 @@ async function load(
       const given = parseDefinitionFile(await readFile(file, 'utf8'))
       if (await loadNamespace(registry, given, mode)) loaded += 1
     } catch (error) {
-      mistakes.push(`${file}: ${error instanceof Error ? error.message : String(error)}`)
+      mistakes.push(`${file}: ${reasonOf(error)}`)
     }
   }
   progress.end()

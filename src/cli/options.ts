@@ -9,6 +9,7 @@ import {
   type RawConfig,
 } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import { reasonOf } from '../reason.ts'
 import type { NamedFile } from '../runtime/exposed-files.ts'
 
 export interface ConfigOptions {
@@ -88,7 +89,7 @@ async function readToken({ upstreamToken, upstreamTokenFile: path }: ConfigOptio
 
 async function readConfigFile(path: string): Promise<RawConfig> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new ConfigError(`Cannot read the configuration file "${path}": ${String(cause)}`)
+    throw new ConfigError(`Cannot read the configuration file "${path}": ${reasonOf(cause)}`)
   })
   try {
     return parseConfigFile(text)

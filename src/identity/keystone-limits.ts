@@ -2,6 +2,7 @@ import { getLogger } from '@logtape/logtape'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { HeliostatError } from '../errors.ts'
+import { reasonOf } from '../reason.ts'
 import { createKeystoneClient, type KeystoneClient } from './keystone-client.ts'
 import type { Fetch, KeystoneOptions } from './keystone-http.ts'
 import { createLru } from './lru.ts'
@@ -56,7 +57,7 @@ export function createKeystoneLimits({ client, endpointId }: KeystoneLimitsParts
         const known = remembered.get(key)
         log.warn('The limits of project {project} cannot be asked for: {reason}', {
           project: projectId,
-          reason: error instanceof Error ? error.message : String(error),
+          reason: reasonOf(error),
         })
         if (known && performance.now() - known.at < KEPT_MS) return known.limits
         throw unknownLimits(error)

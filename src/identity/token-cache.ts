@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../reason.ts'
 import { type KnownToken, knownToken } from './known-token.ts'
 import { createLru } from './lru.ts'
 import { bearer, type VouchedToken } from './vouched-token.ts'
@@ -72,16 +73,11 @@ export function createTokenCache(store: TokenStore): TokenCache {
   }
 }
 
-/** Drizzle's own message quotes the values of a statement. */
-function causeOf(error: unknown): string {
-  return String(error instanceof Error ? (error.cause ?? error.name) : error)
-}
-
 /** A token that cannot be written down is good all the same. */
 async function tolerate(writing: Promise<void>): Promise<void> {
   try {
     await writing
   } catch (error) {
-    log.warn('A token could not be remembered: {reason}', { reason: causeOf(error) })
+    log.warn('A token could not be remembered: {reason}', { reason: reasonOf(error) })
   }
 }

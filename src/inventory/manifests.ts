@@ -8,6 +8,7 @@ import {
   manifestDigest,
   requireSound,
 } from '../blobs/manifest.ts'
+import { reasonOf } from '../reason.ts'
 import type { Registry } from '../registry/database.ts'
 
 /** About 30 MB of digests. */
@@ -121,7 +122,7 @@ function isWhole(digest: string, manifest: Manifest): boolean {
   } catch (error) {
     log.error('Manifest {digest} in the registry is damaged: {reason}', {
       digest,
-      reason: error instanceof Error ? error.message : String(error),
+      reason: reasonOf(error),
     })
     return false
   }

@@ -1,6 +1,7 @@
 import { describeIssue } from '../../schema/describe-issue.ts'
 import { namespace as shape, type NewNamespace } from '../../schema/metadef.ts'
 import { HeliostatError } from '../errors.ts'
+import { reasonOf } from '../reason.ts'
 import type { Namespace } from '../registry/metadef-contents.ts'
 
 /** Reads the text of a definition file, one namespace with all that it holds; throws `invalid` with what is wrong. */
@@ -51,10 +52,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch (cause) {
-    throw new HeliostatError(
-      'invalid',
-      `not JSON: ${cause instanceof Error ? cause.message : cause}`,
-    )
+    throw new HeliostatError('invalid', `not JSON: ${reasonOf(cause)}`)
   }
 }
 

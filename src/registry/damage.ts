@@ -1,5 +1,6 @@
 import { getLogger } from '@logtape/logtape'
 import { codeOf } from '../error-code.ts'
+import { reasonOf } from '../reason.ts'
 import type { Registry } from './database.ts'
 import { findValue, forgetValues, setValues } from './site-values.ts'
 
@@ -26,7 +27,7 @@ export async function openDamage(registry: Registry): Promise<Damage> {
       known = what
       log.error('The database is damaged: {what}. Restore it from a backup', { what })
       await setValues(registry, { [KEY]: what }).catch((error: unknown) => {
-        log.error('Cannot write down that it is damaged: {reason}', { reason: String(error) })
+        log.error('Cannot write down that it is damaged: {reason}', { reason: reasonOf(error) })
       })
     },
   }

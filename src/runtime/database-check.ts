@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../reason.ts'
 import { isDamage } from '../registry/damage.ts'
 
 /** How long after one check the next begins. */
@@ -25,7 +26,7 @@ export function watchDatabase(
       },
       failed: (error) => {
         if (isDamage(error)) void found(error.message)
-        else log.warn('Cannot check the database: {reason}', { reason: error.message })
+        else log.warn('Cannot check the database: {reason}', { reason: reasonOf(error) })
       },
     })
     thread = started

@@ -18,6 +18,7 @@ import { createStoreOwner } from '../inventory/store-owner.ts'
 import { shownPath } from '../masking.ts'
 import { createFeed, type Feed } from '../mirror/feed/reader.ts'
 import { requireRole } from '../mirror/follow/role.ts'
+import { reasonOf } from '../reason.ts'
 import { type Damage, openDamage } from '../registry/damage.ts'
 import { openRegistry, type Registry } from '../registry/database.ts'
 import { openEmbedded } from '../registry/embedded.ts'
@@ -176,7 +177,7 @@ async function readTokens(file: string | null): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    const code = codeOf(error) || String(error)
+    const code = codeOf(error) || reasonOf(error)
     throw new ConfigError(`[heliostat] token_file: cannot read "${shownPath(file)}": ${code}`)
   }
 }

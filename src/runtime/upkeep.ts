@@ -14,6 +14,7 @@
 import { getLogger } from '@logtape/logtape'
 import { isEdge } from '../config.ts'
 import type { Sweeper } from '../inventory/sweep.ts'
+import { reasonOf } from '../reason.ts'
 import type { RememberedTokens } from '../registry/remembered-tokens.ts'
 import type { Services } from '../services.ts'
 
@@ -41,7 +42,7 @@ export async function runUpkeep(upkeep: Upkeep): Promise<void> {
     const { blobs, chunks } = await sweeper.sweep(config.heliostat.sweep_grace * 1000)
     if (blobs + chunks > 0) log.info('Swept {blobs} blobs and {chunks} chunks', { blobs, chunks })
   } catch (error) {
-    log.error('Upkeep failed: {reason}', { reason: String(error) })
+    log.error('Upkeep failed: {reason}', { reason: reasonOf(error) })
   }
 }
 
@@ -52,7 +53,7 @@ const SWEEP_MS = 10 * 60_000
 export function scheduleUpkeep(upkeep: Upkeep): () => void {
   const recover = setInterval(() => {
     upkeep.uploader.recover().catch((error: unknown) => {
-      log.error('Recovery of dead uploads failed: {reason}', { reason: String(error) })
+      log.error('Recovery of dead uploads failed: {reason}', { reason: reasonOf(error) })
     })
   }, RECOVER_MS)
   const sweep = setInterval(() => void runUpkeep(upkeep), SWEEP_MS)

@@ -567,7 +567,7 @@ describe('a store that fails', () => {
     const text = await refusal(await uploadData(broken, id, bytesOf('x')))
     stop()
     assert.equal(text, '503 The image store refuses to be written')
-    const line = `error: Cannot clear away the failed upload of image ${id}: Error: EROFS`
+    const line = `error: Cannot clear away the failed upload of image ${id}: EROFS`
     assert.ok(lines.includes(line), lines.join('\n'))
     assert.deepEqual(await dataFacts(broken, id), NO_DATA)
     await broken.close()

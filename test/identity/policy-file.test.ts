@@ -186,9 +186,7 @@ describe('a site with a policy file', () => {
     })
     await assert.rejects(open(`${bad}.gone`), {
       name: 'ConfigError',
-      message: new RegExp(
-        `^\\[oslo_policy\\] policy_file ${bad}\\.gone: cannot read it: Error: ENOENT`,
-      ),
+      message: new RegExp(`^\\[oslo_policy\\] policy_file ${bad}\\.gone: cannot read it: ENOENT`),
     })
   })
 })

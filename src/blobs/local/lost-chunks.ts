@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../../reason.ts'
 import type { ChunkFiles } from './store.ts'
 
 const log = getLogger(['heliostat', 'lost-chunks'])
@@ -25,7 +26,7 @@ export function createLostChunks({ store, sizeOfChunk, notes }: LostChunksParts)
 
   async function save(): Promise<void> {
     await notes.save().catch((error: unknown) => {
-      log.error('Cannot write down which chunks are lost: {reason}', { reason: String(error) })
+      log.error('Cannot write down which chunks are lost: {reason}', { reason: reasonOf(error) })
     })
   }
 

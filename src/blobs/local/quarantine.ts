@@ -4,6 +4,7 @@
  * `lost-chunks.ts`). What the scrubber finds before any reader does goes the same way (`scrub.ts`).
  */
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../../reason.ts'
 import type { ChunkAccount } from './account.ts'
 import { type ChunkFiles, isUnreadable } from './store.ts'
 import type { Verified } from './verified.ts'
@@ -34,7 +35,7 @@ export function createQuarantine({ store, account, verified }: QuarantineParts):
       if (!(await store.quarantine(digest, stamp))) return
       log.error('Chunk {digest} is damaged on this machine: quarantined', { digest })
     } catch (error) {
-      const reason = String(error)
+      const reason = reasonOf(error)
       log.error('Chunk {digest} is damaged and cannot be quarantined: {reason}', { digest, reason })
     }
     count++

@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../../reason.ts'
 import { sleep } from '../../sleep.ts'
 import type { IsWhole } from './check.ts'
 import { examine } from './examine.ts'
@@ -102,7 +103,7 @@ export function createScrubber(parts: ScrubParts): Scrubber {
       await sleep(FIRST_PAUSE_MS, stop.signal)
       while (!stop.signal.aborted) {
         await round().catch((error: unknown) => {
-          log.error('Scrubbing failed: {reason}', { reason: String(error) })
+          log.error('Scrubbing failed: {reason}', { reason: reasonOf(error) })
         })
         await sleep(ROUND_PAUSE_MS, stop.signal)
       }
@@ -122,7 +123,7 @@ async function tryRefetch(
     return true
   } catch (error) {
     // Then it is fetched when somebody asks for it.
-    log.warn('Chunk {digest} cannot be had now: {reason}', { digest, reason: String(error) })
+    log.warn('Chunk {digest} cannot be had now: {reason}', { digest, reason: reasonOf(error) })
     return false
   }
 }

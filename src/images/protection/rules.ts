@@ -1,4 +1,5 @@
 import { ConfigError } from '../../errors.ts'
+import { reasonOf } from '../../reason.ts'
 import { parseIniSections } from './ini-sections.ts'
 import { pythonPattern } from './python-pattern.ts'
 
@@ -70,7 +71,7 @@ function compile(section: string): RegExp | string {
   try {
     return pythonPattern(section)
   } catch (error) {
-    return `section [${section}]: wanted a regular expression: ${String(error)}`
+    return `section [${section}]: wanted a regular expression: ${reasonOf(error)}`
   }
 }
 

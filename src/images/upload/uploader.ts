@@ -3,6 +3,7 @@ import { createStreamInspector } from '../../blobs/inspect/stream.ts'
 import { HeliostatError } from '../../errors.ts'
 import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
 import type { Sweeper } from '../../inventory/sweep.ts'
+import { reasonOf } from '../../reason.ts'
 import type { Image } from '../image.ts'
 import type { ProjectLimits } from '../project-limits.ts'
 import { requireFormats, STEPS } from '../status.ts'
@@ -120,8 +121,7 @@ async function clearAway(
   log.warn('Upload of image {image} failed after {bytes} bytes: {reason}', {
     image: image.id,
     bytes: size,
-    reason: error instanceof Error ? error.message : String(error),
-    cause: error instanceof Error && error.cause ? String(error.cause) : undefined,
+    reason: reasonOf(error),
   })
   try {
     await uploads.abort(upload, Date.now())
@@ -129,7 +129,7 @@ async function clearAway(
   } catch (failure) {
     log.error('Cannot clear away the failed upload of image {image}: {reason}', {
       image: image.id,
-      reason: String(failure),
+      reason: reasonOf(failure),
     })
   }
 }

@@ -1,6 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import type { Digester } from '../../blobs/digest.ts'
 import { HeliostatError } from '../../errors.ts'
+import { reasonOf } from '../../reason.ts'
 import { createTurns } from '../../turns.ts'
 import type { Upstream } from '../upstream/client.ts'
 import { createAbsences } from './absences.ts'
@@ -123,7 +124,7 @@ async function keep(
     await local.keep(digest, bytes)
     return true
   } catch (error) {
-    const reason = String(error)
+    const reason = reasonOf(error)
     log.error('Chunk {digest} cannot be stored, only passed on: {reason}', { digest, reason })
     return false
   }

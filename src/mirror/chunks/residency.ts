@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../../reason.ts'
 import type { EdgeAccount } from './account.ts'
 
 const log = getLogger(['heliostat', 'residency'])
@@ -63,7 +64,7 @@ export function createResidency(options: ResidencyOptions): Residency {
       try {
         await remove(digest)
       } catch (error) {
-        log.error('Chunk {digest} cannot be removed: {reason}', { digest, reason: String(error) })
+        log.error('Chunk {digest} cannot be removed: {reason}', { digest, reason: reasonOf(error) })
         return null
       }
       evictions++

@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../../reason.ts'
 import type { EdgeAccount } from '../chunks/account.ts'
 import type { Residency } from '../chunks/residency.ts'
 import type { Pins } from './pins.ts'
@@ -118,7 +119,7 @@ function createReadCounts(images: Pick<CachedImages, 'addReads'>) {
 
   function flushSafely(): Promise<void> {
     return flush().catch((error: unknown) => {
-      log.warn('Cannot write down which images were read: {reason}', { reason: String(error) })
+      log.warn('Cannot write down which images were read: {reason}', { reason: reasonOf(error) })
     })
   }
 

@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../../reason.ts'
 import { isComplete, type PinPlan, planPins, type Wanted } from './plan.ts'
 import { type PinPolicy, pinnedByPolicy, pinsAnything } from './policy.ts'
 import type { CachedImages } from './rows.ts'
@@ -79,7 +80,7 @@ export function createPins({ images, policy, limit, has }: PinsParts): Pins {
       soon ??= setTimeout(() => {
         soon = null
         refresh().catch((error: unknown) => {
-          log.error('Cannot tell which images are pinned: {reason}', { reason: String(error) })
+          log.error('Cannot tell which images are pinned: {reason}', { reason: reasonOf(error) })
         })
       }, SETTLE_MS)
     },

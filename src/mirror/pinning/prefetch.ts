@@ -1,4 +1,5 @@
 import { getLogger } from '@logtape/logtape'
+import { reasonOf } from '../../reason.ts'
 import { sleep } from '../../sleep.ts'
 import type { Pins } from './pins.ts'
 import type { Wanted } from './plan.ts'
@@ -73,7 +74,7 @@ export function createPrefetcher(parts: PrefetchParts): Prefetcher {
       try {
         await fetchImage(image)
       } catch (error) {
-        failure = error instanceof Error ? error.message : String(error)
+        failure = reasonOf(error)
         log.warn('Cannot fetch pinned image {id}: {reason}', { id: image.id, reason: failure })
       }
     }

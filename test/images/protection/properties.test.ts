@@ -131,7 +131,7 @@ describe('a property protection file', () => {
         assert.match(message, /^p\.conf: line 1: got "read = admin", wanted a section such as/)
         assert.match(message, /line 18: got "nonsense", wanted/)
         assert.match(message, /line 19: got a second section \[y\], wanted one/)
-        assert.match(message, /section \[x_\(\]: wanted a regular expression: SyntaxError/)
+        assert.match(message, /section \[x_\(\]: wanted a regular expression: Invalid/)
         assert.match(message, /section \[z\]: delete: it is missing, wanted it in every section/)
         assert.match(
           message,
