@@ -9,8 +9,8 @@ import {
   type RawConfig,
 } from '../config.ts'
 import { ConfigError } from '../errors.ts'
-import { reasonOf } from '../reason.ts'
 import type { NamedFile } from '../runtime/exposed-files.ts'
+import { whyNot } from '../runtime/file-mistakes.ts'
 
 export interface ConfigOptions {
   configFile?: string
@@ -79,8 +79,8 @@ function fromOptions(options: ConfigOptions, upstreamToken: string | undefined):
 /** The name of the file is in no message: it may be the token, given to the wrong option. */
 async function readToken({ upstreamToken, upstreamTokenFile: path }: ConfigOptions) {
   if (path === undefined) return upstreamToken
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new ConfigError(`--upstream-token-file: cannot read the file: ${error.code}`)
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new ConfigError(`--upstream-token-file: cannot read the file: ${whyNot(error)}`)
   })
   const token = text.trim()
   if (/^\S+$/.test(token)) return token
@@ -88,8 +88,8 @@ async function readToken({ upstreamToken, upstreamTokenFile: path }: ConfigOptio
 }
 
 async function readConfigFile(path: string): Promise<RawConfig> {
-  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new ConfigError(`Cannot read the configuration file "${path}": ${reasonOf(cause)}`)
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new ConfigError(`Cannot read the configuration file "${path}": ${whyNot(error)}`)
   })
   try {
     return parseConfigFile(text)

@@ -1,8 +1,13 @@
+import { dirname } from 'node:path'
 import { getLogger } from '@logtape/logtape'
 import { type Command, Option } from 'commander'
 import type { Config } from '../config.ts'
+import { codeOf } from '../error-code.ts'
+import { ConfigError } from '../errors.ts'
+import { shownPath } from '../masking.ts'
 import { denoRuntime, serveOnDeno } from '../runtime/deno.ts'
 import { exposedFiles } from '../runtime/exposed-files.ts'
+import { whyNot } from '../runtime/file-mistakes.ts'
 import { serveOnNode } from '../runtime/node.ts'
 import { configureLogging } from './logging.ts'
 import { type ConfigOptions, readConfig, withConfigOptions } from './options.ts'
@@ -33,7 +38,10 @@ export function addServeCommand(program: Command): void {
 async function serve(options: ConfigOptions): Promise<void> {
   const { config, warnings, files } = await readConfig(options)
   goOnWithoutReader()
-  const output = await configureLogging(config.DEFAULT.log_file, config.DEFAULT.debug)
+  const { log_file, debug } = config.DEFAULT
+  const output = await configureLogging(log_file, debug).catch((error: unknown) => {
+    throw logError(error, config)
+  })
   endOnMistakes(output)
   for (const warning of [...warnings, ...(await exposedFiles(config, files))]) log.warn(warning)
   const deno = denoRuntime()
@@ -41,6 +49,16 @@ async function serve(options: ConfigOptions): Promise<void> {
   stopOnSignals(starting, output)
   const server = await starting
   process.stdout.write(greeting(server.url, config))
+}
+
+/** In words, where the file is the reason. */
+function logError(error: unknown, { DEFAULT }: Config): unknown {
+  const file = DEFAULT.log_file
+  if (file === null || codeOf(error) === '') return error
+  const folder = codeOf(error) === 'ENOENT' ? `, make the folder "${dirname(file)}" first` : ''
+  return new ConfigError(
+    `[DEFAULT] log_file: cannot write "${shownPath(file)}": ${whyNot(error)}${folder}`,
+  )
 }
 
 function greeting(url: string, { paste_deploy, heliostat, mirror }: Config): string {

@@ -2,25 +2,36 @@ import { access } from 'node:fs/promises'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
+import type { EmbeddedOptions } from '../registry/embedded.ts'
 import { connectionOf } from '../runtime/connection.ts'
-import { openLocalRegistry, requireRevision } from '../runtime/local.ts'
+import { openLocalRegistry } from '../runtime/local-registry.ts'
+import { requireRevision } from '../runtime/local.ts'
 import { type ConfigOptions, readConfig } from './options.ts'
 
 type Action = (registry: Registry, config: Config) => Promise<void>
 
 /** Does something with the registry that the configuration names, which has to be there and up to date. */
-export function withRegistry(options: ConfigOptions, action: Action): Promise<void> {
-  return withDatabase(options, async (registry, config) => {
+export function withRegistry(
+  options: ConfigOptions,
+  action: Action,
+  how?: EmbeddedOptions,
+): Promise<void> {
+  const upToDate: Action = async (registry, config) => {
     await requireRevision(registry)
     await action(registry, config)
-  })
+  }
+  return withDatabase(options, upToDate, how)
 }
 
 /** The same whatever its schema is, if any. */
-export async function withDatabase(options: ConfigOptions, action: Action): Promise<void> {
+export async function withDatabase(
+  options: ConfigOptions,
+  action: Action,
+  how?: EmbeddedOptions,
+): Promise<void> {
   const { config } = await readConfig(options)
   await requireDatabase(config)
-  await useDatabase(config, action)
+  await useDatabase(config, action, how)
 }
 
 /** The same, and makes the database where there is none. */
@@ -40,8 +51,8 @@ async function requireDatabase(config: Config): Promise<void> {
   })
 }
 
-async function useDatabase(config: Config, action: Action): Promise<void> {
-  const registry = await openLocalRegistry(config)
+async function useDatabase(config: Config, action: Action, how?: EmbeddedOptions): Promise<void> {
+  const registry = await openLocalRegistry(config, how)
   try {
     await action(registry, config)
   } finally {

@@ -25,10 +25,19 @@ const PRAGMAS = `
   PRAGMA temp_store = MEMORY;
 `
 
+/** How an embedded file is opened. */
+export interface EmbeddedOptions {
+  /** Keeps every other process out, and fails at once with SQLITE_BUSY while one has the file open. */
+  alone?: boolean
+}
+
 /** Opens (and creates) the database file. A batch is durable when it resolves. */
-export function openEmbedded(path: string): RegistryClient {
+export function openEmbedded(
+  path: string,
+  { alone = false }: EmbeddedOptions = {},
+): RegistryClient {
   const reserve = createReserve(`${path}-reserve`)
-  const database = openDatabase(path, reserve)
+  const database = openDatabase(path, reserve, alone)
   const log = createLogSync(`${path}-wal`)
   const { run, batch } = createRunner(database)
 
@@ -89,10 +98,12 @@ function damaged(cause: unknown): HeliostatError {
 }
 
 /** Also on a full disk, where its shared memory may find no room. */
-function openDatabase(path: string, reserve: Reserve): Database.Database {
+function openDatabase(path: string, reserve: Reserve, alone: boolean): Database.Database {
   return withReserve(reserve, () => {
     createPrivately(path)
-    const database = new Database(path, { timeout: BUSY_TIMEOUT_MS })
+    const database = new Database(path, { timeout: alone ? 0 : BUSY_TIMEOUT_MS })
+    // Before all others: every connection shares a lock on the file for as long as it is open.
+    if (alone) database.exec('PRAGMA locking_mode = EXCLUSIVE')
     database.exec(PRAGMAS)
     return database
   })

@@ -1,6 +1,7 @@
 import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { mistakeInHosts, mistakeInUrl, refusal } from './ambiguous-requests.ts'
+import { listeningError } from './listening.ts'
 import { openLocalSite } from './local.ts'
 import type { RunningServer } from './node.ts'
 
@@ -8,26 +9,29 @@ import type { RunningServer } from './node.ts'
 interface DenoRuntime {
   serve(
     options: { hostname: string; port: number; onListen(address: { port: number }): void },
-    handler: (request: Request, info: { remoteAddr: { hostname: string } }) => unknown,
-  ): { addr: { port: number }; shutdown(): Promise<void> }
+    handler: Handler,
+  ): DenoServer
+}
+
+type Handler = (request: Request, info: { remoteAddr: { hostname: string } }) => unknown
+
+interface DenoServer {
+  addr: { port: number }
+  shutdown(): Promise<void>
 }
 
 /** Serves on Deno, by Deno's own server. */
 export async function serveOnDeno(config: Config, runtime: DenoRuntime): Promise<RunningServer> {
   const site = await openLocalSite(config)
   const app = createApp(site.services)
-  const { bind_host, bind_port } = config.DEFAULT
-  const server = runtime.serve(
-    { hostname: bind_host, port: bind_port, onListen: () => undefined },
-    (request, info) => {
-      const mistake = mistakeIn(request)
-      if (mistake !== null) return refuse(mistake)
-      const isRepeated = (header: string) => mayBeJoined(request.headers.get(header))
-      return app.fetch(request, { peerAddress: info.remoteAddr.hostname, isRepeated })
-    },
-  )
+  const server = listen(config, runtime, (request, info) => {
+    const mistake = mistakeIn(request)
+    if (mistake !== null) return refuse(mistake)
+    const isRepeated = (header: string) => mayBeJoined(request.headers.get(header))
+    return app.fetch(request, { peerAddress: info.remoteAddr.hostname, isRepeated })
+  })
   return {
-    url: `http://${bind_host}:${server.addr.port}`,
+    url: `http://${config.DEFAULT.bind_host}:${server.addr.port}`,
     async close() {
       site.services.feed.endWaits()
       const limit = new Promise((resolve) =>
@@ -36,6 +40,15 @@ export async function serveOnDeno(config: Config, runtime: DenoRuntime): Promise
       await Promise.race([server.shutdown(), limit])
       await site.close()
     },
+  }
+}
+
+function listen({ DEFAULT }: Config, runtime: DenoRuntime, handler: Handler): DenoServer {
+  const { bind_host: hostname, bind_port: port } = DEFAULT
+  try {
+    return runtime.serve({ hostname, port, onListen: () => undefined }, handler)
+  } catch (error) {
+    throw listeningError(error, DEFAULT)
   }
 }
 

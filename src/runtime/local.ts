@@ -1,6 +1,6 @@
 /** What Node and Deno share: a machine with files and timers. */
-import { mkdir, readFile, stat } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { createBodyOpener, type OpenBody, type Walk } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
 import { createSpool } from '../blobs/fs/spool.ts'
@@ -10,7 +10,6 @@ import { createLostChunks } from '../blobs/local/lost-chunks.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import { type Config, isEdge } from '../config.ts'
-import { codeOf } from '../error-code.ts'
 import { ConfigError } from '../errors.ts'
 import { createManifests } from '../inventory/manifests.ts'
 import { openScrubNotes } from '../inventory/scrub-notes.ts'
@@ -18,18 +17,17 @@ import { createStoreOwner } from '../inventory/store-owner.ts'
 import { shownPath } from '../masking.ts'
 import { createFeed, type Feed } from '../mirror/feed/reader.ts'
 import { requireRole } from '../mirror/follow/role.ts'
-import { reasonOf } from '../reason.ts'
 import { type Damage, openDamage } from '../registry/damage.ts'
-import { openRegistry, type Registry } from '../registry/database.ts'
-import { openEmbedded } from '../registry/embedded.ts'
+import type { Registry } from '../registry/database.ts'
 import { lostFrames } from '../registry/log-check.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
-import { openRemote } from '../registry/remote.ts'
 import type { Services } from '../services.ts'
 import { connectionOf } from './connection.ts'
 import { createThreadedDigester } from './digest-threads.ts'
 import { openEdge } from './edge.ts'
+import { whyNot } from './file-mistakes.ts'
 import { startHealth } from './health.ts'
+import { openLocalRegistry } from './local-registry.ts'
 import { createMetrics } from './metrics.ts'
 import { openRules } from './rule-files.ts'
 import { createServices } from './services.ts'
@@ -41,16 +39,6 @@ export interface LocalSite {
   services: Services
   /** Ends timers and threads, and lets go of all files. */
   close(): Promise<void>
-}
-
-/** Opens the registry that the configuration names; an embedded file is created with its folder. */
-export async function openLocalRegistry(config: Config): Promise<Registry> {
-  const connection = connectionOf(config)
-  if (connection.kind === 'remote') {
-    return openRegistry(openRemote(connection.url, connection.authToken))
-  }
-  await mkdir(dirname(connection.path), { recursive: true, mode: 0o750 })
-  return openRegistry(openEmbedded(connection.path))
 }
 
 /** The chunks on this machine. */
@@ -177,8 +165,9 @@ async function readTokens(file: string | null): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    const code = codeOf(error) || reasonOf(error)
-    throw new ConfigError(`[heliostat] token_file: cannot read "${shownPath(file)}": ${code}`)
+    throw new ConfigError(
+      `[heliostat] token_file: cannot read "${shownPath(file)}": ${whyNot(error)}`,
+    )
   }
 }
 

@@ -6,6 +6,7 @@ import type { Config } from '../config.ts'
 import { refuseAmbiguous } from './ambiguous-requests.ts'
 import { createAnswers } from './answers.ts'
 import { type Connections, trackConnections } from './connections.ts'
+import { listeningError } from './listening.ts'
 import { openLocalSite } from './local.ts'
 import { answerInTurn } from './pipelines.ts'
 import { valuesOf } from './raw-headers.ts'
@@ -71,7 +72,10 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
   answerUnreadable(server)
 
   const { bind_host, bind_port } = config.DEFAULT
-  await listen(server, bind_host, bind_port)
+  await listen(server, bind_host, bind_port).catch(async (error: unknown) => {
+    await site.close()
+    throw listeningError(error, config.DEFAULT)
+  })
   return {
     url: urlOf(server, bind_host),
     async close() {

@@ -3,7 +3,7 @@ import { getLogger } from '@logtape/logtape'
 import { ConfigError } from '../errors.ts'
 import type { Policy } from '../identity/policy.ts'
 import { type LoadedPolicy, loadPolicy } from '../identity/policy-overrides.ts'
-import { reasonOf } from '../reason.ts'
+import { whyNot } from './file-mistakes.ts'
 
 const log = getLogger(['heliostat', 'policy'])
 
@@ -60,7 +60,7 @@ export function readText(file: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new ConfigError(`${file}: cannot read it: ${reasonOf(error)}`)
+    throw new ConfigError(`${file}: cannot read it: ${whyNot(error)}`)
   }
 }
 

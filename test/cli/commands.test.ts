@@ -97,7 +97,19 @@ describe('heliostat config', { concurrency: 2 }, () => {
   it('tells that there is no file', async () => {
     const { code, stderr } = await heliostat(['config', '--config-file', join(folder.path, 'none')])
     assert.equal(code, 1)
-    assert.match(stderr, /^heliostat: Cannot read the configuration file ".*none": /)
+    assert.match(
+      stderr,
+      /^heliostat: Cannot read the configuration file ".*none": it is not there$/m,
+    )
+  })
+
+  it('tells that a folder is no file', async () => {
+    const { code, stderr } = await heliostat(['config', '--config-file', folder.path])
+    assert.equal(code, 1)
+    assert.match(
+      stderr,
+      /^heliostat: Cannot read the configuration file ".*": it is a folder, wanted a file\n$/,
+    )
   })
 })
 

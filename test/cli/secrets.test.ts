@@ -140,7 +140,10 @@ describe('a secret on the command line', { concurrency: 2 }, () => {
   })
 
   it('may be in a file instead, which has to be there and have one', async () => {
-    assert.match(await told({ upstreamTokenFile: SECRET }), /: cannot read the file: ENOENT$/)
+    assert.match(
+      await told({ upstreamTokenFile: SECRET }),
+      /: cannot read the file: it is not there$/,
+    )
     for (const lines of [[], ['', ''], [SECRET, SECRET], [`a ${SECRET}`]]) {
       const text = await told({ upstreamTokenFile: await folder.write('bad-token', ...lines) })
       assert.match(text, /^--upstream-token-file: wanted one line with the token/)

@@ -51,10 +51,20 @@ describe('heliostat serve that cannot', { concurrency: 2 }, () => {
     other.close()
     assert.equal(code, 1)
     assert.equal(stdout, '')
-    assert.match(
-      stderr,
-      new RegExp(`^heliostat: listen EADDRINUSE: address already in use 127.0.0.1:${port}$`, 'm'),
-    )
+    const taken = `\\[DEFAULT\\] bind_port: ${port} is taken on 127\\.0\\.0\\.1: stop what listens`
+    assert.match(stderr, new RegExp(`^heliostat: ${taken} .*--port$`, 'm'))
+  })
+
+  it('says so of a log file in a folder that is not there, and ends', async () => {
+    const file = join(folder.path, 'missing', 'heliostat.log')
+    const args = serveArguments(join(folder.path, 'failing'))
+    assert.deepEqual(await heliostat(args, { HELIOSTAT_LOG_FILE: file }), {
+      code: 1,
+      stdout: '',
+      stderr:
+        `heliostat: [DEFAULT] log_file: cannot write "${file}": it is not there, ` +
+        `make the folder "${join(folder.path, 'missing')}" first\n`,
+    })
   })
 
   it('says so of a token file with something else in it, and ends', async () => {

@@ -186,7 +186,9 @@ describe('a site with a policy file', () => {
     })
     await assert.rejects(open(`${bad}.gone`), {
       name: 'ConfigError',
-      message: new RegExp(`^\\[oslo_policy\\] policy_file ${bad}\\.gone: cannot read it: ENOENT`),
+      message: new RegExp(
+        `^\\[oslo_policy\\] policy_file ${bad}\\.gone: cannot read it: it is not there$`,
+      ),
     })
   })
 })

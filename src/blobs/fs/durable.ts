@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, unlink } from 'node:fs/promises'
+import { mkdir, open, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { codeOf } from '../../error-code.ts'
 import { writeFully } from './file-bytes.ts'
 
 /** The ending of a file that is being written. */
@@ -12,8 +13,37 @@ const FOLDER_MODE = 0o750
 
 /** Makes a folder at or below the root, and what is missing above it. */
 export async function makeFolder(folder: string, root: string): Promise<void> {
-  const made = await mkdir(folder, { recursive: true, mode: FOLDER_MODE })
-  if (made !== undefined) await Promise.all([dirname(made), root].map(syncFolder))
+  const made = await makeFolders(folder)
+  if (made !== null) await Promise.all([dirname(made), root].map(syncFolder))
+}
+
+/**
+ * Makes a folder and what is missing above it; returns the topmost that was made, null where it is there already.
+ * `mkdir` with `recursive` would never end below /proc, and says of a read-only file system that nothing is there.
+ */
+export async function makeFolders(folder: string): Promise<string | null> {
+  try {
+    return await makeOne(folder)
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || dirname(folder) === folder) throw error
+  }
+  const above = await makeFolders(dirname(folder))
+  const made = await makeOne(folder)
+  return above ?? made
+}
+
+async function makeOne(folder: string): Promise<string | null> {
+  try {
+    await mkdir(folder, FOLDER_MODE)
+    return folder
+  } catch (error) {
+    const isThere = await stat(folder).then(
+      (found) => found.isDirectory(),
+      () => false,
+    )
+    if (isThere) return null
+    throw error
+  }
 }
 
 /**
