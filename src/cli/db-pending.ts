@@ -2,11 +2,12 @@
 import type { Config } from '../config.ts'
 import { HeliostatError } from '../errors.ts'
 import { createImageRepo } from '../images/repo.ts'
+import { isMirror } from '../mirror/follow/role.ts'
 import type { Registry } from '../registry/database.ts'
 import { print } from './print.ts'
 
 export async function deletePendingImages(registry: Registry, config: Config): Promise<void> {
-  refuseAtEdge(config)
+  await refuseAtEdge(registry, config)
   const until = Date.now() - config.DEFAULT.scrub_time * 1000
   const ids = await createImageRepo(registry).deletePending(until)
   for (const id of ids) print(id)
@@ -16,17 +17,18 @@ export async function deletePendingImages(registry: Registry, config: Config): P
 }
 
 export async function restoreImage(registry: Registry, config: Config, id: string): Promise<void> {
-  refuseAtEdge(config)
+  await refuseAtEdge(registry, config)
   const status = await createImageRepo(registry).restore(id, Date.now())
   print(`Image ${id} is restored, its status is ${status}`)
 }
 
-/** For what only an origin may do. */
-export function refuseAtEdge({ mirror }: Config): void {
+/** For what only an origin may do. A command may not be told the upstream; the registry knows that it has one. */
+export async function refuseAtEdge(registry: Registry, { mirror }: Config): Promise<void> {
   const [origin] = mirror.upstream
-  if (origin === undefined) return
+  if (origin === undefined && !(await isMirror(registry))) return
+  const place = origin === undefined ? '' : `: ${origin}`
   throw new HeliostatError(
     'forbidden',
-    `This site is a read-only mirror, so this is done at its origin: ${origin}`,
+    `This site is a read-only mirror, so this is done at its origin${place}`,
   )
 }

@@ -4,7 +4,7 @@ import { createStoreOwner } from '../inventory/store-owner.ts'
 import { createSweeper } from '../inventory/sweep.ts'
 import { shownValue } from '../masking.ts'
 import { createFeed } from '../mirror/feed/reader.ts'
-import { becomeOrigin } from '../mirror/follow/role.ts'
+import { becomeOrigin, isMirror } from '../mirror/follow/role.ts'
 import { countRows } from '../registry/check.ts'
 import { forgetDamage, openDamage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
@@ -47,7 +47,7 @@ export function addDbCommands(program: Command): void {
 
   withConfigOptions(db.command('become-origin'))
     .description('Go on as an origin with the images of a mirror, which has to be stopped')
-    .action((options: ConfigOptions) => withRegistry(options, promote))
+    .action((options: ConfigOptions) => withRegistry(options, promote, { alone: true }))
 
   withConfigOptions(db.command('sweep'))
     .description('Remove the chunks that no image needs')
@@ -119,7 +119,8 @@ async function sweep(
 ): Promise<void> {
   const store = openLocalStore(config)
   const id = createFeed(registry).siteId
-  const owner = createStoreOwner({ registry, store, id, isEdge: isEdge(config) })
+  const isFollowing = isEdge(config) || (await isMirror(registry))
+  const owner = createStoreOwner({ registry, store, id, isEdge: isFollowing })
   if (adopt) print(`The chunks now belong to the registry "${await owner.adopt()}"`)
   const damage = (await openDamage(registry)).found
   const sweeper = createSweeper({ registry, store, unfinished: store, owner, damage })

@@ -1,6 +1,7 @@
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
+import { makeFolders } from '../blobs/fs/durable.ts'
 import { ConfigError, HeliostatError } from '../errors.ts'
 import { type LoadMode, loadNamespace, unloadAll } from '../metadefs/catalog.ts'
 import { fileNameOf, parseDefinitionFile, toDefinitionFile } from '../metadefs/definition-file.ts'
@@ -56,7 +57,7 @@ function withDefinitions(
   action: (registry: Registry) => Promise<void>,
 ): Promise<void> {
   return withRegistry(options, async (registry, config) => {
-    refuseAtEdge(config)
+    await refuseAtEdge(registry, config)
     await action(registry)
   })
 }
@@ -118,7 +119,7 @@ async function unload(registry: Registry): Promise<void> {
 
 async function exportAll(registry: Registry, path: string): Promise<void> {
   const namespaces = await createMetadefRepo(registry).all()
-  await mkdir(path, { recursive: true })
+  await makeFolders(path)
   const progress = createProgress()
   const used = new Set<string>()
   for (const [index, namespace] of namespaces.entries()) {

@@ -1,23 +1,71 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { createFeed } from '../../src/mirror/feed/reader.ts'
+import { openRegistry } from '../../src/registry/database.ts'
+import { openEmbedded } from '../../src/registry/embedded.ts'
 import { heliostat } from '../cli/heliostat.ts'
 import { compareDownload, MIB, startEdge, startOrigin } from '../support/mirrors.ts'
 import { randomData } from '../support/random-data.ts'
 import { createRaw } from './data.ts'
 import { type Pair, startPair } from './pair.ts'
 
+async function epochAt(file: string): Promise<string> {
+  const registry = openRegistry(openEmbedded(file))
+  try {
+    return await createFeed(registry).epoch()
+  } finally {
+    registry.$client.close()
+  }
+}
+
 describe('a data directory', () => {
   const bytes = randomData(2 * MIB)
   let pair: Pair
   let path: string
+  /** What the command says of an edge that runs. */
+  let atRunningEdge: Awaited<ReturnType<typeof becomeOrigin>>
+  const becomeOrigin = (dataDir: string) =>
+    heliostat(['db', 'become-origin', '--data-dir', dataDir])
 
   before(async () => {
     pair = await startPair()
     path = (await pair.publish(bytes)).path
     await compareDownload(pair.edge.url, bytes, { path })
-    await Promise.all([pair.edge.stop(), pair.origin.stop()])
+    atRunningEdge = await becomeOrigin(pair.atEdge)
+    assert.deepEqual(await Promise.all([pair.edge.stop(), pair.origin.stop()]), [0, 0])
   })
   after(() => pair.close())
+
+  it('of a mirror that runs does not become an origin’s', () => {
+    const registry = join(pair.atEdge, 'registry.db')
+    assert.deepEqual(atRunningEdge, {
+      code: 1,
+      stdout: '',
+      stderr: `heliostat: The registry "${registry}" is in use by another process: stop the service first\n`,
+    })
+  })
+
+  it('of an origin does not become one, and keeps its epoch', async () => {
+    const epoch = () => epochAt(join(pair.atOrigin, 'registry.db'))
+    const before = await epoch()
+    assert.deepEqual(await becomeOrigin(pair.atOrigin), {
+      code: 1,
+      stdout: '',
+      stderr:
+        'heliostat: This registry has followed no other site: it is an origin already, and stays as it is\n',
+    })
+    assert.equal(await epoch(), before)
+  })
+
+  it('of a mirror is known as one by commands that are not told its upstream', async () => {
+    const { code, stderr } = await heliostat(['db', 'unload-metadefs', '--data-dir', pair.atEdge])
+    assert.equal(code, 1)
+    assert.match(
+      stderr,
+      /^heliostat: This site is a read-only mirror, so this is done at its origin$/m,
+    )
+  })
 
   it('of a mirror does not start as an origin by mistake', async () => {
     await assert.rejects(startOrigin(pair.atEdge), /wanted the site that this one has followed/)
@@ -38,7 +86,7 @@ describe('a data directory', () => {
   })
 
   it('of a mirror goes on as an origin on demand, with all that it has', async () => {
-    const { stdout } = await heliostat(['db', 'become-origin', '--data-dir', pair.atEdge])
+    const { stdout } = await becomeOrigin(pair.atEdge)
     assert.match(stdout, /^Follows no other site any more/)
     pair.edge = await startOrigin(pair.atEdge)
     assert.equal((await compareDownload(pair.edge.url, bytes, { path })).right, bytes.length)
