@@ -2,8 +2,8 @@
 # Installs what the scripts in test/conformance need of Debian, if it is missing. Needs root for that.
 set -euo pipefail
 
-wanted=(curl e2fsprogs glance-common python3-glanceclient python3-keystone python3-openstackclient qemu-utils tempest
-  uwsgi-plugin-python3)
+wanted=(curl dosfstools e2fsprogs exfatprogs gdisk glance-common ntfs-3g parted python3-glanceclient
+  python3-keystone python3-openstackclient qemu-utils tempest uwsgi-plugin-python3)
 
 is_installed() {
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]

@@ -103,6 +103,7 @@ export const SECTIONS = {
   image_format: z.object({
     disk_formats: list('ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop'.split(',')),
     container_formats: list('ami,ari,aki,bare,ovf,ova,docker,compressed'.split(',')),
+    gpt_safety_checks_nonfatal: list([]),
   }),
   paste_deploy: z.object({ flavor }),
   keystone_authtoken: z.object({

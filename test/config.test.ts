@@ -62,6 +62,7 @@ describe('a configuration without any option', () => {
           'ploop',
         ],
         container_formats: ['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker', 'compressed'],
+        gpt_safety_checks_nonfatal: [],
       },
       paste_deploy: { flavor: '' },
       keystone_authtoken: {

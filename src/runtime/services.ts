@@ -126,7 +126,7 @@ function createSiteUploader(
     buffers,
     sweeper,
     limits,
-    options: { ...config.heliostat, ...config.DEFAULT },
+    options: { ...config.heliostat, ...config.DEFAULT, ...config.image_format },
   })
 }
 

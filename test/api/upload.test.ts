@@ -485,7 +485,11 @@ function uploaderBeside({ registry, store, owner, services }: TestSite) {
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     sweeper: createSweeper({ registry, store, unfinished: null, owner, damage: () => null }),
     limits: services.limits,
-    options: { ...services.config.heliostat, ...services.config.DEFAULT },
+    options: {
+      ...services.config.heliostat,
+      ...services.config.DEFAULT,
+      ...services.config.image_format,
+    },
   })
 }
 

@@ -50,6 +50,7 @@ async function open() {
       image_size_cap: 1 << 20,
       hashing_algorithm: 'sha512',
       require_image_format_match: false,
+      gpt_safety_checks_nonfatal: [],
     },
   })
 }

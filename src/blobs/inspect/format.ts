@@ -1,4 +1,5 @@
 import type { Head } from './head.ts'
+import type { Place } from './stretch.ts'
 
 export type DetectedFormat =
   | 'qcow2'
@@ -19,6 +20,14 @@ export interface ImageFormat {
   matches: (head: Head) => boolean
   /** Bytes as the guest sees them; `null` when the header does not say, or not within `head`. */
   virtualSize: (head: Head) => number | null
-  /** A sentence saying what is dangerous about this image, or `null`. */
-  unsafe: (head: Head) => string | null
+  /** A sentence saying what is dangerous about this image, or `null`. Checks named in `nonfatal` are left out. */
+  unsafe: (head: Head, nonfatal: readonly string[]) => string | null
+  /** For formats that tell the rest in another place, which the head names: `null` where it lies within the head. */
+  elsewhere?: (head: Head) => Elsewhere | null
+}
+
+/** What an image has behind its head that counts. */
+export interface Elsewhere extends Place {
+  /** `bytes` may be cut short. Answers like `ImageFormat`. */
+  read: (bytes: Head) => { virtualSize: number | null; unsafe: string | null }
 }

@@ -18,11 +18,11 @@ export interface Head {
   characters: (start: number, end: number) => string
 }
 
-/** The caller hands over at least so much of an image that has it, so a shorter head is the whole image. */
-const WHOLE_IMAGE_BELOW = 1024 * 1024
+/** Bytes of a head: the smallest chunk, so that it is the same whatever the chunks. A shorter one is the whole image. */
+export const HEAD_SIZE = 1024 * 1024
 
 export function isWholeImage(head: Head): boolean {
-  return head.length < WHOLE_IMAGE_BELOW
+  return head.length < HEAD_SIZE
 }
 
 export function readHead(bytes: Uint8Array): Head {

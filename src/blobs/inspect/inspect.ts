@@ -1,5 +1,5 @@
 import { cow } from './cow.ts'
-import type { DetectedFormat, ImageFormat } from './format.ts'
+import type { DetectedFormat, Elsewhere, ImageFormat } from './format.ts'
 import { gpt } from './gpt.ts'
 import { readHead } from './head.ts'
 import { iso } from './iso.ts'
@@ -31,10 +31,10 @@ const REFERRING: readonly ImageFormat[] = [qcow2, vmdk, vhd, vhdx, vdi, qed, cow
 const FORMATS: readonly ImageFormat[] = [...REFERRING, luks, iso, gpt]
 
 /**
- * Tells a disk image's format from the start of its stream: at least 1 MiB, or all of a shorter
- * image. Never throws, whatever the bytes. The checks are those of OpenStack's `oslo.utils`.
+ * Tells a disk image's format from its head, of `HEAD_SIZE` or all of a shorter image. Never throws, whatever the
+ * bytes. The checks are those of OpenStack's `oslo.utils`, without those of a GPT that are named in `nonfatal`.
  */
-export function inspectDiskImage(bytes: Uint8Array): Inspection {
+export function inspectDiskImage(bytes: Uint8Array, nonfatal: readonly string[] = []): Inspection {
   const head = readHead(bytes)
   const [found, ...others] = FORMATS.filter((format) => format.matches(head))
   if (found === undefined) {
@@ -45,7 +45,7 @@ export function inspectDiskImage(bytes: Uint8Array): Inspection {
     format: found.name,
     alsoMatches,
     virtualSize: found.virtualSize(head),
-    unsafe: unsafeMix(found.name, alsoMatches) ?? found.unsafe(head),
+    unsafe: unsafeMix(found.name, alsoMatches) ?? found.unsafe(head, nonfatal),
   }
 }
 
@@ -55,8 +55,16 @@ export function inspectDiskImage(bytes: Uint8Array): Inspection {
  */
 export function unsafeReference(bytes: Uint8Array): string | null {
   const head = readHead(bytes)
-  const dangers = REFERRING.map((format) => (format.matches(head) ? format.unsafe(head) : null))
+  const dangers = REFERRING.map((format) => (format.matches(head) ? format.unsafe(head, []) : null))
   return dangers.find((danger) => danger !== null) ?? null
+}
+
+/** What has to be read as well of an image with this head, once it comes; `null` for nothing. */
+export function elsewhereIn(bytes: Uint8Array): Elsewhere | null {
+  const head = readHead(bytes)
+  // Those that tell something elsewhere begin with different bytes.
+  const found = REFERRING.find((format) => format.elsewhere && format.matches(head))
+  return found?.elsewhere?.(head) ?? null
 }
 
 /**

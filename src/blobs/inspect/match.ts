@@ -1,6 +1,15 @@
 import type { Inspection } from './inspect.ts'
 
-const ENFORCED: ReadonlySet<string> = new Set(['qcow2', 'iso', 'vhd', 'vdi', 'vhdx', 'vmdk'])
+const ENFORCED: ReadonlySet<string> = new Set([
+  'qcow2',
+  'iso',
+  'vhd',
+  'vdi',
+  'vhdx',
+  'vmdk',
+  'gpt',
+  'luks',
+])
 /** Kernels and such: their content is nobody's disk. */
 export const NO_DISKS: ReadonlySet<string> = new Set(['ami', 'ari', 'aki', 'ploop'])
 const STREAM_SIZED: ReadonlySet<string> = new Set(['raw', 'gpt', 'luks'])

@@ -1,14 +1,15 @@
 import { HeliostatError } from '../../errors.ts'
-import { readHead } from './head.ts'
-import { type Inspection, inspectDiskImage, inspectTail, unsafeReference } from './inspect.ts'
+import type { Elsewhere } from './format.ts'
+import { HEAD_SIZE, readHead } from './head.ts'
+import {
+  elsewhereIn,
+  type Inspection,
+  inspectDiskImage,
+  inspectTail,
+  unsafeReference,
+} from './inspect.ts'
 import { formatMismatch, NO_DISKS, virtualSizeOf } from './match.ts'
 import { concatenate, createStretch, type Stretch } from './stretch.ts'
-import {
-  unsafeVhdxMetadata,
-  VHDX_METADATA_SIZE,
-  vhdxMetadataBehind,
-  vhdxVirtualSize,
-} from './vhdx.ts'
 import { TAIL_SIZE } from './vmdk-footer.ts'
 import { unsafeAsVmdk } from './vmdk.ts'
 
@@ -17,6 +18,7 @@ const HEADER_SIZE = 512
 
 /** Watches an upload's chunks go by, and refuses [415] what is not what it says, or not safe to boot from. */
 export interface StreamInspector {
+  /** The first chunk has at least `HEAD_SIZE` bytes, or is the whole image. */
   take(chunk: Uint8Array): void
   /** The size that the guest sees, null where the format does not tell. */
   finish(size: number): number | null
@@ -27,6 +29,10 @@ export interface Declaration {
   containerFormat: string
   /** Refuse content of another format. */
   enforceMatch: boolean
+  /** No content at all is of any format. */
+  mayBeEmpty: boolean
+  /** Safety checks of a GPT that refuse nothing: `mbr`, `gptmbr`. */
+  nonfatal: readonly string[]
 }
 
 /**
@@ -34,45 +40,56 @@ export interface Declaration {
  * that probes the content nevertheless would be led to another file.
  */
 export function createStreamInspector(declared: Declaration): StreamInspector {
-  const { diskFormat } = declared
-  const isBare = declared.containerFormat === 'bare'
-  const isDisk = isBare && !NO_DISKS.has(diskFormat)
-  let inspection: Inspection | null = null
-  let header: Uint8Array = new Uint8Array()
+  const { diskFormat, containerFormat } = declared
+  let begun: Begun | null = null
   let tail: Uint8Array = new Uint8Array()
-  let metadata: Stretch | null = null
-
-  function begin(head: Uint8Array): Inspection {
-    const found = inspectDiskImage(head)
-    if (isBare && declared.enforceMatch) refuseMismatch(diskFormat, found)
-    refuseUnsafe(isDisk ? found.unsafe : unsafeReference(head))
-    if (diskFormat === 'vmdk') refuseUnsafe(unsafeAsVmdk(readHead(head)))
-    header = head.slice(0, HEADER_SIZE)
-    const start = vhdxMetadataBehind(readHead(head))
-    metadata = start === null ? null : createStretch(start, VHDX_METADATA_SIZE)
-    return found
-  }
 
   return {
     take(chunk) {
-      inspection ??= begin(chunk)
-      metadata?.take(chunk)
+      begun ??= begin(declared, chunk.subarray(0, HEAD_SIZE))
+      begun.rest?.take(chunk)
       tail = lastBytes(tail, chunk)
     },
     finish(size) {
-      if (inspection === null) return null
-      refuseUnsafe(inspectTail(header, tail, size))
-      const found = metadata === null ? inspection : withMetadata(inspection, metadata.bytes())
-      return isBare ? virtualSizeOf(diskFormat, found, size) : null
+      if (size === 0 && declared.mayBeEmpty) return null
+      begun ??= begin(declared, new Uint8Array())
+      refuseUnsafe(inspectTail(begun.header, tail, size))
+      const found = finished(begun)
+      return containerFormat === 'bare' ? virtualSizeOf(diskFormat, found, size) : null
     },
   }
 }
 
-/** Some images tell size and parent only behind the first chunk. */
-function withMetadata(inspection: Inspection, bytes: Uint8Array): Inspection {
-  const metadata = readHead(bytes)
-  refuseUnsafe(unsafeVhdxMetadata(metadata, 0))
-  return { ...inspection, virtualSize: vhdxVirtualSize(metadata, 0) }
+/** What is known once the head has come. */
+interface Begun {
+  inspection: Inspection
+  header: Uint8Array
+  elsewhere: Elsewhere | null
+  /** Keeps what is elsewhere. */
+  rest: Stretch | null
+}
+
+function begin({ diskFormat, ...declared }: Declaration, head: Uint8Array): Begun {
+  const isBare = declared.containerFormat === 'bare'
+  const inspection = inspectDiskImage(head, declared.nonfatal)
+  if (isBare && declared.enforceMatch) refuseMismatch(diskFormat, inspection)
+  refuseUnsafe(isBare && !NO_DISKS.has(diskFormat) ? inspection.unsafe : unsafeReference(head))
+  if (diskFormat === 'vmdk') refuseUnsafe(unsafeAsVmdk(readHead(head)))
+  const elsewhere = elsewhereIn(head)
+  return {
+    inspection,
+    header: head.slice(0, HEADER_SIZE),
+    elsewhere,
+    rest: elsewhere && createStretch(elsewhere),
+  }
+}
+
+/** With what some images tell of size and parent only behind the head. */
+function finished({ inspection, elsewhere, rest }: Begun): Inspection {
+  if (elsewhere === null || rest === null) return inspection
+  const { virtualSize, unsafe } = elsewhere.read(readHead(rest.bytes()))
+  refuseUnsafe(unsafe)
+  return { ...inspection, virtualSize }
 }
 
 function refuseMismatch(diskFormat: string, inspection: Inspection): void {

@@ -1,10 +1,16 @@
-/** Keeps one stretch of a stream, of `length` bytes from `start` or what there is of them, while chunks go by. */
+/** Where a part of an image lies, in bytes. */
+export interface Place {
+  start: number
+  length: number
+}
+
+/** Keeps one part of a stream, or what there is of it, while chunks go by. */
 export interface Stretch {
   take(chunk: Uint8Array): void
   bytes(): Uint8Array
 }
 
-export function createStretch(start: number, length: number): Stretch {
+export function createStretch({ start, length }: Place): Stretch {
   let position = 0
   let kept: Uint8Array = new Uint8Array()
 

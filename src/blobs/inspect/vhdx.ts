@@ -9,6 +9,8 @@ const REGION_TABLES = [192 * 1024, 256 * 1024] as const
 const ENTRY_SIZE = 32
 const MAX_ENTRIES = 2047
 const HAS_PARENT_FLAG = 2
+/** The bytes of the metadata: more than any writer of the format takes. */
+const METADATA_SIZE = 1024 * 1024
 
 /** 8B7CA206-4790-4B9A-B8FE-575F050F886E, in file order. */
 const METADATA_REGION = magic('\x06\xa2\x7c\x8b\x90\x47\x9a\x4b\xb8\xfe\x57\x5f\x05\x0f\x88\x6e')
@@ -26,22 +28,29 @@ const MISSING = 'The vhdx metadata are missing'
 export const vhdx: ImageFormat = {
   name: 'vhdx',
   matches: (head) => head.has(FILE_SIGNATURE, 0),
-  virtualSize: (head) => vhdxVirtualSize(head, metadataRegions(head)[0] ?? null),
+  virtualSize: (head) => sizeIn(head, metadataRegions(head)[0] ?? null),
   unsafe,
+
+  elsewhere(head) {
+    const start = metadataBehind(head)
+    if (start === null) return null
+    const read = (bytes: Head) => ({
+      virtualSize: sizeIn(bytes, 0),
+      unsafe: unsafeMetadata(bytes, 0),
+    })
+    return { start, length: METADATA_SIZE, read }
+  },
 }
 
-/** The bytes of the metadata: more than any writer of the format takes. */
-export const VHDX_METADATA_SIZE = 1024 * 1024
-
 /** Where the metadata begin if they lie, as a whole or in part, behind the head; otherwise `null`. */
-export function vhdxMetadataBehind(head: Head): number | null {
-  if (!vhdx.matches(head) || isWholeImage(head)) return null
+function metadataBehind(head: Head): number | null {
+  if (isWholeImage(head)) return null
   const [region = null] = metadataRegions(head)
-  return region !== null && region + VHDX_METADATA_SIZE > head.length ? region : null
+  return region !== null && region + METADATA_SIZE > head.length ? region : null
 }
 
 /** What is dangerous about the metadata that begin at `region`. */
-export function unsafeVhdxMetadata(head: Head, region: number): string | null {
+function unsafeMetadata(head: Head, region: number): string | null {
   const table = { first: region + 32, count: head.u16le(region + 10) }
   if (!head.has(METADATA_SIGNATURE, region) || table.count === null) return MISSING
   if (table.count > MAX_ENTRIES) return 'The vhdx metadata table is too long'
@@ -55,7 +64,7 @@ export function unsafeVhdxMetadata(head: Head, region: number): string | null {
   return null
 }
 
-export function vhdxVirtualSize(head: Head, region: number | null): number | null {
+function sizeIn(head: Head, region: number | null): number | null {
   if (region === null || !head.has(METADATA_SIGNATURE, region)) return null
   const count = head.u16le(region + 10)
   const [item] = entriesOf(head, { first: region + 32, count, id: VIRTUAL_DISK_SIZE })
@@ -67,8 +76,8 @@ function unsafe(head: Head): string | null {
   const [region, ...others] = metadataRegions(head)
   if (others.length > 0) return 'The vhdx image has more than one metadata region'
   // What lies behind the head is looked at when it comes.
-  if (region === undefined || vhdxMetadataBehind(head) !== null) return null
-  return unsafeVhdxMetadata(head, region)
+  if (region === undefined || metadataBehind(head) !== null) return null
+  return unsafeMetadata(head, region)
 }
 
 function metadataRegions(head: Head): number[] {

@@ -18,7 +18,10 @@ export interface UploadParts extends DataParts {
   uploads: UploadRepo
   sweeper: Pick<Sweeper, 'discard'>
   limits: Pick<ProjectLimits, 'refuseMore'>
-  options: DataParts['options'] & { require_image_format_match: boolean }
+  options: DataParts['options'] & {
+    require_image_format_match: boolean
+    gpt_safety_checks_nonfatal: string[]
+  }
 }
 
 export interface UploadRequest {
@@ -63,7 +66,7 @@ export function createUploader(parts: UploadParts): Uploader {
         () => void uploads.heartbeat(upload).catch(() => undefined),
         UPLOAD_LEASE_MS / 4,
       )
-      const progress = newProgress(upload, image, parts.options.require_image_format_match)
+      const progress = newProgress(upload, image, parts.options)
       try {
         await admit(parts, progress, request)
         await takeIn(parts, progress, takeBody())
@@ -90,13 +93,27 @@ export function createUploader(parts: UploadParts): Uploader {
   }
 }
 
-function newProgress(upload: Upload, image: Image, enforceMatch: boolean): Progress {
+function newProgress(upload: Upload, image: Image, options: UploadParts['options']): Progress {
   const { container_format: containerFormat, disk_format: diskFormat } = image
   const inspector =
     containerFormat !== null && diskFormat !== null
-      ? createStreamInspector({ diskFormat, containerFormat, enforceMatch })
+      ? createStreamInspector({
+          diskFormat,
+          containerFormat,
+          enforceMatch: options.require_image_format_match,
+          mayBeEmpty: isVolumeBacked(image),
+          nonfatal: options.gpt_safety_checks_nonfatal,
+        })
       : null
   return { upload, image, expectedSize: null, space: null, size: 0, chunks: [], inspector }
+}
+
+/**
+ * Whether the data are in volumes, as of a snapshot of a server that boots from one: Nova uploads nothing then, and
+ * its older releases call that a qcow2.
+ */
+function isVolumeBacked({ properties }: Image): boolean {
+  return Object.hasOwn(properties, 'block_device_mapping') || Object.hasOwn(properties, 'bdm_v2')
 }
 
 /** What can be refused before the first byte: one running upload too many, or a size that leads nowhere [413]. */

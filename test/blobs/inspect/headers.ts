@@ -146,14 +146,25 @@ export function vhdHeader(size = BigInt(GIB), type = 3): Uint8Array {
   return bytes
 }
 
+interface DynamicVhd {
+  parentName?: string
+  parentId?: number
+  /** Where the second header is. */
+  at?: number
+}
+
 /** A dynamic VHD with its second header, where the parent's name would be. */
-export function dynamicVhd(options: { parentName?: string; parentId?: number } = {}): Uint8Array {
-  const { bytes, view, text } = blank(1536)
+export function dynamicVhd({
+  parentName = '',
+  parentId = 0,
+  at = 512,
+}: DynamicVhd = {}): Uint8Array {
+  const { bytes, view, text } = blank(at + 1024)
   bytes.set(vhdHeader())
-  view.setBigUint64(16, 512n)
-  text(512, 'cxsparse')
-  view.setUint32(512 + 40, options.parentId ?? 0)
-  text(512 + 64, options.parentName ?? '')
+  view.setBigUint64(16, BigInt(at))
+  text(at, 'cxsparse')
+  view.setUint32(at + 40, parentId)
+  text(at + 64, parentName)
   return bytes
 }
 
@@ -240,7 +251,8 @@ export function isoHeader(options: { type?: number; identifier?: string } = {}):
 interface Partition {
   boot?: number
   type: number
-  startCylinder?: number
+  /** Head, sector and cylinder, as they stand in the entry. */
+  chs?: [number, number, number]
   startSector?: number
 }
 
@@ -252,9 +264,9 @@ export function withPartitions(
   bytes: Uint8Array = new Uint8Array(512),
 ): Uint8Array {
   const view = new DataView(bytes.buffer)
-  partitions.forEach(({ boot = 0, type, startCylinder = 0, startSector = 1 }, index) => {
+  partitions.forEach(({ boot = 0, type, chs = [0, 2, 0], startSector = 1 }, index) => {
     const offset = 446 + 16 * index
-    bytes.set([boot, 0, 2, startCylinder, type], offset)
+    bytes.set([boot, ...chs, type], offset)
     view.setUint32(offset + 8, startSector, true)
   })
   bytes.set([0x55, 0xaa], 510)

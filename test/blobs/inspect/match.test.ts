@@ -31,6 +31,8 @@ describe('format match', () => {
     assert.equal(formatMismatch('vhdx', inspectDiskImage(vhdxHeader())), false)
     assert.equal(formatMismatch('vdi', inspectDiskImage(vdiHeader())), false)
     assert.equal(formatMismatch('vmdk', inspectDiskImage(vmdkHeader())), false)
+    assert.equal(formatMismatch('gpt', GPT), false)
+    assert.equal(formatMismatch('luks', LUKS), false)
   })
 
   it('fails for content of another format', () => {
@@ -40,6 +42,8 @@ describe('format match', () => {
     assert.equal(formatMismatch('vhdx', QCOW2), true)
     assert.equal(formatMismatch('vdi', QCOW2), true)
     assert.equal(formatMismatch('vmdk', GPT), true)
+    assert.equal(formatMismatch('gpt', RAW), true)
+    assert.equal(formatMismatch('luks', RAW), true)
   })
 
   it('holds for an iso that is also gpt', () => {

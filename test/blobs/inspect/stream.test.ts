@@ -31,6 +31,8 @@ function outcome({ bytes, ...declared }: Content): number | string | null {
     diskFormat: 'raw',
     containerFormat: 'bare',
     enforceMatch: true,
+    mayBeEmpty: false,
+    nonfatal: [],
     ...declared,
   })
   try {

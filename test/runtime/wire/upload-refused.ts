@@ -65,6 +65,12 @@ export function describeRefusedUpload({ create, upload, raw, show, send, downloa
       assert.equal((await show(id)).status, 'queued')
     })
 
+    it('no data at all of a format that has a header (415)', async () => {
+      const { id } = await create(BARE_QCOW2)
+      await assertRefused(await upload(id, new Uint8Array()), 415, /does not match/)
+      assert.equal((await show(id)).status, 'queued')
+    })
+
     it('a second upload, and keeps the first (409)', async () => {
       const { id } = await create(BARE_RAW)
       await assertEmpty(await upload(id, 'first'), 204)
