@@ -1,5 +1,4 @@
 import { getLogger } from '@logtape/logtape'
-import { reasonOf } from './reason.ts'
 import { inTime, LATE } from './in-time.ts'
 import type { Ownership, StoreOwner } from './inventory/store-owner.ts'
 import type { EdgeCondition } from './mirror/edge-status.ts'
