@@ -71,7 +71,7 @@ const location = z
     url: z.string().max(255),
     metadata: z.record(z.string(), z.unknown()),
     validation_data: z
-      .object({
+      .strictObject({
         checksum: z.string().length(32).optional(),
         os_hash_algo: z.string().max(64),
         os_hash_value: z.string().max(128),

@@ -12,6 +12,7 @@ export function toPublishedSchema(type: z.ZodType): JsonSchema {
     io: 'input',
     override: ({ jsonSchema }) => {
       foldNull(jsonSchema)
+      removeEmpty(jsonSchema)
       removeSafeIntegerBounds(jsonSchema)
       unwrapReference(jsonSchema)
     },
@@ -35,10 +36,19 @@ export function listSchema(name: string, items: JsonSchema) {
 
 /** The schema of a list that comes in pages. */
 export function pagedListSchema(name: string, items: JsonSchema) {
+  return pagesOf(name, { type: 'array', items })
+}
+
+/** The same of what comes by its names. */
+export function pagedMapSchema(name: string, item: JsonSchema) {
+  return pagesOf(name, { type: 'object', additionalProperties: item })
+}
+
+function pagesOf(name: string, collection: JsonSchema) {
   return {
     name,
     properties: {
-      [name]: { type: 'array', items },
+      [name]: collection,
       first: { type: 'string' },
       next: { type: 'string' },
       schema: { type: 'string' },
@@ -51,12 +61,24 @@ export function pagedListSchema(name: string, items: JsonSchema) {
   }
 }
 
+/** What the shape says of itself is kept: Glance has values that may be null without saying so in their type. */
 function foldNull(schema: JsonSchema): void {
-  const { anyOf } = schema
+  const { anyOf, ...given } = schema
   if (!Array.isArray(anyOf) || anyOf.length !== 2 || anyOf[1]?.type !== 'null') return
   const { type, enum: values, ...rest } = anyOf[0]
   delete schema['anyOf']
-  Object.assign(schema, rest, { type: ['null', type] }, values && { enum: [null, ...values] })
+  const folded = { type: ['null', type], ...(values && { enum: [null, ...values] }) }
+  Object.assign(schema, rest, folded, given)
+}
+
+/** A rule that allows everything says nothing. */
+function removeEmpty(schema: JsonSchema): void {
+  for (const key of ['additionalProperties', 'items']) {
+    const rule = schema[key]
+    if (typeof rule === 'object' && rule !== null && Object.keys(rule).length === 0) {
+      delete schema[key]
+    }
+  }
 }
 
 function removeSafeIntegerBounds(schema: JsonSchema): void {

@@ -13,7 +13,7 @@ const member = z.object({
   created_at: z.string().meta({ description: 'Date and time when the image was first shared' }),
   updated_at: z.string().meta({ description: 'Date and time of the last change of this member' }),
   status: column.status.meta({ description: 'What the member has made of the offer' }),
-  schema: z.string().meta({ readOnly: true, description: 'A member schema url' }),
+  schema: z.string().meta({ readOnly: true }),
 })
 export type WireMember = z.output<typeof member>
 

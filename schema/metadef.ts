@@ -25,6 +25,7 @@ const storable = <T extends z.ZodType>(body: T): T =>
 const described = <T extends z.ZodType>(type: T, description: string): T =>
   type.meta({ description })
 
+const text = z.string().optional()
 const readOnly = z.string().meta({ readOnly: true })
 const time = (description: string) =>
   z.string().meta({ readOnly: true, format: 'date-time', description })
@@ -33,12 +34,24 @@ const positiveInteger = z.int().min(0).meta({ id: 'positiveInteger' })
 const positiveIntegerDefault0 = z
   .intersection(positiveInteger, z.unknown().meta({ default: 0 }))
   .meta({ id: 'positiveIntegerDefault0' })
-const stringArray = z
-  .array(z.string())
-  .refine((items) => new Set(items).size === items.length, 'Expected no item twice')
-  .meta({ id: 'stringArray', uniqueItems: true })
 
-const valueType = z.enum(['array', 'boolean', 'integer', 'number', 'object', 'string']).nullable()
+const distinct = (texts: z.ZodArray<z.ZodString>) =>
+  texts
+    .refine((items) => new Set(items).size === items.length, 'Expected no item twice')
+    .meta({ id: 'stringArray', uniqueItems: true })
+const stringArray = distinct(z.array(z.string()))
+/** Under the same name in the schema of a property, which requires something if it says so. */
+const filledStringArray = distinct(z.array(z.string()).min(1))
+
+const VALUE_TYPES = ['array', 'boolean', 'integer', 'number', 'object', 'string'] as const
+
+const valueType = z
+  .enum(VALUE_TYPES)
+  .nullable()
+  .meta({ type: 'string', enum: [...VALUE_TYPES, null] })
+
+/** For a shape that is published as open to other keys, although a body may have none. */
+const OPEN = { additionalProperties: undefined }
 
 const propertyFields = {
   title: z.string(),
@@ -56,6 +69,7 @@ const propertyFields = {
   default: z.unknown().optional(),
   items: z
     .strictObject({ type: valueType.optional(), enum: z.array(z.unknown()).optional() })
+    .meta(OPEN)
     .optional(),
   maxItems: positiveInteger.optional(),
   minItems: positiveIntegerDefault0.optional(),
@@ -65,10 +79,14 @@ const propertyFields = {
 
 /** Properties by their names. */
 const properties = z
-  .record(name, z.strictObject({ name: name.optional(), ...propertyFields }))
+  .record(name, z.strictObject({ name: name.optional(), ...propertyFields }).meta(OPEN))
   .meta({ id: 'property' })
 
-const propertyShape = z.strictObject({ name, ...propertyFields })
+const propertyShape = z.strictObject({
+  name,
+  ...propertyFields,
+  required: filledStringArray.optional(),
+})
 
 export const property = storable(propertyShape)
 export type NewProperty = z.output<typeof property>
@@ -134,6 +152,25 @@ const contentFields = {
 export const namespace = storable(z.strictObject({ ...namespaceFields, ...contentFields }))
 export type NewNamespace = z.output<typeof namespace>
 
+/** What is nested as it is published: without its limits. */
+const publishedContents = {
+  resource_type_associations: z
+    .array(z.object({ name: text, prefix: text, properties_target: text }))
+    .optional(),
+  properties: properties.optional(),
+  objects: z
+    .array(
+      z.object({
+        name: text,
+        description: text,
+        required: stringArray.optional(),
+        properties: properties.optional(),
+      }),
+    )
+    .optional(),
+  tags: z.array(z.object({ name: text })).optional(),
+}
+
 /** As they are shown, in the order in which their properties are published. */
 export const published = {
   namespace: z.strictObject({
@@ -142,9 +179,9 @@ export const published = {
     updated_at: time('Date and time of the last namespace modification').optional(),
     schema: readOnly.optional(),
     self: readOnly.optional(),
-    ...contentFields,
+    ...publishedContents,
   }),
-  property: propertyShape,
+  property: propertyShape.meta({ required: ['type', 'title', 'name'] }),
   object: z.strictObject({
     ...objectFields,
     schema: readOnly.optional(),

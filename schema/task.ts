@@ -1,7 +1,7 @@
 import { createSelectSchema } from 'drizzle-zod'
 import { z } from 'zod'
 import { UUID } from './image.ts'
-import { pagedListSchema, publishedProperties } from './json-schema.ts'
+import { listSchema, publishedProperties } from './json-schema.ts'
 import { tasks } from './tables.ts'
 
 const TASK_TYPES = ['import', 'api_image_import', 'location_import'] as const
@@ -17,7 +17,7 @@ const task = z.object({
   status: column.status.meta({ description: 'How far the task is' }),
   input: jsonObject.meta({ description: 'What the task was asked for' }),
   result: jsonObject.meta({ description: 'What the task has made' }),
-  owner: column.owner.meta({ description: 'The project that the task belongs to' }),
+  owner: z.string().meta({ description: 'The project that the task belongs to' }),
   message: column.message.meta({ description: 'What went wrong, usually' }),
   image_id: z.string().meta({ description: 'The image that the task is about' }),
   request_id: z.string().meta({ description: 'The request that the task comes from' }),
@@ -25,8 +25,8 @@ const task = z.object({
   expires_at: z.string().nullable().meta({ description: 'Date and time when the task is removed' }),
   created_at: z.string().meta({ description: 'Date and time when the task was made' }),
   updated_at: z.string().meta({ description: 'Date and time of the last change of the task' }),
-  self: z.string().meta({ readOnly: true, description: 'A task self url' }),
-  schema: z.string().meta({ readOnly: true, description: 'A task schema url' }),
+  self: z.string().meta({ readOnly: true }),
+  schema: z.string().meta({ readOnly: true }),
 })
 
 export const taskJsonSchema = { name: 'task', properties: publishedProperties(task) }
@@ -34,7 +34,7 @@ export const taskJsonSchema = { name: 'task', properties: publishedProperties(ta
 /** A list has only what is short. */
 const listedTask = task.omit({ input: true, result: true, message: true })
 
-export const taskListJsonSchema = pagedListSchema('tasks', {
+export const taskListJsonSchema = listSchema('tasks', {
   name: 'task',
   properties: publishedProperties(listedTask),
 })

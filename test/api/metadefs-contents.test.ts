@@ -130,6 +130,7 @@ describe('a property', () => {
       { ...PROPERTY, colour: 'red' },
       { ...PROPERTY, maxLength: -1 },
       { ...PROPERTY, required: ['a', 'a'] },
+      { ...PROPERTY, required: [] },
       { ...PROPERTY, items: { type: 'array', items: { type: 'string' } } },
     ]) {
       const [status, message] = await refusal(await post('properties', body))
