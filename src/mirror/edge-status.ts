@@ -14,7 +14,7 @@ export interface EdgeCondition {
   seq: number | null
   /** The upstream's last change; null while it has not been heard since the start. */
   upstreamSeq: number | null
-  /** Seconds since the upstream was last heard, or since the start. It speaks at least every 25 seconds. */
+  /** Seconds since the upstream was last heard, be it before the start; it speaks at least every 25. */
   lag: number
   /** The same, but only where the upstream is lost: for so long the edge has been serving alone. */
   stale: number | null
@@ -24,6 +24,8 @@ export interface EdgeCondition {
 }
 
 export interface EdgeStatusParts {
+  /** When the upstream was last heard before the start, milliseconds since 1970 UTC; null for never. */
+  heardBefore: number | null
   replica: Pick<Replica, 'cursor' | 'hasSnapshot'>
   follower: Pick<Follower, 'status' | 'look'>
   account: Pick<EdgeAccount, 'has'>
@@ -48,8 +50,10 @@ export interface EdgeStatus {
 }
 
 export function createEdgeStatus(parts: EdgeStatusParts): EdgeStatus {
-  const { replica, follower, account, readThrough } = parts
-  const startedAt = performance.now()
+  const { heardBefore, replica, follower, account, readThrough } = parts
+  const away = heardBefore === null ? 0 : Math.max(0, Date.now() - heardBefore)
+  /** By `performance.now()`. Without any time that is known, the start. */
+  const lastHeard = performance.now() - away
   let isStocked = false
 
   async function hasSnapshot(): Promise<boolean> {
@@ -61,7 +65,7 @@ export function createEdgeStatus(parts: EdgeStatusParts): EdgeStatus {
     const { seq, upstreamSeq, heardAt } = follower.status()
     return {
       changes: Math.max(0, upstreamSeq - seq),
-      seconds: Math.round((performance.now() - (heardAt ?? startedAt)) / 1000),
+      seconds: Math.round((performance.now() - (heardAt ?? lastHeard)) / 1000),
     }
   }
 

@@ -6,7 +6,7 @@ const upstream = z.object({
   seq: z.number().nullable(),
   /** The upstream's last change; null while it has not been heard since the start. */
   upstream_seq: z.number().nullable(),
-  /** Seconds since the upstream was last heard. */
+  /** Seconds since the upstream was last heard, be it before the start. */
   lag: z.number(),
   /** The same, where the upstream is lost. */
   stale: z.number().nullable(),

@@ -35,6 +35,7 @@ export interface Edge {
   readThrough: ReadThrough
   replica: Replica
   follower: Follower
+  heardBefore: number | null
   cache: ImageCache
   close(): Promise<void>
 }
@@ -65,12 +66,14 @@ export async function openEdge(parts: EdgeParts): Promise<Edge> {
   await readThrough.room.prune()
   const replica = createReplica(registry, pins.refreshSoon)
   const follower = createFollower({ upstream, replica, siteId })
+  const heardBefore = await replica.heardAt()
   const following = follower.run()
   return {
     account,
     readThrough,
     replica,
     follower,
+    heardBefore,
     cache: edgeCache.cache,
     async close() {
       follower.stop()

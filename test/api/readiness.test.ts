@@ -24,6 +24,7 @@ import {
   type TestSite,
 } from '../support/site.ts'
 
+const HOUR_MS = 3_600_000
 const GIB = 2 ** 30
 const TOKEN = 'mirror-token'
 const OPEN = { paste_deploy: { flavor: '' } }
@@ -276,6 +277,18 @@ describe('the readiness of an edge', () => {
     assert.equal(response.status, 200)
     const answer = await response.json()
     assert.deepEqual([answer.edge.seq, answer.edge.upstream_seq], [1, null])
+  })
+
+  it('tells for how long it has been alone, also after a start without its origin (200)', async () => {
+    await edge.close()
+    mock.timers.enable({ apis: ['Date'], now: Date.now() + HOUR_MS })
+    edge = await startEdge(origin.url)
+    mock.timers.reset()
+    const response = await edge.ask()
+    assert.equal(response.status, 200)
+    const { lag, stale } = (await response.json()).edge
+    assert.ok(lag >= HOUR_MS / 1000, String(lag))
+    assert.equal(stale, lag)
   })
 
   function untilReady() {

@@ -4,7 +4,8 @@ import { sleep } from '../../sleep.ts'
 import type { Head } from '../feed/records.ts'
 import type { Upstream } from '../upstream/client.ts'
 import { askForWithheld, type CatchUpParts, takeChanges, takeSnapshot } from './catch-up.ts'
-import type { Replica } from './replica.ts'
+import type { Cursor, Replica } from './replica.ts'
+import { createFailureLog, createHeardNotes, type HeardNotes } from './outage.ts'
 import { createRetry } from './retry.ts'
 
 const WAIT_SECONDS = 25
@@ -12,7 +13,6 @@ const FIRST_PAUSE_MS = 250
 const LONGEST_PAUSE_MS = 15_000
 /** An upstream that answers at once without any news is not asked over and over. */
 const SHORTEST_STEP_MS = 1_000
-
 const UNSYNCED = 'The upstream has not yet had a snapshot of the site that it follows itself'
 
 const log = getLogger(['heliostat', 'follow'])
@@ -62,17 +62,77 @@ export function createFollower({ upstream, replica, siteId }: FollowParts): Foll
   const parts = { upstream, replica, signal }
   const status = { ...NOT_HEARD }
   const withheld = createWithheldWatch(parts, status)
+  const heard = createHeardNotes(replica)
+  const ear = createEar({ upstream, replica, siteId, signal, status, heard })
+  const failures = createFailureLog()
+  /** Ends the pause after a failure. */
+  let wake = new AbortController()
 
-  /** One step: waits for news, at most `wait` seconds, and takes them over. */
-  async function step(wait: number): Promise<void> {
+  const step = createStep({ ...parts, status, withheld, ear })
+
+  /** Begins with a question that is answered at once: what waits for news would not tell that the upstream is there. */
+  async function follow(): Promise<void> {
+    let pause = FIRST_PAUSE_MS
+    let wait = 0
+    while (!signal.aborted) {
+      const startedAt = performance.now()
+      const { seq } = status
+      try {
+        await step(wait)
+        failures.end()
+        pause = FIRST_PAUSE_MS
+        const rest = wait === 0 ? 0 : SHORTEST_STEP_MS - (performance.now() - startedAt)
+        if (status.seq === seq) await sleep(rest, signal)
+        wait = WAIT_SECONDS
+      } catch (error) {
+        if (signal.aborted) return
+        status.error = reasonOf(error)
+        failures.tell(error)
+        await heard.save()
+        wake = new AbortController()
+        const paused = AbortSignal.any([signal, wake.signal])
+        await sleep(pause * (0.5 + Math.random() / 2), paused)
+        pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
+        wait = 0
+      }
+    }
+  }
+
+  return {
+    status: () => ({ ...status }),
+
+    async look() {
+      const wasLost = ear.isLost()
+      try {
+        await ear.hear(await replica.cursor(), 0)
+        if (wasLost) wake.abort()
+      } catch {
+        // The status tells of it.
+      }
+    },
+
+    async run() {
+      await follow()
+      await heard.save()
+    },
+
+    stop: () => stop.abort(),
+  }
+}
+
+interface StepParts extends CatchUpParts {
+  status: FollowStatus
+  withheld: ReturnType<typeof createWithheldWatch>
+  ear: ReturnType<typeof createEar>
+}
+
+/** One step: waits for news, at most so many seconds, and takes them over. */
+function createStep({ status, withheld, ear, ...parts }: StepParts) {
+  const { replica, signal } = parts
+  return async (wait: number): Promise<void> => {
     let cursor = await replica.cursor()
     await withheld.note()
-    const seconds = cursor ? Math.min(wait, withheld.seconds()) : 0
-    const head = await upstream.head(cursor?.seq ?? 0, seconds, signal)
-    refuseLoop(head, siteId)
-    if (!cursor) await replica.noteSites(head.sites)
-    if (head.synced === false) throw new Error(UNSYNCED)
-    Object.assign(status, { upstreamSeq: head.seq, heardAt: performance.now() })
+    const head = await ear.hear(cursor, cursor ? Math.min(wait, withheld.seconds()) : 0)
     // A feed that is behind what we have seen is another one: the origin was restored from a backup.
     const isOther = cursor !== null && (cursor.epoch !== head.epoch || head.seq < cursor.seq)
     if (isOther) log.warn('The upstream is not the one it was: taking a snapshot')
@@ -85,40 +145,44 @@ export function createFollower({ upstream, replica, siteId }: FollowParts): Foll
     Object.assign(status, { epoch: cursor.epoch, seq: cursor.seq, error: null })
     await withheld.askAgain()
   }
+}
+
+interface EarParts extends FollowParts {
+  signal: AbortSignal
+  status: FollowStatus
+  heard: HeardNotes
+}
+
+/** Asks where the upstream stands, and tells in the status whether it is heard. */
+function createEar({ upstream, replica, siteId, signal, status, heard }: EarParts) {
+  let isLost = false
+
+  async function ask(cursor: Cursor | null, seconds: number): Promise<Head> {
+    const head = await upstream.head(cursor?.seq ?? 0, seconds, signal)
+    refuseLoop(head, siteId)
+    if (!cursor) await replica.noteSites(head.sites)
+    if (head.synced === false) throw new Error(UNSYNCED)
+    return head
+  }
 
   return {
-    status: () => ({ ...status }),
+    isLost: () => isLost,
 
-    async look() {
+    /** Waits for news, at most so many seconds. */
+    async hear(cursor: Cursor | null, seconds: number): Promise<Head> {
       try {
-        const { seq } = await upstream.head(0, 0, signal)
-        Object.assign(status, { upstreamSeq: seq, heardAt: performance.now() })
+        const head = await ask(cursor, seconds)
+        Object.assign(status, { upstreamSeq: head.seq, heardAt: performance.now() })
+        if (isLost) status.error = null
+        isLost = false
+        await heard.note()
+        return head
       } catch (error) {
-        status.error = reasonOf(error)
+        if (!signal.aborted) status.error = reasonOf(error)
+        isLost = true
+        throw error
       }
     },
-
-    async run() {
-      let pause = FIRST_PAUSE_MS
-      while (!signal.aborted) {
-        const startedAt = performance.now()
-        const { seq } = status
-        try {
-          await step(WAIT_SECONDS)
-          pause = FIRST_PAUSE_MS
-          const rest = SHORTEST_STEP_MS - (performance.now() - startedAt)
-          if (status.seq === seq) await sleep(rest, signal)
-        } catch (error) {
-          if (signal.aborted) return
-          status.error = reasonOf(error)
-          log.warn('Cannot follow the upstream: {reason}', { reason: status.error })
-          await sleep(pause * (0.5 + Math.random() / 2), signal)
-          pause = Math.min(pause * 2, LONGEST_PAUSE_MS)
-        }
-      }
-    },
-
-    stop: () => stop.abort(),
   }
 }
 

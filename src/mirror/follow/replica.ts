@@ -47,12 +47,15 @@ export const NOTHING_BESIDE: TakenBeside = {
 /** What the feed tells of, to see after an upgrade that a snapshot is wanted which has all of it. */
 const FOLLOWED = 'images metadefs'
 
+const HEARD_KEY = 'upstream_heard'
+
 /** Where an edge stands, among what else is known of a site. An origin has none of it. */
 export const FOLLOWING = [
   'upstream_epoch',
   'cursor',
   'upstream_sites',
   'followed',
+  HEARD_KEY,
   WITHHELD_KEY,
 ] as const
 
@@ -64,6 +67,9 @@ export interface Replica {
   hasSnapshot(): Promise<boolean>
   /** Notes whom this site is to follow, before the first snapshot. */
   noteSites(sites: string[]): Promise<void>
+  /** When the upstream was last heard, milliseconds since 1970 UTC, as far as it was noted. */
+  heardAt(): Promise<number | null>
+  noteHeard(time: number): Promise<void>
   /** The first chunk of a manifest that has another length in one that is here; null for none. */
   disagreement(manifest: Manifest): Promise<string | null>
   /** The images that are not shown as they are upstream, since they could not be served. */
@@ -101,6 +107,15 @@ export function createReplica(registry: Registry, changed: () => void = () => un
 
     async noteSites(sites) {
       await setValues(freeing(registry), { upstream_sites: sites.join(' ') })
+    },
+
+    async heardAt() {
+      const time = Number((await findValue(registry, HEARD_KEY)) ?? Number.NaN)
+      return Number.isSafeInteger(time) ? time : null
+    },
+
+    async noteHeard(time) {
+      await setValues(freeing(registry), { [HEARD_KEY]: String(time) })
     },
 
     disagreement: (manifest) => findDisagreement(registry, manifest),

@@ -37,6 +37,9 @@ interface Question<T> {
   options: AskOptions
 }
 
+/** No upstream answers, as far as they were asked: each has been told in the log. */
+export class UnreachableError extends HeliostatError {}
+
 interface Failures {
   count: number
   /** By `performance.now()`. */
@@ -48,7 +51,7 @@ interface Site {
   url: string
   /** By the kind of question: a site that tells where the feed stands may be one that never gives a chunk. */
   failures: Map<string, Failures>
-  /** Of the last failure. */
+  /** Of the last failure; null while it is well. */
   reason: string | null
 }
 
@@ -148,12 +151,12 @@ async function askTwice<T>({ failures }: Site, ask: () => Promise<T>): Promise<T
   }
 }
 
-function unreachable(sites: Site[], forClient: boolean): HeliostatError {
+function unreachable(sites: Site[], forClient: boolean): UnreachableError {
   const next = Math.min(...sites.map(retryAt))
   const seconds = Math.max(1, Math.ceil((next - performance.now()) / 1000))
   const failures = sites.filter(({ reason }) => reason !== null)
   const reasons = failures.map(({ url, reason }) => `${url}: ${reason}`).join('; ')
-  return new HeliostatError(
+  return new UnreachableError(
     'unavailable',
     forClient
       ? 'What is asked for is not all here, and no upstream answers'
@@ -177,7 +180,11 @@ function failed(
   kind: string,
   { error, startedAt }: { error: unknown; startedAt: number },
 ): void {
-  site.reason = reasonOf(error)
+  const reason = reasonOf(error)
+  // Not with each attempt: an outage may take days.
+  if (reason !== site.reason)
+    log.warn('Upstream {url} does not answer: {reason}', { url: site.url, reason })
+  site.reason = reason
   const now = performance.now()
   const { count, retryAt: known } = site.failures.get(kind) ?? { count: 0, retryAt: 0 }
   // Questions that were under way together fail together, which counts once.
@@ -189,5 +196,4 @@ function failed(
     Math.min(now - startedAt, LONGEST_PAUSE_MS),
   )
   site.failures.set(kind, { count: count + 1, retryAt: now + wait })
-  log.warn('Upstream {url} does not answer: {reason}', { url: site.url, reason: site.reason })
 }
