@@ -70,6 +70,7 @@ export async function openLocalSite(
     store: chunks.store,
     owner,
     unfinished: store,
+    room: store,
     buffers: createChunkBuffers({ ...digester, spool: createSpool(chunkFolder(config)) }),
     openBody: metrics.countBytes(chunks.openBody, chunks.isResident),
     cache: edge?.cache ?? null,

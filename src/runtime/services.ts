@@ -2,6 +2,7 @@ import { defineImage } from '../../schema/image.ts'
 import type { OpenBody } from '../blobs/body.ts'
 import type { ChunkBuffers } from '../blobs/chunk-buffers.ts'
 import type { Digester } from '../blobs/digest.ts'
+import { type LocalStore, NoSpaceError } from '../blobs/local/store.ts'
 import type { ChunkStore, UnfinishedWrites } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
 import { type Identify, identifyEveryone } from '../identity/caller.ts'
@@ -43,6 +44,8 @@ export interface Parts {
   owner: StoreOwner
   /** Null for a store in which no write is ever half done. */
   unfinished: UnfinishedWrites | null
+  /** Null for a store that has room for everything. */
+  room: Pick<LocalStore, 'givenUp'> | null
   digester: Digester
   buffers: ChunkBuffers
   openBody: OpenBody
@@ -116,10 +119,10 @@ export function createServices(parts: Parts): SiteServices {
 }
 
 function createSiteUploader(
-  { config, registry, store, owner, digester, buffers }: Parts,
+  { config, registry, store, owner, digester, buffers, room }: Parts,
   { sweeper, limits }: { sweeper: Sweeper; limits: ProjectLimits },
 ): Uploader {
-  return createUploader({
+  const uploader = createUploader({
     uploads: createUploadRepo(registry, storageQuota(config.DEFAULT)),
     store: claimedByPut(store, owner),
     digester,
@@ -128,6 +131,23 @@ function createSiteUploader(
     limits,
     options: { ...config.heliostat, ...config.DEFAULT, ...config.image_format },
   })
+  return room ? tellingOfRoom(uploader, room) : uploader
+}
+
+/** Lets the disk know when an upload was given up that it had no room for. */
+function tellingOfRoom(uploader: Uploader, room: Pick<LocalStore, 'givenUp'>): Uploader {
+  return {
+    recover: uploader.recover,
+    async upload(image, takeBody, request) {
+      try {
+        await uploader.upload(image, takeBody, request)
+      } catch (error) {
+        // A disk that cannot tell what room it has counts as one that cannot be written anyway.
+        if (error instanceof NoSpaceError) await room.givenUp().catch(() => undefined)
+        throw error
+      }
+    },
+  }
 }
 
 function unknownHealth({ registry, owner, damage }: Parts): SiteHealth {

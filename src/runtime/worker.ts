@@ -52,6 +52,7 @@ function createSite(env: WorkerEnv): Site {
     store,
     owner: createStoreOwner({ registry, store, id: feed.siteId, isEdge: false }),
     unfinished: null,
+    room: null,
     manifests: createManifests(registry),
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import { statfs } from 'node:fs/promises'
+import { spawnSync } from 'node:child_process'
+import { rm, statfs, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
@@ -51,6 +53,17 @@ describe('a full disk', { skip }, () => {
     assert.ok(bavail * bsize > 16 * MIB, `${bavail * bsize} bytes are free`)
   })
 
+  it('is told by readyz until there is room again', async () => {
+    assert.deepEqual(await reasons(), ['disk-full'])
+    const filler = join(folder.path, 'filler')
+    await writeFile(filler, Buffer.alloc(MIB))
+    await rm(filler)
+    assert.deepEqual(await reasons(), ['disk-full'])
+    resize('40m')
+    assert.deepEqual(await reasons(), [])
+    resize('24m')
+  })
+
   it('does not keep a smaller upload from working [204]', async () => {
     assert.equal((await upload(server.url, id, randomData(4 * MIB))).status, 204)
     const { status, size } = await show(server.url, id)
@@ -71,6 +84,15 @@ describe('a full disk', { skip }, () => {
       assert.equal(status, 204)
     }
   })
+
+  function resize(size: string): void {
+    const { status } = spawnSync('mount', ['-o', `remount,size=${size}`, folder.path])
+    assert.equal(status, 0)
+  }
+
+  async function reasons(): Promise<string[]> {
+    return (await (await fetch(`${server.url}/readyz`)).json()).reasons
+  }
 
   function failureOf(image: string): string | null {
     const lines = server.log().split('\n')

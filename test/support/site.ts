@@ -31,6 +31,7 @@ export function createTestServices({ config, registry, store, owner }: ServicePa
     store,
     owner,
     unfinished: null,
+    room: null,
     feed: createFeed(registry),
     manifests: createManifests(registry),
     digester: inlineDigester,

@@ -1,8 +1,8 @@
 import { access, constants, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../../error-code.ts'
-import { HeliostatError } from '../../errors.ts'
-import type { DiskCondition } from '../local/store.ts'
+import type { HeliostatError } from '../../errors.ts'
+import { type DiskCondition, NoSpaceError } from '../local/store.ts'
 import { isAbsent } from './open-files.ts'
 
 /** Bytes that chunks leave free: the registry is often on the same disk, and without space could not even delete. */
@@ -18,18 +18,23 @@ export interface Disk {
   refused(cause: unknown): HeliostatError
   /** A chunk was written. */
   accepted(): void
+  /** What was refused has given back the room that it had taken: that is no more than there was before it. */
+  givenUp(): Promise<void>
   condition(): Promise<DiskCondition>
 }
 
 export function createDisk(root: string): Disk {
   /** What the last chunk that was refused would have needed. */
   let lacking = 0
+  /** How much more it would have needed than there was. */
+  let shortBy = USUAL_CHUNK
 
   return {
     async requireSpace(folder, wanted) {
       const free = await freeBytes(folder)
       if (free >= wanted + RESERVED) return
       lacking = wanted + RESERVED
+      shortBy = lacking - free
       throw noSpace(
         new Error(`${free} bytes are free, wanted ${wanted} and ${RESERVED} in reserve`),
       )
@@ -42,6 +47,12 @@ export function createDisk(root: string): Disk {
 
     accepted() {
       if (lacking === Infinity) lacking = 0
+    },
+
+    async givenUp() {
+      const free = await existing(root).then(freeBytes)
+      lacking = Math.max(lacking, free + shortBy)
+      shortBy = USUAL_CHUNK
     },
 
     async condition() {
@@ -63,8 +74,8 @@ export function isOutOfSpace(error: unknown): boolean {
   return ['ENOSPC', 'EDQUOT'].includes(codeOf(error))
 }
 
-export function noSpace(cause: unknown): HeliostatError {
-  return new HeliostatError('too-large', 'The image store has no space left', { cause })
+export function noSpace(cause: unknown): NoSpaceError {
+  return new NoSpaceError('too-large', 'The image store has no space left', { cause })
 }
 
 async function freeBytes(folder: string): Promise<number> {

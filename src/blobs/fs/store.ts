@@ -49,6 +49,7 @@ export function createFileStore(root: string): FileStore {
     },
 
     disk: disk.condition,
+    givenUp: disk.givenUp,
 
     async claim(digest) {
       await makeFolder(folder(digest), root).catch(() => undefined)

@@ -3,6 +3,7 @@
  * with other processes.
  */
 import { codeOf } from '../../error-code.ts'
+import { HeliostatError } from '../../errors.ts'
 import type { ChunkStore, OwnedStore, UnfinishedWrites } from '../store.ts'
 
 /** Fills the buffer from a position, as far as the system does so at once, and tells how many bytes there were. */
@@ -56,8 +57,13 @@ export interface DiskCondition {
   full: boolean
 }
 
+/** The store has no room for a chunk. */
+export class NoSpaceError extends HeliostatError {}
+
 export interface LocalStore extends ChunkStore, OwnedStore, UnfinishedWrites, ChunkFiles {
   disk(): Promise<DiskCondition>
+  /** Says that what was refused for want of room is cleared away: the disk counts as full until there is more than now. */
+  givenUp(): Promise<void>
   /** Lets go of everything that is open. */
   close(): void
 }
