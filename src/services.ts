@@ -19,7 +19,7 @@ import type { Readiness } from './readiness.ts'
 
 /** Numbers of what this site does, for those who watch it. */
 export interface Metrics {
-  countRequest(request: { method: string; route: string; status: number }): void
+  countRequest(request: { method: string; route: string; status: number; seconds: number }): void
   /** All numbers as Prometheus reads them. */
   render(): Promise<{ contentType: string; text: string }>
 }

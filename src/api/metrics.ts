@@ -19,9 +19,10 @@ export function mountMetrics(app: App, metrics: Metrics): void {
   })
 }
 
-/** Counts each request by the route that it took, never by its path: that would be a series for each image. */
+/** Counts and times each request by the route that it took, never by its path: that would be a series for each image. */
 export function countRequests(metrics: Metrics): MiddlewareHandler<Env> {
   return createMiddleware<Env>(async function countRequestsMiddleware(context, next) {
+    const startedAt = performance.now()
     await next()
     const { method } = context.req
     metrics.countRequest({
@@ -29,6 +30,7 @@ export function countRequests(metrics: Metrics): MiddlewareHandler<Env> {
       method: METHODS.includes(method) ? method : 'other',
       route: routePath(context, -1),
       status: context.res.status,
+      seconds: (performance.now() - startedAt) / 1000,
     })
   })
 }

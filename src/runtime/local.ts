@@ -71,6 +71,7 @@ export async function openLocalSite(
     owner,
     unfinished: store,
     room: store,
+    digester: metrics.countReceived(digester),
     buffers: createChunkBuffers({ ...digester, spool: createSpool(chunkFolder(config)) }),
     openBody: metrics.countBytes(chunks.openBody, chunks.isResident),
     cache: edge?.cache ?? null,

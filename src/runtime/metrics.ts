@@ -1,10 +1,16 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { OpenBody } from '../blobs/body.ts'
+import type { Digester } from '../blobs/digest.ts'
 import { pieces } from '../blobs/manifest.ts'
 import type { Uploader } from '../images/upload/uploader.ts'
 import type { Sweeper } from '../inventory/sweep.ts'
 import type { Upstream } from '../mirror/upstream/client.ts'
+import packageJson from '../../package.json' with { type: 'json' }
 import type { Metrics } from '../services.ts'
+import { createRequestCount } from './request-metrics.ts'
+
+/** Gauges that are named as counters; the same numbers are there by type. */
+const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`)
 
 const FILL_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
 
@@ -16,6 +22,8 @@ export interface SiteMetrics {
   metrics: Metrics
   /** Counts the bytes of each body, once it has gone out, by where they lay when it was opened. */
   countBytes(open: OpenBody, isResident: (digest: string) => boolean): OpenBody
+  /** Counts what is digested of uploads. */
+  countReceived(digester: Digester): Digester
   timeFills(fetchChunk: Upstream['chunk']): Upstream['chunk']
   countUploads(uploader: Uploader): Uploader
   countSweeps(sweeper: Sweeper): Sweeper
@@ -26,11 +34,13 @@ export interface SiteMetrics {
 export function createMetrics(): SiteMetrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
+  for (const name of MISNAMED) registry.removeSingleMetric(name)
+  showBuild(registry)
   const count = createCounts(registry)
   startAtZero(count)
 
   const metrics: Metrics = {
-    countRequest: ({ method, route, status }) => count.requests.inc({ method, route, status }),
+    countRequest: createRequestCount(registry),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   }
 
@@ -50,6 +60,8 @@ export function createMetrics(): SiteMetrics {
       })
       return body
     },
+
+    countReceived: (digester) => countReceived(digester, count.received),
 
     timeFills: (fetchChunk) => async (digest, memory, options) => {
       const end = count.fills.startTimer()
@@ -79,14 +91,42 @@ export function createMetrics(): SiteMetrics {
   }
 }
 
+function countReceived(digester: Digester, received: Counter): Digester {
+  return {
+    ...digester,
+    start(algorithm) {
+      const stream = digester.start(algorithm)
+      return {
+        ...stream,
+        update(bytes) {
+          received.inc(bytes.length)
+          return stream.update(bytes)
+        },
+      }
+    },
+  }
+}
+
+function showBuild(registry: Registry): void {
+  const { deno, node } = process.versions
+  const build = new Gauge({
+    name: 'heliostat_build_info',
+    help: 'Always 1: the version of Heliostat, and what runs it',
+    labelNames: ['version', 'runtime'],
+    registers: [registry],
+  })
+  const runtime = deno === undefined ? `node ${node}` : `deno ${deno}`
+  build.set({ version: packageJson.version, runtime }, 1)
+}
+
 function sourceOf(digest: string | null, isResident: (digest: string) => boolean): string {
   if (digest === null) return 'zero'
   return isResident(digest) ? 'resident' : 'upstream'
 }
 
 interface Counts {
-  requests: Counter<'method' | 'route' | 'status'>
   bytes: Counter<'source'>
+  received: Counter
   fills: Histogram
   uploads: Counter<'result'>
   sweeps: Counter<'result'>
@@ -96,16 +136,15 @@ interface Counts {
 function createCounts(registry: Registry): Counts {
   const registers = [registry]
   return {
-    requests: new Counter({
-      name: 'heliostat_requests_total',
-      help: 'Requests answered, by the route that they took',
-      labelNames: ['method', 'route', 'status'],
-      registers,
-    }),
     bytes: new Counter({
       name: 'heliostat_bytes_sent_total',
       help: 'Bytes of images sent, by where they lay when their download began',
       labelNames: ['source'],
+      registers,
+    }),
+    received: new Counter({
+      name: 'heliostat_bytes_received_total',
+      help: 'Bytes of images that uploads have brought, whatever became of them',
       registers,
     }),
     fills: new Histogram({

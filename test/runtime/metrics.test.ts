@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
+import packageJson from '../../package.json' with { type: 'json' }
 import { loadConfig, type RawConfig } from '../../src/config.ts'
 import { createUpstream } from '../../src/mirror/upstream/client.ts'
 import { createMetrics } from '../../src/runtime/metrics.ts'
@@ -107,6 +108,36 @@ describe('the metrics of an origin', () => {
     await deleteImage(siteOf(origin), other)
   })
 
+  it('time requests by route, method and class of status', async () => {
+    await fetch(`${origin.url}/v2/images/${crypto.randomUUID()}`)
+    await fetch(`${origin.url}/v2/images`, { method: 'PROPFIND' })
+    const numbers = await readNumbers(origin)
+    const name = 'heliostat_request_duration_seconds'
+    const labels = 'method="GET",route="/v2/images/:image_id",status_class="4xx"'
+    const count = numbers[`${name}_count{${labels}}`] ?? 0
+    assert.ok(count >= 1)
+    assert.equal(numbers[`${name}_bucket{le="+Inf",${labels}}`], count)
+    assert.ok((numbers[`${name}_sum{${labels}}`] ?? 0) > 0)
+    const methods = Object.keys(numbers).map((line) => /method="(\w+)"/.exec(line)?.[1])
+    assert.ok(methods.includes('other') && !methods.includes('PROPFIND'))
+  })
+
+  it('count the bytes of uploads', async () => {
+    const name = 'heliostat_bytes_received_total'
+    const before = (await readNumbers(origin))[name] ?? NaN
+    const { id: other } = await createImage(siteOf(origin), BARE_RAW)
+    assert.equal((await put(other, Buffer.alloc(MIB + 5))).status, 204)
+    assert.equal((await readNumbers(origin))[name], before + MIB + 5)
+    await deleteImage(siteOf(origin), other)
+  })
+
+  it('name the version and the runtime', async () => {
+    const numbers = await readNumbers(origin)
+    const { version } = packageJson
+    const labels = `version="${version}",runtime="node ${process.versions.node}"`
+    assert.equal(numbers[`heliostat_build_info{${labels}}`], 1)
+  })
+
   it('tell of its disk, its sweeps and its scrubber', async () => {
     const numbers = await readNumbers(origin)
     assert.equal(numbers['heliostat_disk_full'], 0)
@@ -140,6 +171,25 @@ describe('the metrics of an edge', () => {
     assert.equal(numbers['heliostat_resident_limit_bytes'], 10 * 1024 * MIB)
     assert.equal(numbers['heliostat_feed_lag_changes'], 0)
     assert.ok((numbers['heliostat_feed_lag_seconds'] ?? 99) <= 25)
+  })
+})
+
+describe('the names of metrics', () => {
+  it('are those that promtool wants, each with its help', async () => {
+    for (const site of [origin, edge]) {
+      const text = await (await fetch(`${site.url}/metrics`)).text()
+      const kinds = [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)]
+      assert.ok(kinds.length > 30)
+      for (const [, name = '', kind] of kinds) {
+        assert.match(text, new RegExp(`^# HELP ${name} \\S`, 'm'))
+        assert.equal(name.endsWith('_total'), kind === 'counter', `${kind} ${name}`)
+        assert.doesNotMatch(
+          name,
+          /_(count|sum|bucket|gauge|counter|histogram|milliseconds|ms|mib|kb)$/,
+        )
+        assert.match(name, /^[a-z][a-z0-9_]*$/)
+      }
+    }
   })
 })
 
