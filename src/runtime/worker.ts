@@ -1,20 +1,22 @@
-import { configureSync, getConsoleSink } from '@logtape/logtape'
+import { configureSync, getConsoleSink, getLogger } from '@logtape/logtape'
 import { createApp } from '../app.ts'
 import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
 import { inlineDigester } from '../blobs/digest.ts'
 import { type ChunkBucket, createR2Store } from '../blobs/r2.ts'
-import { type Config, fromEnvironment, loadConfig } from '../config.ts'
 import { ConfigError } from '../errors.ts'
+import { errorBody, reasonPhrase } from '../http/error-body.ts'
 import { createManifests } from '../inventory/manifests.ts'
 import { createStoreOwner } from '../inventory/store-owner.ts'
 import { createFeed } from '../mirror/feed/reader.ts'
 import { openRegistry } from '../registry/database.ts'
 import { openRemote } from '../registry/remote.ts'
-import { connectionOf } from './connection.ts'
 import { jsonLine } from './json-log.ts'
-import { createServices, type SiteServices } from './services.ts'
+import { createServices } from './services.ts'
 import { runUpkeep } from './upkeep.ts'
+import { readWorkerConfig } from './worker-config.ts'
+
+const log = getLogger(['heliostat', 'worker'])
 
 /** Bindings, and the configuration as vars and secrets named `HELIOSTAT_…`. */
 interface WorkerEnv extends Record<string, unknown> {
@@ -22,26 +24,13 @@ interface WorkerEnv extends Record<string, unknown> {
 }
 
 interface Site {
-  services: SiteServices
   app: { fetch(request: Request): Response | Promise<Response> }
+  upkeep(): Promise<void>
 }
 
 function createSite(env: WorkerEnv): Site {
-  const { config } = loadConfig(fromEnvironment(env))
+  const { config, connection } = readWorkerConfig(env)
   configureLogs(config.DEFAULT.debug)
-  const connection = connectionOf(config)
-  if (connection.kind === 'file') {
-    throw new ConfigError('[database] connection: a Worker has no files, wanted libsql://HOST')
-  }
-  if (config.paste_deploy.flavor === 'trusted') {
-    throw new ConfigError('[paste_deploy] flavor: a Worker cannot tell who set identity headers')
-  }
-  if (config.paste_deploy.flavor === '' && !config.heliostat.allow_unauthenticated) {
-    throw new ConfigError(
-      '[paste_deploy] flavor: a Worker is open to the world, wanted keystone or token',
-    )
-  }
-  refuseUnusable(config)
   const store = createR2Store(env.BLOBS)
   const registry = openRegistry(openRemote(connection.url, connection.authToken))
   const feed = createFeed(registry)
@@ -64,20 +53,20 @@ function createSite(env: WorkerEnv): Site {
     health: null,
     count: null,
   })
-  return { services, app: createApp(services) }
+  return { app: createApp(services), upkeep: () => runUpkeep(services) }
 }
 
-function refuseUnusable({ DEFAULT, heliostat, mirror, oslo_policy }: Config): void {
-  const { property_protection_file } = DEFAULT
-  const given = {
-    '[DEFAULT] property_protection_file: a Worker has no files': property_protection_file,
-    '[heliostat] token_file: a Worker has no files, tokens may stand in [heliostat] tokens':
-      heliostat.token_file,
-    '[oslo_policy] policy_file: a Worker has no files': oslo_policy.policy_file,
-    '[mirror] upstream: a Worker cannot follow another site': mirror.upstream[0] ?? null,
-  }
-  const mistakes = Object.entries(given).filter(([, value]) => value !== null)
-  if (mistakes.length > 0) throw new ConfigError(mistakes.map(([mistake]) => mistake).join('\n'))
+const HOW_TO_SET = `An option is a var in wrangler.toml or a secret (npx wrangler secret put NAME), and for \`npm run \
+dev:worker\` a line NAME=VALUE in the file .dev.vars: see "On Deno and Workers" in README.md.`
+
+/** What stands in for a site that lacks options: it says so to whoever asks [503], and once in the log. */
+function unconfigured({ message }: ConfigError): Site {
+  configureLogs(false)
+  log.error('This Worker is not configured: {message}', { message })
+  const detail = `This Worker is not configured.\n${message}\n${HOW_TO_SET}`
+  const { contentType, body } = errorBody('text', 503, reasonPhrase(503), detail)
+  const init = { status: 503, headers: { 'Content-Type': contentType } }
+  return { app: { fetch: () => new Response(body, init) }, upkeep: async () => undefined }
 }
 
 /** What is used of workerd's own class; its types would be known to every file. */
@@ -96,17 +85,26 @@ function withLength(open: OpenBody): OpenBody {
 }
 
 /** One site an isolate; its environment never changes. */
-let site: Site | null = null
+let opened: Site | null = null
+
+function open(env: WorkerEnv): Site {
+  try {
+    return createSite(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return unconfigured(error)
+    throw error
+  }
+}
 
 export default {
   fetch(request: Request, env: WorkerEnv): Response | Promise<Response> {
-    site ??= createSite(env)
-    return site.app.fetch(request)
+    opened ??= open(env)
+    return opened.app.fetch(request)
   },
 
   async scheduled(_event: unknown, env: WorkerEnv): Promise<void> {
-    site ??= createSite(env)
-    await runUpkeep(site.services)
+    opened ??= open(env)
+    await opened.upkeep()
   },
 }
 

@@ -93,7 +93,7 @@ async function startWorker(options: Record<string, string> = {}, r2Buckets = ['B
 wireSuite('Worker', startWorker)
 
 describe('Worker, with options that it cannot honour', () => {
-  it('answers nothing, and names them all (500)', async () => {
+  it('answers nothing, and names them all (503)', async () => {
     const worker = await startWorker({
       HELIOSTAT_HELIOSTAT__TOKEN_FILE: '/etc/tokens',
       HELIOSTAT_MIRROR__UPSTREAM: 'http://origin:9292',
@@ -101,7 +101,7 @@ describe('Worker, with options that it cannot honour', () => {
     const response = await worker.request('/healthcheck')
     const text = await response.text()
     await worker.stop()
-    assert.equal(response.status, 500)
+    assert.equal(response.status, 503)
     assert.match(text, /token_file: a Worker has no files/)
     assert.match(text, /upstream: a Worker cannot follow another site/)
   })
@@ -115,6 +115,25 @@ describe('Worker, with a bucket that is not there', () => {
     await worker.stop()
     assert.equal(response.status, 503)
     assert.deepEqual(answer, { ready: false, reasons: ['store-unreachable'] })
+  })
+})
+
+describe('Worker, as it is cloned', () => {
+  it('says what to set, and where (503)', async () => {
+    const worker = await startWorker({
+      HELIOSTAT_DATABASE__CONNECTION: '',
+      HELIOSTAT_HELIOSTAT__ALLOW_UNAUTHENTICATED: '',
+      HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'token',
+    })
+    const response = await worker.request('/v2/images')
+    const text = await response.text()
+    await worker.stop()
+    assert.equal(response.status, 503)
+    assert.match(text, /^503 Service Unavailable\n\nThis Worker is not configured\.\n/)
+    assert.match(text, /^HELIOSTAT_DATABASE__CONNECTION: the address of a libSQL server/m)
+    assert.match(text, /^HELIOSTAT_HELIOSTAT__TOKENS: the lines that `heliostat token` prints/m)
+    assert.match(text, /npx wrangler secret put NAME.*\.dev\.vars/)
+    assert.doesNotMatch(text, /file, since|token_file/)
   })
 })
 
