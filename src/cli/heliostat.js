@@ -1,4 +1,24 @@
 #!/usr/bin/env node
-// The launcher. Node 20 cannot read TypeScript by itself, newer ones can.
+// The launcher: it says why the commands cannot be loaded, and has Node 20 read TypeScript, which newer ones do.
+const OLDEST = [20, 11]
+
+const { node } = process.versions
+const [major, minor] = node.split('.').map(Number)
+if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+  end(`This is Node ${node}, wanted ${OLDEST.join('.')} or newer`)
+}
 if (!process.features.typescript) (await import('tsx/esm/api')).register()
-await import('./main.ts')
+const { deniedByDeno } = await import('../runtime/deno-permissions.ts')
+const denied = deniedByDeno()
+if (denied !== null) end(denied)
+try {
+  await import('./main.ts')
+} catch (error) {
+  if (error.name !== 'NotCapable') throw error
+  end(`Deno denies what the service needs: ${error.message}`)
+}
+
+function end(message) {
+  console.error(`heliostat: ${message}`)
+  process.exit(1)
+}

@@ -42,5 +42,7 @@ try {
 function describe(error: unknown): string {
   if (error instanceof ConfigError || error instanceof HeliostatError) return error.message
   if (error instanceof Error && 'code' in error) return reasonOf(error)
+  // A permission of Deno: its message names the option that gives it.
+  if (error instanceof Error && error.name === 'NotCapable') return reasonOf(error)
   return traceOf(error)
 }

@@ -1,10 +1,29 @@
+import { readFileSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { serveArguments } from './launcher.ts'
 import { type RunningProcess, startServer } from './process.ts'
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const pathOf = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url))
+
+const launcher = pathOf('src/cli/heliostat.js')
+
+/** What README.md says that Deno has to allow, for the folders of a test. */
+function permissions(): string[] {
+  const modules = realpathSync(pathOf('node_modules/libsql'))
+  const folders: Record<string, string> = {
+    '--allow-read': [pathOf('.'), join(modules, '..'), tmpdir()].join(),
+    '--allow-write': tmpdir(),
+    '--allow-ffi': join(modules, '..'),
+  }
+  const [command = ''] =
+    /deno run(?:\s+(?:--\S+|\\))+/.exec(readFileSync(pathOf('README.md'), 'utf8')) ?? []
+  return [...command.matchAll(/(--allow-\w+)\S*/g)].map(([option, name = '']) =>
+    name in folders ? `${name}=${folders[name]}` : option,
+  )
+}
 
 const PLATFORMS: Record<string, string> = {
   'linux x64': 'linux-x64-glibc',
@@ -29,6 +48,6 @@ export function findDeno(): string | null {
 
 /** Starts the service on Deno, on a free port. */
 export function startOnDeno(deno: string, dataDir: string, env = {}): Promise<RunningProcess> {
-  const args = ['run', '-A', main, ...serveArguments(dataDir)]
+  const args = ['run', '--no-prompt', ...permissions(), launcher, ...serveArguments(dataDir)]
   return startServer(deno, args, env)
 }
