@@ -1,26 +1,26 @@
 import type { z } from 'zod'
+import { warningsOf } from './config-warnings.ts'
+import { contradictions } from './contradictions.ts'
 import { ConfigError } from './errors.ts'
-import { shownMistake, shownName, shownValue } from './masking.ts'
-import { SECTIONS } from './options.ts'
+import { inCurrentWords } from './former-options.ts'
+import { shownMistake, shownValue } from './masking.ts'
+import { type Config, isMarked, type RawConfig, SECTIONS } from './options.ts'
 
-type Sections = typeof SECTIONS
-export type Config = { readonly [S in keyof Sections]: Readonly<z.output<Sections[S]>> }
-
-/** Values as they are written in a file, the environment or on the command line: section → option → text. */
-export type RawConfig = Record<string, Record<string, string>>
+export type { Config, RawConfig } from './options.ts'
 
 export interface LoadedConfig {
   config: Config
-  /** One sentence for each option that means nothing here, or is written as it no longer should be. */
+  /** One sentence for each option that means nothing here, has no effect, or is written as it no longer should be. */
   warnings: string[]
 }
 
 /**
  * Makes one complete configuration of several sources, the later ones winning option by option. Throws a ConfigError
- * that lists every mistake at once.
+ * that lists every mistake at once, after the options that mean nothing: one of these may be what was meant.
  */
 export function loadConfig(...sources: RawConfig[]): LoadedConfig {
-  const merged = merge(sources)
+  const current = sources.map(inCurrentWords)
+  const merged = merge(current.map(({ raw }) => raw))
   const mistakes: string[] = []
   const entries = Object.entries(SECTIONS).map(([section, shape]) => {
     const parsed = shape.safeParse(merged[section] ?? {})
@@ -28,9 +28,14 @@ export function loadConfig(...sources: RawConfig[]): LoadedConfig {
     return [section, parsed.data]
   })
   const config: Config = Object.fromEntries(entries)
-  if (mistakes.length === 0) mistakes.push(...contradictions(config))
-  if (mistakes.length > 0) throw new ConfigError(mistakes.join('\n'))
-  return { config, warnings: [...unknownOptions(merged), ...oldZeros(merged)] }
+  const isWhole = mistakes.length === 0
+  if (isWhole) mistakes.push(...contradictions(config))
+  const warnings = [
+    ...current.flatMap((source) => source.warnings),
+    ...warningsOf(merged, isWhole ? config : null),
+  ]
+  if (mistakes.length > 0) throw new ConfigError([...warnings, ...mistakes].join('\n'))
+  return { config, warnings }
 }
 
 const PREFIX = 'HELIOSTAT_'
@@ -58,7 +63,7 @@ export function describeConfig(config: Config): string {
       const values: Record<string, unknown> = config[section as keyof Config]
       const lines = Object.keys(shape.shape).map((option) => {
         const text = written(values[option])
-        return `${option} = ${isSecret(section, option) && text !== '' ? '***' : text}`
+        return `${option} = ${isMarked(section, option, 'secret') && text !== '' ? '***' : text}`
       })
       return `[${section}]\n${lines.join('\n')}\n`
     })
@@ -76,7 +81,7 @@ export function holdsSecrets(raw: RawConfig): boolean {
   return Object.entries(raw).some(([section, options]) =>
     Object.entries(options).some(
       ([option, value]) =>
-        value !== '' && (isSecret(section, option) || shownValue(value) !== value),
+        value !== '' && (isMarked(section, option, 'secret') || shownValue(value) !== value),
     ),
   )
 }
@@ -95,108 +100,12 @@ function explain(section: string, raw: RawConfig, error: z.ZodError): string[] {
   return error.issues.map(({ path, message }) => {
     const option = String(path[0])
     const given = raw[section]?.[option] ?? ''
-    const shown = isSecret(section, option) ? '***' : shownMistake(given)
+    const shown = isMarked(section, option, 'secret') ? '***' : shownMistake(given)
     return `[${section}] ${option}: got "${shown}", wanted ${message}`
   })
-}
-
-const LOOPBACK = ['127.0.0.1', '::1', 'localhost']
-
-/** What is wrong with options together. */
-function contradictions(config: Config): string[] {
-  return [
-    ...openDoors(config),
-    ...missingForTokens(config),
-    ...missingForKeystone(config),
-    ...missingForLimits(config),
-  ]
-}
-
-function openDoors({ DEFAULT, paste_deploy, heliostat }: Config): string[] {
-  if (paste_deploy.flavor !== '' || heliostat.allow_unauthenticated) return []
-  if (LOOPBACK.includes(DEFAULT.bind_host)) return []
-  return [
-    `[DEFAULT] bind_host: got "${shownMistake(DEFAULT.bind_host)}", wanted a loopback address, since without ` +
-      '[paste_deploy] flavor every caller is an administrator. Choose flavor = keystone, trusted or ' +
-      'token, or force it with [heliostat] allow_unauthenticated = true',
-  ]
-}
-
-function missingForTokens({ paste_deploy, heliostat }: Config): string[] {
-  if (paste_deploy.flavor !== 'token') return []
-  if (heliostat.token_file !== null || heliostat.tokens !== null) return []
-  return ['[heliostat] token_file: got "", wanted a file, since flavor = token']
-}
-
-function missingForKeystone({ paste_deploy, keystone_authtoken }: Config): string[] {
-  if (paste_deploy.flavor !== 'keystone') return []
-  const { application_credential_id } = keystone_authtoken
-  const options = application_credential_id
-    ? (['auth_url', 'application_credential_secret'] as const)
-    : (['auth_url', 'username', 'password', 'project_name'] as const)
-  return options
-    .filter((option) => keystone_authtoken[option] === null)
-    .map((option) => `[keystone_authtoken] ${option}: got "", wanted one, since flavor = keystone`)
-}
-
-/**
- * Limits are read by a user with a password: the one of `[oslo_limit]`, or else the one who validates tokens. An
- * application credential will not do, since Keystone binds it to one project and shows it no other project's limits.
- */
-function missingForLimits({ DEFAULT, oslo_limit, keystone_authtoken }: Config): string[] {
-  if (!DEFAULT.use_keystone_limits) return []
-  const user = oslo_limit.username === null ? keystone_authtoken : oslo_limit
-  const wanted = {
-    endpoint_id: oslo_limit.endpoint_id,
-    auth_url: oslo_limit.auth_url ?? keystone_authtoken.auth_url,
-    username: user.username,
-    password: user.password,
-  }
-  return Object.entries(wanted)
-    .filter(([, value]) => value === null)
-    .map(
-      ([option]) => `[oslo_limit] ${option}: got "", wanted one, since use_keystone_limits = true`,
-    )
 }
 
 /** An edge is a site that follows another one. */
 export function isEdge({ mirror }: Pick<Config, 'mirror'>): boolean {
   return mirror.upstream.length > 0
-}
-
-function unknownOptions(raw: RawConfig): string[] {
-  return Object.entries(raw).flatMap(([section, options]) => {
-    const shape = shapeOf(section)
-    return Object.keys(options)
-      .filter((option) => !Object.hasOwn(shape, option))
-      .map(
-        (option) =>
-          `Option [${shownName(section)}] ${shownName(option)} means nothing here and is ignored`,
-      )
-  })
-}
-
-/** Of a configuration without mistakes, in which all of these are numbers. */
-function oldZeros(raw: RawConfig): string[] {
-  return Object.entries(raw).flatMap(([section, options]) =>
-    Object.entries(options)
-      .filter(([option, value]) => metaOf(section, option, 'zeroIsNoLimit') && Number(value) === 0)
-      .map(
-        ([option]) =>
-          `Option [${section}] ${option} = 0 is taken for no limit, as it used to be: write -1 instead`,
-      ),
-  )
-}
-
-function shapeOf(section: string): Readonly<Record<string, z.ZodType>> {
-  return Object.hasOwn(SECTIONS, section) ? SECTIONS[section as keyof Sections].shape : {}
-}
-
-function isSecret(section: string, option: string): boolean {
-  return metaOf(section, option, 'secret')
-}
-
-function metaOf(section: string, option: string, key: 'secret' | 'zeroIsNoLimit'): boolean {
-  const shape = shapeOf(section)
-  return Object.hasOwn(shape, option) && shape[option]?.meta()?.[key] === true
 }

@@ -49,7 +49,13 @@ export const integer = (
     .regex(/^-?\d+$/, 'a whole number')
     .transform(Number)
     .pipe(z.number().min(min, `at least ${min}`).max(max, `at most ${max}`))
+    // Glance's numbers go beyond those that are exact here.
+    .transform((value) => Math.min(value, Number.MAX_SAFE_INTEGER))
     .default(fallback)
+
+/** A number of things that an image may have; as in Glance any negative one is no limit. */
+export const quota = (fallback: number): Option<number> =>
+  integer(fallback, { min: -Infinity }).transform((value) => Math.max(value, -1))
 
 /** A whole number of our own, of which `-1` is no limit (in the code `Infinity`) and `0` none at all. */
 export const limit = (fallback: number): Option<number> =>

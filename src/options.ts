@@ -15,6 +15,7 @@ import {
   MIB,
   oneOf,
   optionalText,
+  quota,
   text,
 } from './option-kinds.ts'
 
@@ -31,7 +32,7 @@ const FLAVORS = ['', 'trusted', 'token', 'keystone'] as const
 /** Glance's own files name its middlewares here too; the ones of its cache are an edge's own affair. */
 const flavor = z
   .string()
-  .transform((value) => value.replace(/^keystone\+(caching|cachemanagement)$/, 'keystone'))
+  .transform((value) => value.replace(/(^|\+)(caching|cachemanagement)$/, ''))
   .pipe(z.enum(FLAVORS, oneOf(FLAVORS)))
   .default('')
 
@@ -58,6 +59,10 @@ const CORS_RESPONSE_HEADERS = [
 ]
 
 const DATABASE = /^(sqlite:\/\/\/|file:|libsql:\/\/|https?:\/\/)./
+const CONNECTION =
+  'sqlite:///PATH, file:PATH, libsql://HOST or http(s)://HOST: what Glance has in its database is not read here'
+
+const PASSWORD_PLUGINS = ['', 'password', 'v3password'] as const
 
 /**
  * Every option, by section as in glance-api.conf. Those that Glance has are named, and mean, as they do there;
@@ -73,16 +78,15 @@ export const SECTIONS = {
     public_endpoint: baseUrl,
     limit_param_default: integer(25, { min: 1 }),
     api_limit_max: integer(1000, { min: 1 }),
-    image_member_quota: integer(128, { min: -1 }),
-    image_property_quota: integer(128, { min: -1 }),
-    image_tag_quota: integer(128, { min: -1 }),
+    image_member_quota: quota(128),
+    image_property_quota: quota(128),
+    image_tag_quota: quota(128),
     user_storage_quota: bytes(0),
     use_keystone_limits: flag(false),
     image_cache_max_size: bytes(10 * 2 ** 30),
-    image_size_cap: integer(2 ** 40, { min: 1, max: 2 ** 53 - 1 }),
+    image_size_cap: integer(2 ** 40, { min: 1, max: 2 ** 63 }),
     hashing_algorithm: choice(HASH_ALGORITHMS, 'sha512'),
-    require_image_format_match: flag(true),
-    max_request_id_length: integer(64, { min: 1 }),
+    max_request_id_length: integer(64),
     allow_anonymous_access: flag(false),
     property_protection_file: optionalText,
     property_protection_rule_format: choice(['roles', 'policies'], 'roles'),
@@ -93,7 +97,7 @@ export const SECTIONS = {
   database: z.object({
     connection: z
       .string()
-      .regex(DATABASE, 'sqlite:///PATH, file:PATH, libsql://HOST or http(s)://HOST')
+      .regex(DATABASE, CONNECTION)
       .or(z.literal('').transform(() => null))
       .nullable()
       .default(null),
@@ -104,9 +108,11 @@ export const SECTIONS = {
     disk_formats: list('ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop'.split(',')),
     container_formats: list('ami,ari,aki,bare,ovf,ova,docker,compressed'.split(',')),
     gpt_safety_checks_nonfatal: list([]),
+    require_image_format_match: flag(true),
   }),
   paste_deploy: z.object({ flavor }),
   keystone_authtoken: z.object({
+    auth_type: choice([...PASSWORD_PLUGINS, 'v3applicationcredential'], ''),
     auth_url: baseUrl,
     www_authenticate_uri: optionalText,
     username: optionalText,
@@ -127,6 +133,7 @@ export const SECTIONS = {
   oslo_policy: z.object({ policy_file: optionalText }),
   oslo_limit: z.object({
     endpoint_id: optionalText,
+    auth_type: choice(PASSWORD_PLUGINS, ''),
     auth_url: baseUrl,
     username: optionalText,
     user_domain_id: optionalText,
@@ -174,4 +181,25 @@ export const SECTIONS = {
     shutdown_timeout: integer(30),
     metrics: flag(true),
   }),
+}
+
+type Sections = typeof SECTIONS
+export type Config = { readonly [S in keyof Sections]: Readonly<z.output<Sections[S]>> }
+
+/** Values as they are written in a file, the environment or on the command line: section → option → text. */
+export type RawConfig = Record<string, Record<string, string>>
+
+/** The options of a section; none of one that is not known. */
+export function optionsOf(section: string): Readonly<Record<string, z.ZodType>> {
+  return Object.hasOwn(SECTIONS, section) ? SECTIONS[section as keyof Sections].shape : {}
+}
+
+/** What is noted of an option beside its kind. */
+export function isMarked(
+  section: string,
+  option: string,
+  key: 'secret' | 'zeroIsNoLimit',
+): boolean {
+  const options = optionsOf(section)
+  return Object.hasOwn(options, option) && options[option]?.meta()?.[key] === true
 }

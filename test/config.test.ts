@@ -36,7 +36,6 @@ describe('a configuration without any option', () => {
         image_cache_max_size: 10737418240,
         image_size_cap: 1099511627776,
         hashing_algorithm: 'sha512',
-        require_image_format_match: true,
         max_request_id_length: 64,
         allow_anonymous_access: false,
         property_protection_file: null,
@@ -63,9 +62,11 @@ describe('a configuration without any option', () => {
         ],
         container_formats: ['ami', 'ari', 'aki', 'bare', 'ovf', 'ova', 'docker', 'compressed'],
         gpt_safety_checks_nonfatal: [],
+        require_image_format_match: true,
       },
       paste_deploy: { flavor: '' },
       keystone_authtoken: {
+        auth_type: '',
         auth_url: null,
         www_authenticate_uri: null,
         username: null,
@@ -86,6 +87,7 @@ describe('a configuration without any option', () => {
       oslo_policy: { policy_file: null },
       oslo_limit: {
         endpoint_id: null,
+        auth_type: '',
         auth_url: null,
         username: null,
         user_domain_id: null,
@@ -169,7 +171,7 @@ describe('mistakes', () => {
       '[DEFAULT] debug: got "maybe", wanted true or false',
       '[DEFAULT] api_limit_max: got "0", wanted at least 1',
       '[database] connection: got "mysql://***@db/glance", wanted sqlite:///PATH, file:PATH, ' +
-        'libsql://HOST or http(s)://HOST',
+        'libsql://HOST or http(s)://HOST: what Glance has in its database is not read here',
       '[paste_deploy] flavor: got "basic", wanted one of: "", "trusted", "token", "keystone"',
       '[heliostat] chunk_size: got "3MB", wanted a power of two from 1MB to 64MB',
       '[heliostat] sweep_grace: got "-1", wanted at least 0',
@@ -178,7 +180,7 @@ describe('mistakes', () => {
 
   it('are numbers out of their range', () => {
     assert.match(mistakes({ DEFAULT: { bind_port: '65536' } }).join(), /wanted at most 65535$/)
-    assert.match(mistakes({ DEFAULT: { image_tag_quota: '-2' } }).join(), /wanted at least -1$/)
+    assert.match(mistakes({ DEFAULT: { scrub_time: '-1' } }).join(), /wanted at least 0$/)
     assert.match(mistakes({ DEFAULT: { limit_param_default: '1.5' } }).join(), /a whole number$/)
     assert.match(mistakes({ DEFAULT: { limit_param_default: '' } }).join(), /a whole number$/)
   })
@@ -204,6 +206,198 @@ describe('an option that means nothing', () => {
       'Option [constructor] name means nothing here and is ignored',
       'Option [mirror] constructor means nothing here and is ignored',
     ])
+  })
+})
+
+describe('an option that may have been meant', () => {
+  const guess = (raw: RawConfig) =>
+    loadConfig(raw).warnings.map((text) => /: did you mean (.*)\?$/.exec(text)?.[1])
+
+  it('is told where a letter is wrong, of the option or of its section', () => {
+    assert.deepEqual(guess({ DEFAULT: { bind_hots: '::1', debgu: '1' } }), [
+      '[DEFAULT] bind_host (in the environment HELIOSTAT_BIND_HOST)',
+      '[DEFAULT] debug (in the environment HELIOSTAT_DEBUG)',
+    ])
+    assert.deepEqual(guess({ keystone_authtokn: { auth_url: 'http://a' } }), [
+      '[keystone_authtoken] auth_url (in the environment HELIOSTAT_KEYSTONE_AUTHTOKEN__AUTH_URL)',
+    ])
+  })
+
+  it('is told where the section is another one', () => {
+    assert.deepEqual(guess({ mirror: { data_dir: '/srv' } }), [
+      '[heliostat] data_dir (in the environment HELIOSTAT_HELIOSTAT__DATA_DIR)',
+    ])
+  })
+
+  it('is told of a variable with one underscore where two are wanted', () => {
+    const environment = { HELIOSTAT_MIRROR_TOKENS: 'a', HELIOSTAT_DATABASE_CONNECTION: 'file:x' }
+    assert.deepEqual(guess(fromEnvironment(environment)), [
+      '[mirror] tokens (in the environment HELIOSTAT_MIRROR__TOKENS)',
+      '[database] connection (in the environment HELIOSTAT_DATABASE__CONNECTION)',
+    ])
+  })
+
+  it('is not guessed of what is like none', () => {
+    const glance = { DEFAULT: { workers: '4' }, barbican_service_user: { username: 'x' } }
+    assert.deepEqual(guess(glance), [undefined, undefined])
+  })
+
+  it('is told beside the mistakes, which come last', () => {
+    assert.deepEqual(mistakes({ DEFAULT: { bind_hots: '::1', bind_port: 'http' } }), [
+      'Option [DEFAULT] bind_hots means nothing here and is ignored: did you mean [DEFAULT] ' +
+        'bind_host (in the environment HELIOSTAT_BIND_HOST)?',
+      '[DEFAULT] bind_port: got "http", wanted a whole number',
+    ])
+  })
+})
+
+describe('an option that has another place now', () => {
+  const strict = (...sources: RawConfig[]) =>
+    load(...sources).image_format.require_image_format_match
+
+  it('is read where it was, with a warning', () => {
+    const { config, warnings } = loadConfig({ DEFAULT: { require_image_format_match: 'false' } })
+    assert.equal(config.image_format.require_image_format_match, false)
+    assert.deepEqual(warnings, [
+      'Option [DEFAULT] require_image_format_match is read, but its place is now ' +
+        '[image_format] require_image_format_match',
+    ])
+  })
+
+  it('counts in its place where both are given, and a later source counts in either', () => {
+    const before = { DEFAULT: { require_image_format_match: 'false' } }
+    const now = { image_format: { require_image_format_match: 'true' } }
+    assert.equal(strict({ ...before, ...now }), true)
+    assert.equal(strict(before, now), true)
+    assert.equal(strict(now, before), false)
+  })
+
+  it('may be one of Glance or its libraries', () => {
+    const { config } = loadConfig({
+      DEFAULT: { disk_formats: 'raw', container_formats: 'bare', logfile: 'a.log', logdir: '/l/' },
+      keystone_authtoken: { auth_plugin: 'password', user_name: 'u', tenant_name: 't' },
+    })
+    assert.deepEqual(config.image_format.disk_formats, ['raw'])
+    assert.deepEqual(config.image_format.container_formats, ['bare'])
+    assert.equal(config.DEFAULT.log_file, '/l/a.log')
+    const { auth_type, username, project_name } = config.keystone_authtoken
+    assert.deepEqual([auth_type, username, project_name], ['password', 'u', 't'])
+  })
+})
+
+describe('sections', () => {
+  it('are known in whatever case they are written, but for [DEFAULT]', () => {
+    assert.equal(load({ Database: { connection: 'file:x' } }).database.connection, 'file:x')
+    assert.equal(loadConfig({ default: { debug: '1' } }).config.DEFAULT.debug, false)
+  })
+})
+
+describe('a folder of logs', () => {
+  const logOf = (DEFAULT: Record<string, string>) => load({ DEFAULT }).DEFAULT.log_file
+
+  it('is where a log file lies that is not named by a whole path', () => {
+    assert.equal(
+      logOf({ log_dir: '/var/log/glance', log_file: 'api.log' }),
+      '/var/log/glance/api.log',
+    )
+    assert.equal(logOf({ log_dir: '/var/log/glance', log_file: '/srv/api.log' }), '/srv/api.log')
+    assert.equal(logOf({ log_dir: '/var/log/glance' }), '/var/log/glance/heliostat.log')
+  })
+})
+
+describe('the folder of images of several stores', () => {
+  const folderOf = (raw: RawConfig) => load(raw).glance_store.filesystem_store_datadir
+  const stores = {
+    DEFAULT: { enabled_backends: 'fast:file, slow:file, ceph:rbd' },
+    fast: { filesystem_store_datadir: '/fast' },
+    slow: { filesystem_store_datadir: '/slow' },
+  }
+
+  it('is the one of the default store', () => {
+    assert.equal(folderOf({ ...stores, glance_store: { default_backend: 'slow' } }), '/slow')
+  })
+
+  it('is none where that has no files', () => {
+    assert.equal(folderOf({ ...stores, glance_store: { default_backend: 'ceph' } }), null)
+    assert.equal(folderOf(stores), null)
+  })
+})
+
+describe('numbers of Glance', () => {
+  it('may be negative where that is no limit, and larger than is exact here', () => {
+    const { DEFAULT } = load({
+      DEFAULT: { image_tag_quota: '-7', image_size_cap: '9223372036854775807' },
+    })
+    assert.deepEqual(
+      [DEFAULT.image_tag_quota, DEFAULT.image_size_cap],
+      [-1, Number.MAX_SAFE_INTEGER],
+    )
+  })
+})
+
+describe('an option without an effect', () => {
+  const told = (...sources: RawConfig[]) => loadConfig(...sources).warnings
+  const upstream = { mirror: { upstream: 'http://a' } }
+
+  it('is told of at an origin, where it is one of edges', () => {
+    const mirror = { pin_tag: 'golden', prefetch_mbits: '80', pin_newest: '-1' }
+    const edge = 'has an effect only at an edge, which has a [mirror] upstream'
+    const wanted = [`Option [mirror] pin_tag ${edge}`, `Option [mirror] prefetch_mbits ${edge}`]
+    assert.deepEqual(told({ mirror }), wanted)
+    assert.deepEqual(told({ mirror }, upstream), [])
+  })
+
+  it('is told of where callers are known in another way', () => {
+    assert.deepEqual(
+      told({
+        heliostat: { tokens: 'x', token_file: '', trusted_addresses: '192.0.2.1' },
+        keystone_authtoken: { username: 'glance' },
+      }),
+      [
+        'Option [heliostat] tokens has an effect only with [paste_deploy] flavor = token',
+        'Option [heliostat] trusted_addresses has an effect only with [paste_deploy] flavor = trusted',
+        'Option [keystone_authtoken] username has an effect only with [paste_deploy] flavor = keystone',
+      ],
+    )
+    assert.deepEqual(told({ heliostat: { tokens: 'x' }, paste_deploy: { flavor: 'token' } }), [])
+  })
+
+  it('is told in which way its work is done here', () => {
+    assert.deepEqual(told({ keystone_authtoken: { cafile: '/ca.pem' } }), [
+      'Option [keystone_authtoken] cafile means nothing here and is ignored: set ' +
+        'NODE_EXTRA_CA_CERTS, on Deno DENO_CERT, to that file in the environment',
+    ])
+  })
+})
+
+describe('a token for an upstream', () => {
+  it('is refused without one', () => {
+    const [sentence = '', ...rest] = mistakes({ mirror: { upstream_token: 'hush' } })
+    assert.match(sentence, /^\[mirror\] upstream: got "", wanted the address of the site to follow/)
+    assert.doesNotMatch(sentence, /hush/)
+    assert.deepEqual(rest, [])
+  })
+})
+
+describe('flavor keystone', () => {
+  const missing = (keystone_authtoken: Record<string, string>) =>
+    mistakes({ paste_deploy: { flavor: 'keystone' }, keystone_authtoken }).map(
+      (text) => /\] (\w+): got ""/.exec(text)?.[1],
+    )
+
+  it('needs what its way to log in needs', () => {
+    assert.deepEqual(missing({ auth_url: 'http://a' }), ['username', 'password', 'project_name'])
+    assert.deepEqual(missing({ auth_url: 'http://a', auth_type: 'v3applicationcredential' }), [
+      'application_credential_id',
+      'application_credential_secret',
+    ])
+  })
+
+  it('is refused with a way to log in that is not known', () => {
+    assert.match(
+      mistakes({ keystone_authtoken: { auth_type: 'v3oidcpassword' } }).join(),
+      /^\[keystone_authtoken\] auth_type: got ".*", wanted one of: "", "password", "v3password", "v3app/,
+    )
   })
 })
 
@@ -377,7 +571,10 @@ describe('the environment', () => {
 
   it('is warned of where it names nothing', () => {
     const { warnings } = loadConfig(fromEnvironment({ HELIOSTAT_DATA_DIR: '/srv' }))
-    assert.deepEqual(warnings, ['Option [DEFAULT] data_dir means nothing here and is ignored'])
+    assert.deepEqual(warnings, [
+      'Option [DEFAULT] data_dir means nothing here and is ignored: did you mean [heliostat] data_dir ' +
+        '(in the environment HELIOSTAT_HELIOSTAT__DATA_DIR)?',
+    ])
   })
 })
 

@@ -6,11 +6,11 @@ import type { Env } from './context.ts'
 const HEADER = 'X-Openstack-Request-Id'
 const PREFIX = 'req-'
 
-/** Gives every request an id, the caller's own if it has one, and every answer the header that tells it. */
+/** Gives every request an id, the caller's own if it has one, and every answer the header that tells it. 0 is no limit. */
 export function assignRequestId(maxLength: number): MiddlewareHandler<Env> {
   return createMiddleware<Env>(async function assignRequestIdMiddleware(context, next) {
     const given = context.req.header(HEADER)
-    const tooLong = given !== undefined && given.length > maxLength
+    const tooLong = given !== undefined && maxLength > 0 && given.length > maxLength
     const id = given === undefined || tooLong ? `${PREFIX}${crypto.randomUUID()}` : prefixed(given)
     context.set('requestId', id)
     context.header(HEADER, id)

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
+import { dirname, isAbsolute, join } from 'node:path'
 import { type Command, InvalidArgumentError } from 'commander'
 import { parse, ParsingError } from 'js-ini'
 import {
@@ -47,7 +49,8 @@ const TYPED_TOKEN =
 /** Reads the configuration: the file, over it the environment, over that the command line. */
 export async function readConfig(options: ConfigOptions): Promise<ReadConfig> {
   const { configFile, upstreamToken, upstreamTokenFile } = options
-  const file = configFile === undefined ? {} : await readConfigFile(configFile)
+  const file =
+    configFile === undefined ? {} : withFilesBeside(configFile, await readConfigFile(configFile))
   const given = fromOptions(options, await readToken(options))
   const { config, warnings } = loadConfig(file, fromEnvironment(process.env), given)
   const files = [
@@ -96,6 +99,23 @@ async function readConfigFile(path: string): Promise<RawConfig> {
   } catch (cause) {
     throw new ConfigError(`Cannot parse the configuration file "${path}": ${mistakeOf(cause)}`)
   }
+}
+
+/** What Glance looks for beside its configuration file, and under which name where no option says another. */
+const FILES_BESIDE = [
+  { section: 'oslo_policy', option: 'policy_file', byDefault: 'policy.yaml' },
+  { section: 'DEFAULT', option: 'property_protection_file', byDefault: '' },
+]
+
+function withFilesBeside(configFile: string, raw: RawConfig): RawConfig {
+  const beside: RawConfig = { ...raw }
+  for (const { section, option, byDefault } of FILES_BESIDE) {
+    const name = raw[section]?.[option] ?? byDefault
+    const path = join(dirname(configFile), name)
+    if (name === '' || isAbsolute(name) || !existsSync(path)) continue
+    beside[section] = { ...beside[section], [option]: path }
+  }
+  return beside
 }
 
 /** Without the text itself, which the parser quotes: a secret may have been broken in two. */

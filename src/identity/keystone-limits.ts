@@ -85,7 +85,7 @@ function limitReader({ keystone_authtoken, oslo_limit }: Config): KeystoneOption
     ...(username !== null && { username, password, user_domain_id, user_domain_name }),
     // Keystone binds an application credential to the project in which it was made: its token is never one of the whole
     // deployment, and so may not read the limits of other projects.
-    application_credential_id: null,
+    auth_type: 'password',
     system_scope,
   }
 }

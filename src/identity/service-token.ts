@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { usesCredential } from '../contradictions.ts'
 import type { KeystoneOptions, Send } from './keystone-http.ts'
 import { createSingleFlight } from './single-flight.ts'
 
@@ -55,7 +56,7 @@ export function createServiceToken(options: KeystoneOptions, send: Send): Servic
 function authOf(options: KeystoneOptions) {
   const { application_credential_id: id, application_credential_secret: secret } = options
   // Without a scope: Keystone binds an application credential, and its tokens, to the project in which it was made.
-  if (id !== null) {
+  if (usesCredential(options)) {
     return {
       identity: { methods: ['application_credential'], application_credential: { id, secret } },
     }

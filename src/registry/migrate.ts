@@ -1,4 +1,5 @@
 import { MIGRATIONS } from '../../schema/migrations/embedded.ts'
+import { ConfigError } from '../errors.ts'
 import type { Registry } from './database.ts'
 
 const TABLE_OF_REVISIONS = 'schema_migrations'
@@ -14,16 +15,32 @@ export async function databaseRevision(registry: Registry): Promise<string | nul
 
 /**
  * Brings the schema up to date and returns the revisions applied. Safe when several processes do so at once: the
- * insert of a revision fails for all but one, and with it their whole batch.
+ * insert of a revision fails for all but one, and with it their whole batch. Throws a ConfigError for the database of
+ * another program.
  */
 export async function migrate(registry: Registry): Promise<string[]> {
   const applied = await appliedRevisions(registry)
+  if (applied.length === 0) await refuseForeign(registry)
   const done: string[] = []
   for (const { revision, statements } of MIGRATIONS) {
     if (applied.includes(revision)) continue
     if (await apply(registry, revision, statements)) done.push(revision)
   }
   return done
+}
+
+/** The configuration file of a Glance names Glance's own database, in which there is an `images` too. */
+async function refuseForeign(registry: Registry): Promise<void> {
+  const { rows } = await registry.$client.execute(
+    `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' LIMIT 1`,
+  )
+  const [table] = rows
+  // Another process may have made them meanwhile.
+  if (!table || (await appliedRevisions(registry)).length > 0) return
+  throw new ConfigError(
+    `[database] connection: this database has tables of another program, such as "${String(table[0])}", ` +
+      'wanted one of Heliostat, or an empty one',
+  )
 }
 
 async function apply(registry: Registry, revision: string, statements: string[]): Promise<boolean> {

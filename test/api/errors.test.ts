@@ -224,6 +224,15 @@ describe('the request id', () => {
     assert.equal(await idFor(id), id)
   })
 
+  it('may have any length where there is no limit (200)', async () => {
+    const unlimited = await createTestSite({ DEFAULT: { max_request_id_length: '0' } })
+    const id = 'req-'.padEnd(500, 'x')
+    const headers = { 'X-OpenStack-Request-ID': id }
+    const response = await unlimited.request('/v2/images', { headers })
+    assert.equal(response.headers.get('X-Openstack-Request-Id'), id)
+    await unlimited.close()
+  })
+
   it('is refused when it is longer, and another is made (431)', async () => {
     const headers = { 'X-OpenStack-Request-ID': 'x'.repeat(65) }
     const response = await site.request('/v2/images', { headers })

@@ -312,7 +312,7 @@ describe('an upload of something else than the disk format says', () => {
   })
 
   it('is taken when the site does not ask for a match (204)', async () => {
-    const lenient = await createTestSite({ DEFAULT: { require_image_format_match: 'false' } })
+    const lenient = await createTestSite({ image_format: { require_image_format_match: 'false' } })
     const { id } = await createImage(lenient, BARE_QCOW2)
     assert.equal((await uploadData(lenient, id, bytesOf('no qcow2'))).status, 204)
     await lenient.close()
@@ -345,7 +345,7 @@ describe('an upload that is not safe to boot from', () => {
   })
 
   it('is one without a match being asked for, too (415)', async () => {
-    const lenient = await createTestSite({ DEFAULT: { require_image_format_match: 'false' } })
+    const lenient = await createTestSite({ image_format: { require_image_format_match: 'false' } })
     const { id } = await createImage(lenient, BARE_QCOW2)
     const bytes = ownBytes(qcow2Header({ backingFile: 0x200n }))
     assert.equal((await uploadData(lenient, id, bytes)).status, 415)

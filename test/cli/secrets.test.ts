@@ -99,6 +99,8 @@ describe('a configuration', () => {
     const text = await configOf(
       'in-force.conf',
       ...secrets,
+      '[mirror]',
+      'upstream = http://origin.example',
       '[database]',
       `connection = libsql://${SECRET}@db?authToken=${SECRET}&password=${SECRET}&tls=0`,
       '[keystone_authtoken]',
@@ -120,7 +122,13 @@ describe('a secret on the command line', { concurrency: 2 }, () => {
 
   it('is warned of, and taken', async () => {
     const { code, stderr } = await heliostat(
-      [...serveArguments(folder.path), '--upstream-token', SECRET],
+      [
+        ...serveArguments(folder.path),
+        '--upstream',
+        'http://127.0.0.1:1',
+        '--upstream-token',
+        SECRET,
+      ],
       { HELIOSTAT_PASTE_DEPLOY__FLAVOR: 'token', HELIOSTAT_HELIOSTAT__TOKENS: 'none' },
     )
     assert.equal(code, 1)

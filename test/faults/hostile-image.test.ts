@@ -22,7 +22,7 @@ const DECLARED = [
 let site: TestSite
 before(async () => {
   site = await createTestSite({
-    DEFAULT: { require_image_format_match: 'false' },
+    image_format: { require_image_format_match: 'false' },
     ...SMALL_CHUNKS,
   })
 })

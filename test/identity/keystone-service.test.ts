@@ -50,6 +50,12 @@ describe("the service's own login", () => {
     })
   })
 
+  it('is by a password where that is said, whatever else is given', async () => {
+    const options = { auth_type: 'password', application_credential_id: 'ac' }
+    const login = passwordLogin({ id: 'default' }, { id: 'default' })
+    assert.deepEqual(await loginWith(options), login)
+  })
+
   it('is at an address with or without the version (401)', async () => {
     for (const rest of ['', '/', '/v3', '/v3/']) {
       const elsewhere = await startKeystone()
