@@ -26,6 +26,7 @@ const STOPS = {
   'disk-full': 'nobody',
   'damaged-chunks': 'nobody',
   'withheld-images': 'nobody',
+  'upkeep-failing': 'nobody',
 } as const
 
 export type Reason = keyof typeof STOPS
@@ -37,6 +38,8 @@ export interface Readiness {
   reasons: Reason[]
   /** Chunks that were found damaged and cannot be had again. */
   damaged: number
+  /** Chores of the upkeep that go on failing. */
+  failing: string[]
   /** Null at the origin, and where the registry does not answer. */
   edge: EdgeCondition | null
 }
@@ -51,6 +54,8 @@ export interface ReadinessParts {
   /** Null where chunks do not lie on a disk. */
   disk: (() => Promise<{ writable: boolean; full: boolean }>) | null
   damaged(): Promise<number>
+  /** Names the chores of the upkeep that go on failing. */
+  failing(): string[]
   /** Null at the origin. */
   edge: (() => Promise<EdgeCondition>) | null
 }
@@ -77,12 +82,13 @@ export function createReadiness(parts: ReadinessParts): () => Promise<Readiness>
       ['disk-full', room?.full === true],
       ['damaged-chunks', lost > 0],
       ['withheld-images', condition !== null && condition.withheld.length > 0],
+      ['upkeep-failing', parts.failing().length > 0],
     ]
     const reasons = wrong.flatMap(([reason, applies]) => (applies ? [reason] : []))
     if (database !== null) reasons.unshift(database)
     const stopped = edge ? ['everyone'] : ['everyone', 'origin']
     const ready = !reasons.some((reason) => stopped.includes(STOPS[reason]))
-    return { ready, reasons, damaged: lost, edge: condition }
+    return { ready, reasons, damaged: lost, failing: parts.failing(), edge: condition }
   }
 }
 

@@ -11,11 +11,18 @@ import { createReadiness } from '../readiness.ts'
 import type { Damage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
 import type { Metrics, Services } from '../services.ts'
+import type { Chores } from './chores.ts'
 import { connectionOf } from './connection.ts'
 import { watchDatabase } from './database-check.ts'
 import type { Edge } from './edge.ts'
 import type { SiteMetrics } from './metrics.ts'
-import { damageReadings, diskReadings, edgeReadings, scrubReadings } from './readings.ts'
+import {
+  damageReadings,
+  diskReadings,
+  edgeReadings,
+  scrubReadings,
+  upkeepReadings,
+} from './readings.ts'
 
 /** What a site tells of how it is. */
 export interface SiteHealth {
@@ -45,11 +52,12 @@ export interface HealthParts {
   /** How many chunks were found damaged by reading. */
   damaged(): number
   metrics: SiteMetrics
+  chores: Chores
 }
 
 /** Looks after a site on this machine: scrubs its store, checks its database, and tells how it is. */
 export function startHealth(parts: HealthParts): LocalHealth {
-  const { config, registry, store, owner, lost, damage, metrics } = parts
+  const { config, registry, store, owner, lost, damage, metrics, chores } = parts
   const edge = parts.edge && createEdgeStatus(parts.edge)
   const scrubber = createStoreScrubber(parts)
   const scrubbing = scrubber.run()
@@ -57,6 +65,7 @@ export function startHealth(parts: HealthParts): LocalHealth {
   metrics.show(diskReadings(store))
   metrics.show(scrubReadings(scrubber))
   metrics.show(damageReadings({ ...parts, scrubber }))
+  metrics.show(upkeepReadings(chores))
   if (edge) metrics.show(edgeReadings(edge))
   return {
     readiness: createReadiness({
@@ -66,6 +75,7 @@ export function startHealth(parts: HealthParts): LocalHealth {
       damage: damage.found,
       disk: store.disk,
       damaged: lost.recount,
+      failing: chores.failing,
       edge: edge && edge.condition,
     }),
     metrics: config.heliostat.metrics ? metrics.metrics : null,

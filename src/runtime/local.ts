@@ -22,6 +22,7 @@ import type { Registry } from '../registry/database.ts'
 import { lostFrames } from '../registry/log-check.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import type { Services } from '../services.ts'
+import { createChores } from './chores.ts'
 import { connectionOf } from './connection.ts'
 import { createThreadedDigester } from './digest-threads.ts'
 import { openEdge } from './edge.ts'
@@ -115,6 +116,7 @@ async function openParts(config: Config) {
     notes,
     lost: createLostChunks({ store, sizeOfChunk: manifests.sizeOfChunk, notes }),
     metrics: createMetrics(),
+    chores: createChores(),
   }
 }
 

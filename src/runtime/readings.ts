@@ -4,6 +4,7 @@ import type { Scrubber } from '../blobs/local/scrub.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import type { EdgeStatus } from '../mirror/edge-status.ts'
 import type { Damage } from '../registry/damage.ts'
+import type { Chores } from './chores.ts'
 import type { Reading } from './metrics.ts'
 
 export function diskReadings(store: Pick<LocalStore, 'disk'>): Reading[] {
@@ -69,6 +70,18 @@ export function scrubReadings({ counters }: Pick<Scrubber, 'counters'>): Reading
       'refetched_chunks_total',
       'Damaged chunks that were fetched again by the scrubber',
       () => counters().refetched,
+    ],
+  ]
+}
+
+export function upkeepReadings({ failures, failing }: Chores): Reading[] {
+  return [
+    ['counter', 'upkeep_failures_total', 'Chores of the upkeep that failed', failures],
+    [
+      'gauge',
+      'upkeep_failing',
+      'Chores of the upkeep that have failed three times running',
+      () => failing().length,
     ],
   ]
 }

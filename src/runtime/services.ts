@@ -31,6 +31,7 @@ import { createReadiness } from '../readiness.ts'
 import type { Registry } from '../registry/database.ts'
 import { createRememberedTokens, type RememberedTokens } from '../registry/remembered-tokens.ts'
 import type { Services } from '../services.ts'
+import type { Chores } from './chores.ts'
 import type { SiteHealth } from './health.ts'
 import type { SiteMetrics } from './metrics.ts'
 
@@ -55,6 +56,7 @@ export interface Parts {
   /** What an operator's files make of the policy; without it the defaults are in force. */
   rules?: Rules
   isDisabled(): Promise<boolean>
+  chores: Chores
   /** What is wrong with the database; null for nothing. */
   damage(): string | null
   /** Null for a runtime that knows nothing of its machine, and counts nothing. */
@@ -77,6 +79,7 @@ const NOT_COUNTED: NonNullable<Parts['count']> = {
 export interface SiteServices extends Services {
   sweeper: Sweeper
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
+  chores: Chores
 }
 
 /** Fills the services of a runtime from its parts. */
@@ -115,6 +118,7 @@ export function createServices(parts: Parts): SiteServices {
     origin: config.mirror.upstream[0] ?? null,
     sweeper,
     rememberedTokens,
+    chores: parts.chores,
   }
 }
 
@@ -150,10 +154,10 @@ function tellingOfRoom(uploader: Uploader, room: Pick<LocalStore, 'givenUp'>): U
   }
 }
 
-function unknownHealth({ registry, owner, damage }: Parts): SiteHealth {
+function unknownHealth({ registry, owner, damage, chores }: Parts): SiteHealth {
   const nothing = { hasFile: null, disk: null, damaged: async () => 0, edge: null }
   return {
-    readiness: createReadiness({ registry, owner, damage, ...nothing }),
+    readiness: createReadiness({ registry, owner, damage, ...nothing, failing: chores.failing }),
     metrics: null,
     edge: null,
   }

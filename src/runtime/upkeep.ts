@@ -14,9 +14,11 @@
 import { getLogger } from '@logtape/logtape'
 import { isEdge } from '../config.ts'
 import type { Sweeper } from '../inventory/sweep.ts'
-import { reasonOf } from '../reason.ts'
 import type { RememberedTokens } from '../registry/remembered-tokens.ts'
 import type { Services } from '../services.ts'
+import type { Chores } from './chores.ts'
+
+const DEAD_UPLOADS = 'dead-uploads'
 
 const log = getLogger(['heliostat', 'upkeep'])
 
@@ -24,26 +26,27 @@ const log = getLogger(['heliostat', 'upkeep'])
 export interface Upkeep extends Pick<Services, 'config' | 'uploader' | 'images' | 'feed'> {
   sweeper: Sweeper
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
+  chores: Chores
 }
 
-/** One round of what must be done now and then: dead uploads end, garbage goes. A failure waits for the next round. */
+/** One round of what must be done now and then, each chore for itself. A failure waits for the next round. */
 export async function runUpkeep(upkeep: Upkeep): Promise<void> {
-  const { config, sweeper, uploader, images, feed, rememberedTokens } = upkeep
-  try {
-    await uploader.recover()
-    // At an edge only the feed deletes.
-    const due = Date.now() - config.DEFAULT.scrub_time * 1000
-    const deleted = isEdge(config) ? [] : await images.deletePending(due)
-    if (deleted.length > 0) {
+  const { config, sweeper, uploader, images, feed, rememberedTokens, chores } = upkeep
+  await chores.run(DEAD_UPLOADS, uploader.recover)
+  // At an edge only the feed deletes.
+  if (!isEdge(config)) {
+    await chores.run('pending-deletes', async () => {
+      const deleted = await images.deletePending(Date.now() - config.DEFAULT.scrub_time * 1000)
+      if (deleted.length === 0) return
       log.info('Deleted images for good: {images}', { images: deleted.join(', ') })
-    }
-    await feed.compact(config.mirror.feed_rows)
-    await rememberedTokens.deleteExpired()
+    })
+  }
+  await chores.run('feed', () => feed.compact(config.mirror.feed_rows))
+  await chores.run('expired-tokens', rememberedTokens.deleteExpired)
+  await chores.run('sweep', async () => {
     const { blobs, chunks } = await sweeper.sweep(config.heliostat.sweep_grace * 1000)
     if (blobs + chunks > 0) log.info('Swept {blobs} blobs and {chunks} chunks', { blobs, chunks })
-  } catch (error) {
-    log.error('Upkeep failed: {reason}', { reason: reasonOf(error) })
-  }
+  })
 }
 
 const RECOVER_MS = 5_000
@@ -51,11 +54,8 @@ const SWEEP_MS = 10 * 60_000
 
 /** Upkeep by timers, for runtimes that stay alive. Returns the function that ends it. */
 export function scheduleUpkeep(upkeep: Upkeep): () => void {
-  const recover = setInterval(() => {
-    upkeep.uploader.recover().catch((error: unknown) => {
-      log.error('Recovery of dead uploads failed: {reason}', { reason: reasonOf(error) })
-    })
-  }, RECOVER_MS)
+  const { chores, uploader } = upkeep
+  const recover = setInterval(() => void chores.run(DEAD_UPLOADS, uploader.recover), RECOVER_MS)
   const sweep = setInterval(() => void runUpkeep(upkeep), SWEEP_MS)
   void runUpkeep(upkeep)
   return () => {

@@ -11,6 +11,7 @@ import { createStoreOwner } from '../inventory/store-owner.ts'
 import { createFeed } from '../mirror/feed/reader.ts'
 import { openRegistry } from '../registry/database.ts'
 import { openRemote } from '../registry/remote.ts'
+import { createChores } from './chores.ts'
 import { jsonLine } from './json-log.ts'
 import { createServices } from './services.ts'
 import { runUpkeep } from './upkeep.ts'
@@ -49,6 +50,7 @@ function createSite(env: WorkerEnv): Site {
     cache: null,
     tokens: '',
     isDisabled: async () => false,
+    chores: createChores(),
     damage: () => null,
     health: null,
     count: null,

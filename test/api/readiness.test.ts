@@ -44,6 +44,7 @@ describe('the readiness of an origin', () => {
       damaged: async () => 0,
       damage: () => null,
       edge: null,
+      failing: () => [],
     }
     const origin = { registry, owner, ...quiet }
     const readiness = createReadiness({ ...origin, ...parts })

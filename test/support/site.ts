@@ -13,6 +13,7 @@ import { createFeed } from '../../src/mirror/feed/reader.ts'
 import { openRegistry } from '../../src/registry/database.ts'
 import { openEmbedded } from '../../src/registry/embedded.ts'
 import { migrate } from '../../src/registry/migrate.ts'
+import { createChores } from '../../src/runtime/chores.ts'
 import { createServices, type Parts } from '../../src/runtime/services.ts'
 
 /** A folder that is gone after the test. */
@@ -40,6 +41,7 @@ export function createTestServices({ config, registry, store, owner }: ServicePa
     cache: null,
     tokens: '',
     isDisabled: async () => false,
+    chores: createChores(),
     damage: () => null,
     health: null,
     count: null,

@@ -1,6 +1,6 @@
 /** What is kept of an outage: since when the upstream has not been heard, and that it has been told. */
 import { getLogger } from '@logtape/logtape'
-import { reasonOf } from '../../http/reason.ts'
+import { reasonOf } from '../../reason.ts'
 import { UnreachableError } from '../upstream/sites.ts'
 import type { Replica } from './replica.ts'
 
