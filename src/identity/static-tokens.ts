@@ -1,5 +1,6 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { ConfigError } from '../errors.ts'
+import { shownMistake } from '../masking.ts'
 import { createIdentity, type Identify, type Identity, parseRoles } from './caller.ts'
 import { hashToken } from './token-hash.ts'
 
@@ -29,8 +30,19 @@ interface NewToken {
   line: string
 }
 
-/** A new token of 256 random bits, and the line that makes it known. */
+/** A new token of 256 random bits, and the line that makes it known. Throws a ConfigError for what no line can say. */
 export function makeToken(user: string, project: string, roles: string): NewToken {
+  if (user === '') throw new ConfigError('--user: got "", wanted the id of a user')
+  if (parseRoles(roles).length === 0) throw new ConfigError('--roles: got none, wanted one or more')
+  for (const [option, value] of Object.entries({ user, project, roles })) {
+    const [unwanted] = /[:\s]/.exec(value) ?? []
+    if (unwanted === undefined) continue
+    const what = unwanted === ':' ? 'a colon' : 'a blank'
+    throw new ConfigError(
+      `--${option}: got "${shownMistake(value)}", wanted none with ${what}, ` +
+        'since colons part the fields of a token’s line, and blanks the lines',
+    )
+  }
   const token = randomBytes(32).toString('base64url')
   const line = `${hashToken(token).toString('hex')}:${user}:${project}:${roles}`
   parseTokens(line)

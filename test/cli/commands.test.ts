@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { type Command, CommanderError } from 'commander'
+import { createProgram } from '../../src/cli/program.ts'
 import { describeConfig, loadConfig } from '../../src/config.ts'
 import { identifyByTokens } from '../../src/identity/static-tokens.ts'
 import { openRegistry } from '../../src/registry/database.ts'
@@ -34,6 +36,55 @@ describe('heliostat', { concurrency: 2 }, () => {
     assert.equal(code, 1)
     assert.equal(stdout, '')
     assert.match(stderr, /^error: unknown command 'explode'\n\(see heliostat --help\)\n$/)
+  })
+})
+
+/** What is written while a program does something, and ends. */
+async function written(program: Command, ...args: string[]): Promise<string> {
+  let text = ''
+  const write = (part: string) => void (text += part)
+  for (const command of withBelow(program)) {
+    command.exitOverride().configureOutput({ writeOut: write, writeErr: write })
+  }
+  await program.parseAsync(args, { from: 'user' }).catch((error: unknown) => {
+    if (!(error instanceof CommanderError)) throw error
+  })
+  return text
+}
+
+function withBelow(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(withBelow)]
+}
+
+function pathOf(command: Command): string[] {
+  return command.parent ? [...pathOf(command.parent), command.name()] : []
+}
+
+describe('the help', () => {
+  it('of each command ends with examples of that command', async () => {
+    const paths = withBelow(createProgram()).map(pathOf)
+    assert.ok(paths.length > 20)
+    for (const path of paths) {
+      const help = await written(createProgram(), ...path, '--help')
+      const [, examples = ''] = help.split('\nExamples:\n')
+      const command = ['heliostat', ...path].join(' ')
+      assert.match(examples, new RegExp(`^ {2}.*${command}`), command)
+    }
+  })
+
+  it('that an error leads to is the one of its command', async () => {
+    assert.match(
+      await written(createProgram(), 'db', 'purge', '--age-in-day', '1'),
+      /Did you mean --age-in-days\?\)\n\(see heliostat db purge --help\)\n$/,
+    )
+    assert.match(
+      await written(createProgram(), 'db', 'chek'),
+      /Did you mean check\?\)\n\(see heliostat db --help\)\n$/,
+    )
+    assert.match(
+      await written(createProgram(), 'token'),
+      /--user <user>' not specified\n\(see heliostat token --help\)\n$/,
+    )
   })
 })
 
@@ -212,5 +263,19 @@ describe('heliostat token', { concurrency: 2 }, () => {
     assert.equal(caller.projectId, 'project-a')
     assert.deepEqual(caller.roles, ['admin', 'member'])
     assert.doesNotMatch(stdout, new RegExp(token))
+  })
+
+  it('says which option has what a line cannot have', async () => {
+    const refused = (...args: string[]) => written(createProgram(), 'token', ...args)
+    const colon = /^--user: got "a:b", wanted none with a colon, since colons part the fields of a/
+    await assert.rejects(refused('--user', 'a:b'), { name: 'ConfigError', message: colon })
+    await assert.rejects(refused('--user', 'a', '--project', 'b c'), {
+      message: /^--project: got "b c", wanted none with a blank/,
+    })
+    await assert.rejects(refused('--user', 'a', '--roles', 'x, y'), {
+      message: /^--roles: got "x, y", wanted none with a blank/,
+    })
+    await assert.rejects(refused('--user', 'a', '--roles', ','), { message: /^--roles: got none/ })
+    await assert.rejects(refused('--user', ''), { message: /^--user: got ""/ })
   })
 })
