@@ -19,6 +19,6 @@ try {
 }
 
 function end(message) {
-  console.error(`heliostat: ${message}`)
+  process.stderr.write(`heliostat: ${message}\n`)
   process.exit(1)
 }
