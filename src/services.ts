@@ -1,5 +1,5 @@
 import type { ImageDefinition } from '../schema/image.ts'
-import type { OpenBody } from './blobs/body.ts'
+import type { HasBytes, OpenBody } from './blobs/body.ts'
 import type { Config } from './config.ts'
 import type { Identify } from './identity/caller.ts'
 import type { Policy } from './identity/policy.ts'
@@ -36,6 +36,7 @@ export interface Services {
   limits: ProjectLimits
   manifests: Manifests
   openBody: OpenBody
+  hasBytes: HasBytes
   identify: Identify
   /** How a caller may say who he is, as a `WWW-Authenticate` header tells him (RFC 9110, section 11.6.1). */
   challenge: string

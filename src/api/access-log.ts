@@ -29,5 +29,6 @@ export const accessLog = createMiddleware<Env>(async function accessLogMiddlewar
     void sent.then(write)
   })
   await next()
-  if (!isLate) write(Number(context.res.headers.get('Content-Length') ?? 0))
+  const hasBody = context.req.method !== 'HEAD'
+  if (!isLate) write(hasBody ? Number(context.res.headers.get('Content-Length') ?? 0) : 0)
 })

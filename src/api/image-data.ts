@@ -12,7 +12,7 @@ import { refuseBody, resource } from './resource.ts'
 
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
-  const { access, manifests, openBody, cache } = services
+  const { access, manifests, openBody, hasBytes, cache } = services
 
   resource(app, '/v2/images/:image_id/file', {
     async GET(context) {
@@ -33,6 +33,14 @@ export function mountImageData(app: App, services: Services): void {
       }
       if (precondition === 'not-modified') return context.body(null, 304, { ETag: etag })
 
+      if (context.req.method === 'HEAD') {
+        if (!(await hasBytes(manifest))) throw dataLost(image)
+        // A range is for GET alone: https://www.rfc-editor.org/rfc/rfc9110#section-14.2
+        return context.body(null, 200, {
+          ...describeBody(manifest, etag),
+          'Content-Length': String(manifest.size),
+        })
+      }
       const range = ifRangeAllows(headers, etag) ? requestedRange(headers, manifest.size) : null
       const span = range ?? { offset: 0, length: manifest.size }
       const body = await openBody(manifest, span)

@@ -10,7 +10,7 @@ const USAGE = '/v2/info/usage'
 export function mountInfo(app: App, { limits }: Services): void {
   // Glance knows no other method here, not even as one that is refused.
   app.use(USAGE, async function hideFromOtherMethods(context, next) {
-    if (context.req.method === 'GET') return next()
+    if (['GET', 'HEAD'].includes(context.req.method)) return next()
     throw new HeliostatError('not-found', standardSentence(404) ?? '')
   })
   app.get(USAGE, async (context) =>

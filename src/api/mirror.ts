@@ -58,7 +58,7 @@ function mountFeed(app: App, { feed, edge }: Services): void {
   })
 }
 
-function mountContent(app: App, { manifests, openBody }: Services): void {
+function mountContent(app: App, { manifests, openBody, hasBytes }: Services): void {
   app.get('/mirror/v1/manifests/:digest', async (context) => {
     const digest = context.req.param('digest')
     const manifest = await manifests.find(digest)
@@ -74,7 +74,9 @@ function mountContent(app: App, { manifests, openBody }: Services): void {
     const digest = context.req.param('digest')
     const size = await manifests.sizeOfChunk(digest)
     if (size === null) throw absent('chunk', digest)
-    const range = requestedRange(context.req.raw.headers, size)
+    const isHead = context.req.method === 'HEAD'
+    const range = isHead ? null : requestedRange(context.req.raw.headers, size)
+    const content = { size, chunkSize: size, chunks: [digest] }
     const span = range ?? { offset: 0, length: size }
     const headers = {
       'Content-Type': 'application/octet-stream',
@@ -85,8 +87,8 @@ function mountContent(app: App, { manifests, openBody }: Services): void {
     }
     const status = range ? 206 : 200
     // A body that nobody takes would keep its chunk open, and an edge would have fetched it for nothing.
-    if (context.req.method === 'HEAD') return context.body(null, status, headers)
-    const body = await openBody({ size, chunkSize: size, chunks: [digest] }, span)
+    if (isHead && (await hasBytes(content))) return context.body(null, status, headers)
+    const body = isHead ? null : await openBody(content, span)
     if (!body) throw absent('chunk', digest)
     context.get('logWhenSent')(body.sent)
     const response = context.newResponse(body.stream, status, headers)

@@ -6,18 +6,19 @@ import type { App, Env, RequestContext } from './context.ts'
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
 /**
- * Mounts what a path answers to. Any other method, HEAD included (Hono would answer it like GET), is a 405 whose
- * `Allow` lists the handlers in the order given.
+ * Mounts what a path answers to. HEAD has the answer of GET without its body (Hono sees to that), so a handler of GET
+ * whose body costs something asks for the method. Any other method is a 405 whose `Allow` lists the handlers in the
+ * order given.
  */
 export function resource<Path extends string>(
   app: App,
   path: Path,
   handlers: Partial<Record<Method, Handler<Env, Path>>>,
 ): void {
-  const allow = Object.keys(handlers).join(', ')
+  const methods = Object.keys(handlers).flatMap((name) => (name === 'GET' ? ['GET', 'HEAD'] : name))
   app.use(path, async function refuseMethod(context, next) {
-    if (Object.hasOwn(handlers, context.req.method)) return next()
-    throw methodNotAllowed(context.req.method, allow)
+    if (methods.includes(context.req.method)) return next()
+    throw methodNotAllowed(context.req.method, methods.join(', '))
   })
   for (const [method, handler] of Object.entries(handlers)) app.on(method, path, handler)
 }

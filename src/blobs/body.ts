@@ -14,6 +14,9 @@ export interface OpenedBody {
 /** Opens bodies of blobs. Null when a chunk that is asked for is known to be missing. */
 export type OpenBody = (content: Content, range: Span) => Promise<OpenedBody | null>
 
+/** Whether all of a blob can be had, as far as a site can tell without reading or fetching any of it. */
+export type HasBytes = (content: Content) => Promise<boolean>
+
 /** The pieces of a range, each asked for when the one before has been sent. */
 export type Walk = (content: Content, range: Span) => Iterable<Piece>
 
@@ -26,6 +29,17 @@ export function createBodyOpener(store: Pick<ChunkStore, 'get'>, walk: Walk = pi
     const rest = walk(content, range)[Symbol.iterator]()
     const first = await openNext(store, rest)
     return first === 'missing' ? null : openStream(store, rest, first)
+  }
+}
+
+/** Looks for the first chunk only, as for the opening of a body: in a remote store each one would be a request. */
+export function createBytesProbe(store: Pick<ChunkStore, 'get'>): HasBytes {
+  return async ({ chunks }) => {
+    const first = chunks.find((digest) => digest !== null) ?? null
+    if (first === null) return true
+    const found = await store.get(first, { offset: 0, length: 0 })
+    await found?.cancel()
+    return found !== null
   }
 }
 

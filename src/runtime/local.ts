@@ -75,6 +75,7 @@ export async function openLocalSite(
     digester: metrics.countReceived(digester),
     buffers: createChunkBuffers({ ...digester, spool: createSpool(chunkFolder(config)) }),
     openBody: metrics.countBytes(chunks.openBody, chunks.isResident),
+    hasBytes: chunks.hasBytes,
     cache: edge?.cache ?? null,
     tokens: await readTokens(config.heliostat.token_file),
     rules,

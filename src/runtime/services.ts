@@ -1,5 +1,5 @@
 import { defineImage } from '../../schema/image.ts'
-import type { OpenBody } from '../blobs/body.ts'
+import type { HasBytes, OpenBody } from '../blobs/body.ts'
 import type { ChunkBuffers } from '../blobs/chunk-buffers.ts'
 import type { Digester } from '../blobs/digest.ts'
 import { type LocalStore, NoSpaceError } from '../blobs/local/store.ts'
@@ -50,6 +50,7 @@ export interface Parts {
   digester: Digester
   buffers: ChunkBuffers
   openBody: OpenBody
+  hasBytes: HasBytes
   cache: ImageCache | null
   /** The lines of the token file, where there is one. */
   tokens: string
@@ -108,6 +109,7 @@ export function createServices(parts: Parts): SiteServices {
     manifests: parts.manifests,
     feed: parts.feed,
     openBody: parts.openBody,
+    hasBytes: parts.hasBytes,
     cache: parts.cache,
     identify: createIdentify(parts, rememberedTokens),
     challenge: challengeOf(config),

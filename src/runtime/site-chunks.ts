@@ -1,4 +1,4 @@
-import type { OpenBody } from '../blobs/body.ts'
+import type { HasBytes, OpenBody } from '../blobs/body.ts'
 import { createOwnChunks, type OwnChunksParts } from '../blobs/local/own-chunks.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import type { ChunkStore } from '../blobs/store.ts'
@@ -9,6 +9,7 @@ import type { Bodies } from './local.ts'
 export interface SiteChunks {
   store: ChunkStore
   openBody: OpenBody
+  hasBytes: HasBytes
   /** Whether a chunk has to come from nowhere else. */
   isResident(digest: string): boolean
   /** How many were found damaged by whoever read them, since the start. */
@@ -24,6 +25,7 @@ export function chunksOfEdge(
   return {
     store: { get: store.get, put: store.put, delete: readThrough.remove, list: store.list },
     openBody: readThrough.guard(bodies(readThrough, readThrough.walk)),
+    hasBytes: async () => true,
     isResident: account.has,
     damaged: () => readThrough.counters().corrupt,
   }
@@ -35,6 +37,7 @@ export function chunksOfOrigin(parts: OwnChunksParts, bodies: Bodies): SiteChunk
   return {
     store: own.store,
     openBody: own.guard(bodies({ get: own.store.get, openChunk: own.openChunk })),
+    hasBytes: own.hasBytes,
     isResident: () => true,
     damaged: own.damaged,
   }

@@ -1,6 +1,6 @@
 import { configureSync, getConsoleSink, getLogger } from '@logtape/logtape'
 import { createApp } from '../app.ts'
-import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
+import { createBodyOpener, createBytesProbe, type OpenBody } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
 import { inlineDigester } from '../blobs/digest.ts'
 import { type ChunkBucket, createR2Store } from '../blobs/r2.ts'
@@ -47,6 +47,7 @@ function createSite(env: WorkerEnv): Site {
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     openBody: withLength(createBodyOpener(store)),
+    hasBytes: createBytesProbe(store),
     cache: null,
     tokens: '',
     isDisabled: async () => false,

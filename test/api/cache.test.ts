@@ -326,14 +326,14 @@ describe('the paths below /v2/cache', () => {
   }
 
   it('tell which methods they know (405)', async () => {
-    assert.equal(await allowed('POST', '/v2/cache'), 'GET, DELETE')
+    assert.equal(await allowed('POST', '/v2/cache'), 'GET, HEAD, DELETE')
     assert.equal(await allowed('GET', `/v2/cache/${UNKNOWN_ID}`), 'DELETE, PUT')
     assert.equal(await allowed('GET', '/v2/cache/clean'), 'POST')
     assert.equal(await allowed('PUT', '/v2/cache/clean'), 'POST')
     assert.equal(await allowed('DELETE', '/v2/cache/prune'), 'POST')
-    assert.equal(await allowed('PUT', '/v2/cache/prefetch'), 'GET')
-    assert.equal(await allowed('PUT', '/v2/cache/nodes/x'), 'GET')
-    assert.equal(await allowed('HEAD', '/v2/cache/nodes/x'), 'GET')
+    assert.equal(await allowed('PUT', '/v2/cache/prefetch'), 'GET, HEAD')
+    assert.equal(await allowed('PUT', '/v2/cache/nodes/x'), 'GET, HEAD')
+    assert.equal(await allowed('HEAD', '/v2/cache/clean'), 'POST')
   })
 
   it('know no other nodes, for each site keeps its own (409)', async () => {

@@ -138,6 +138,81 @@ describe('a download without data', () => {
   })
 })
 
+describe('HEAD for the data', () => {
+  const head = (of: string, headers = {}, at: TestSite = site) =>
+    at.request(`/v2/images/${of}/file`, { method: 'HEAD', headers })
+
+  it('tells what a download would send (200)', async () => {
+    const response = await head(id)
+    assert.equal(response.status, 200)
+    assert.deepEqual(
+      [...response.headers].filter(([name]) => name !== 'x-openstack-request-id'),
+      [...(await get()).headers].filter(([name]) => name !== 'x-openstack-request-id'),
+    )
+    assert.equal(response.headers.get('Content-Length'), '10')
+    assert.equal(response.headers.get('ETag'), etag)
+    assert.equal(await response.text(), '')
+  })
+
+  it('tells of zero bytes, and of none yet (200, 204)', async () => {
+    assert.equal((await head(empty)).headers.get('Content-Length'), '0')
+    assert.equal((await head((await createImage(site, BARE_RAW)).id)).status, 204)
+  })
+
+  it('tells of all the data, whatever range is asked for (200)', async () => {
+    for (const range of ['bytes=2-4', 'bytes=99-', 'nonsense']) {
+      const response = await head(id, { Range: range })
+      assert.equal(response.status, 200)
+      assert.equal(response.headers.get('Content-Length'), '10')
+      assert.equal(response.headers.get('Content-Range'), null)
+    }
+    assert.equal((await head(id, { 'Content-Range': 'bytes 99-100/*' })).status, 200)
+  })
+
+  it('has conditions (304, 412)', async () => {
+    assert.equal((await head(id, { 'If-None-Match': etag })).status, 304)
+    assert.equal((await head(id, { 'If-None-Match': '"other"' })).status, 200)
+    assert.equal((await head(id, { 'If-Match': '"other"' })).status, 412)
+  })
+
+  it('reads nothing of the data', async () => {
+    const alone = await createTestSite(SMALL_CHUNKS)
+    const image = await createActiveImage(alone, TEXT)
+    const asked: (number | undefined)[] = []
+    const { get: original } = alone.store
+    alone.store.get = (digest, span) => {
+      asked.push(span?.length)
+      return original(digest, span)
+    }
+    assert.equal((await head(image.id, {}, alone)).status, 200)
+    assert.deepEqual(asked, [0])
+    await alone.close()
+  })
+
+  it('is refused when the data has vanished from the store (503)', async () => {
+    const alone = await createTestSite()
+    const image = await createActiveImage(alone, TEXT)
+    for (const digest of await storedChunks(alone)) await alone.store.delete(digest)
+    assert.equal((await head(image.id, {}, alone)).status, 503)
+    await alone.registry.delete(imageLocations)
+    assert.equal((await head(image.id, {}, alone)).status, 503)
+    await alone.close()
+  })
+
+  it('needs the right to download (401, 403, 404)', async () => {
+    const closed = await createTestSite(TRUSTED)
+    const image = await createImage(closed, BARE_RAW, asCaller('alice'))
+    await uploadData(closed, image.id, bytesOf(TEXT), asCaller('alice'))
+    assert.equal((await head(image.id, asCaller('alice'), closed)).status, 200)
+    assert.equal((await head(image.id, asCaller('alice', 'reader'), closed)).status, 403)
+    assert.equal((await head(image.id, asCaller('carol'), closed)).status, 404)
+    assert.equal((await head(image.id, {}, closed)).status, 401)
+    await actOn(closed, image.id, 'deactivate', asCaller('alice'))
+    assert.equal((await head(image.id, asCaller('alice'), closed)).status, 403)
+    await closed.close()
+  })
+})
+
 describe('a range', () => {
   it('has a start and an end (206)', async () => {
     const response = await ranged('bytes=0-4')

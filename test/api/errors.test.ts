@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { createApp } from '../../src/app.ts'
-import { createImage, errorMessage, showImage, UNKNOWN_ID } from '../support/images.ts'
+import {
+  createActiveImage,
+  createImage,
+  errorMessage,
+  showImage,
+  UNKNOWN_ID,
+} from '../support/images.ts'
+import { collectLogs } from '../support/logs.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
 
 let site: TestSite
@@ -95,19 +102,19 @@ describe('an error', () => {
 
 describe('a method that a path does not know', () => {
   it('is refused for the image list (405)', async () => {
-    assert.equal(await refusal('PUT', '/v2/images'), '405 GET, POST')
-    assert.equal(await refusal('PATCH', '/v2/images'), '405 GET, POST')
-    assert.equal(await refusal('DELETE', '/v2/images'), '405 GET, POST')
+    assert.equal(await refusal('PUT', '/v2/images'), '405 GET, HEAD, POST')
+    assert.equal(await refusal('PATCH', '/v2/images'), '405 GET, HEAD, POST')
+    assert.equal(await refusal('DELETE', '/v2/images'), '405 GET, HEAD, POST')
   })
 
   it('is refused for an image, before it is looked for (405)', async () => {
-    assert.equal(await refusal('PUT', MISSING), '405 GET, PATCH, DELETE')
-    assert.equal(await refusal('POST', MISSING), '405 GET, PATCH, DELETE')
+    assert.equal(await refusal('PUT', MISSING), '405 GET, HEAD, PATCH, DELETE')
+    assert.equal(await refusal('POST', MISSING), '405 GET, HEAD, PATCH, DELETE')
   })
 
   it('is refused for data (405)', async () => {
-    assert.equal(await refusal('POST', `${MISSING}/file`), '405 GET, PUT')
-    assert.equal(await refusal('DELETE', `${MISSING}/file`), '405 GET, PUT')
+    assert.equal(await refusal('POST', `${MISSING}/file`), '405 GET, HEAD, PUT')
+    assert.equal(await refusal('DELETE', `${MISSING}/file`), '405 GET, HEAD, PUT')
   })
 
   it('is refused for actions (405)', async () => {
@@ -121,8 +128,8 @@ describe('a method that a path does not know', () => {
   })
 
   it('is refused for schemas (405)', async () => {
-    assert.equal(await refusal('POST', '/v2/schemas/image'), '405 GET')
-    assert.equal(await refusal('DELETE', '/v2/schemas/images'), '405 GET')
+    assert.equal(await refusal('POST', '/v2/schemas/image'), '405 GET, HEAD')
+    assert.equal(await refusal('DELETE', '/v2/schemas/images'), '405 GET, HEAD')
   })
 
   it('is refused by name (405)', async () => {
@@ -132,19 +139,62 @@ describe('a method that a path does not know', () => {
   })
 
   it('is refused when it is invented, or OPTIONS (405)', async () => {
-    assert.equal(await refusal('OPTIONS', '/v2/images'), '405 GET, POST')
-    assert.equal(await refusal('BREW', `${MISSING}/file`), '405 GET, PUT')
+    assert.equal(await refusal('OPTIONS', '/v2/images'), '405 GET, HEAD, POST')
+    assert.equal(await refusal('BREW', `${MISSING}/file`), '405 GET, HEAD, PUT')
   })
 })
 
 describe('HEAD', () => {
-  it('is refused everywhere, without a body (405)', async () => {
-    assert.equal(await refusal('HEAD', '/v2/images'), '405 GET, POST')
-    assert.equal(await refusal('HEAD', MISSING), '405 GET, PATCH, DELETE')
-    assert.equal(await refusal('HEAD', `${MISSING}/file`), '405 GET, PUT')
-    assert.equal(await refusal('HEAD', '/v2/schemas/image'), '405 GET')
-    const response = await site.request('/v2/images', { method: 'HEAD' })
+  /** Status and headers that do not differ from one request to the next. */
+  async function answer(method: string, path: string) {
+    const response = await site.request(path, { method })
+    const { 'x-openstack-request-id': _, ...headers } = Object.fromEntries(response.headers)
+    return { status: response.status, headers, text: await response.text() }
+  }
+
+  it('is answered as GET, without the body (200, 300, 404)', async () => {
+    const { id } = await createActiveImage(site, 'some data')
+    for (const [path, status] of [
+      ['/', 300],
+      ['/v2', 200],
+      ['/readyz', 200],
+      ['/v2/images', 200],
+      ['/v2/images?limit=none', 400],
+      [`/v2/images/${id}`, 200],
+      [MISSING, 404],
+      [`/v2/images/${id}/file`, 200],
+      [`${MISSING}/file`, 404],
+      [`/v2/images/${id}/members`, 200],
+      ['/v2/schemas/image', 200],
+      ['/v2/schemas/task', 200],
+      ['/v2/info/usage', 200],
+      ['/v2/metadefs/namespaces', 200],
+      ['/v2/metadefs/namespaces/none/objects', 404],
+      ['/v2/nothing', 404],
+    ] as const) {
+      const { text, ...told } = await answer('GET', path)
+      assert.equal(told.status, status, path)
+      assert.equal(told.headers['content-length'], String(text.length), path)
+      assert.deepEqual(await answer('HEAD', path), { ...told, text: '' }, path)
+    }
+  })
+
+  it('is refused where GET is (405)', async () => {
+    assert.equal(await refusal('HEAD', `${MISSING}/actions/deactivate`), '405 POST')
+    assert.equal(await refusal('HEAD', `${MISSING}/tags/a`), '405 PUT, DELETE')
+    const response = await site.request(`${MISSING}/tags/a`, { method: 'HEAD' })
     assert.equal(await response.text(), '')
+  })
+
+  it('is logged with the bytes that were sent', async () => {
+    const { id } = await createActiveImage(site, 'some data')
+    const { lines, stop } = collectLogs()
+    await answer('HEAD', `/v2/images/${id}/file`)
+    await answer('GET', `/v2/images/${id}/file`)
+    stop()
+    const access = lines.filter((line) => line.includes('/file 200'))
+    assert.match(access[0] ?? '', /HEAD .* 0 B/)
+    assert.match(access[1] ?? '', /GET .* 9 B/)
   })
 })
 

@@ -400,9 +400,9 @@ describe('a member that is removed', () => {
 describe('the members of an image, by any other method', () => {
   it('are refused, with the methods that there are (405)', async () => {
     const many = await askMembers(site, { method: 'PUT', path: `${id}/members` }, ALICE)
-    assert.equal(`${many.status} ${many.headers.get('Allow')}`, '405 GET, POST')
+    assert.equal(`${many.status} ${many.headers.get('Allow')}`, '405 GET, HEAD, POST')
     const one = await askMembers(site, { method: 'POST', path: `${id}/members/bob` }, ALICE)
-    assert.equal(`${one.status} ${one.headers.get('Allow')}`, '405 GET, PUT, DELETE')
+    assert.equal(`${one.status} ${one.headers.get('Allow')}`, '405 GET, HEAD, PUT, DELETE')
   })
 })
 

@@ -407,17 +407,17 @@ describe('the paths of definitions', () => {
   const allowed = async (path: string) => (await metadefs(site, 'PATCH', path)).headers.get('Allow')
 
   it('name their methods (405)', async () => {
-    assert.equal(await allowed('namespaces'), 'GET, POST')
-    assert.equal(await allowed('namespaces/a'), 'GET, PUT, DELETE')
+    assert.equal(await allowed('namespaces'), 'GET, HEAD, POST')
+    assert.equal(await allowed('namespaces/a'), 'GET, HEAD, PUT, DELETE')
     for (const kind of ['properties', 'objects', 'tags']) {
-      assert.equal(await allowed(`namespaces/a/${kind}`), 'GET, POST, DELETE')
+      assert.equal(await allowed(`namespaces/a/${kind}`), 'GET, HEAD, POST, DELETE')
     }
-    assert.equal(await allowed('namespaces/a/properties/x'), 'GET, PUT, DELETE')
-    assert.equal(await allowed('namespaces/a/objects/x'), 'GET, PUT, DELETE')
-    assert.equal(await allowed('namespaces/a/tags/x'), 'GET, POST, PUT, DELETE')
-    assert.equal(await allowed('namespaces/a/resource_types'), 'GET, POST')
+    assert.equal(await allowed('namespaces/a/properties/x'), 'GET, HEAD, PUT, DELETE')
+    assert.equal(await allowed('namespaces/a/objects/x'), 'GET, HEAD, PUT, DELETE')
+    assert.equal(await allowed('namespaces/a/tags/x'), 'GET, HEAD, POST, PUT, DELETE')
+    assert.equal(await allowed('namespaces/a/resource_types'), 'GET, HEAD, POST')
     assert.equal(await allowed('namespaces/a/resource_types/x'), 'DELETE')
-    assert.equal(await allowed('resource_types'), 'GET')
+    assert.equal(await allowed('resource_types'), 'GET, HEAD')
   })
 
   it('end there (404)', async () => {

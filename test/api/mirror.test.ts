@@ -179,6 +179,13 @@ describe('GET /mirror/v1/chunks/{sha256}', () => {
     assertImmutable(response, first)
   })
 
+  it('is described as a whole, whatever part is asked for [HEAD]', async () => {
+    const headers = { Range: 'bytes=10-19' }
+    const response = await ask(`chunks/${first}`, { method: 'HEAD', headers })
+    assert.equal(response.status, 200)
+    assert.equal(response.headers.get('Content-Length'), String(MIB))
+  })
+
   it('is only what an image has [404]', async () => {
     assert.equal((await ask(`chunks/${'0'.repeat(64)}`)).status, 404)
     assert.equal((await ask(`chunks/..%2F..%2Fetc`)).status, 404)

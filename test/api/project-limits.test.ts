@@ -180,11 +180,11 @@ describe('the usage of a project', () => {
     assert.deepEqual((await usageOf(asCaller('bob'))).image_size_total, { limit: 1, usage: 0 })
   })
 
-  it('is told without a role, and by nothing but GET (200, 404)', async () => {
+  it('is told without a role, and by nothing but GET and HEAD (200, 404)', async () => {
     await usageOf(asCaller('alice', ''))
     const ask = (method: string) => site.request('/v2/info/usage', { method, headers: ALICE })
     assert.equal((await ask('POST')).status, 404)
-    assert.equal((await ask('HEAD')).status, 404)
+    assert.equal((await ask('HEAD')).status, 200)
     assert.equal((await ask('DELETE')).status, 404)
     assert.equal((await ask('OPTIONS')).status, 404)
   })

@@ -148,6 +148,22 @@ describe('the metrics of an origin', () => {
 })
 
 describe('the metrics of an edge', () => {
+  it('count HEAD as a request and not as a download, for which nothing is fetched', async () => {
+    const response = await fetch(`${edge.url}/v2/images/${id}/file`, { method: 'HEAD' })
+    assert.equal(response.status, 200)
+    assert.equal(response.headers.get('Content-Length'), String(3 * MIB))
+    const numbers = await readNumbers(edge)
+    const route = 'route="/v2/images/:image_id/file",status="200"'
+    assert.equal(numbers[`heliostat_requests_total{method="HEAD",${route}}`], 1)
+    for (const source of ['upstream', 'resident', 'zero']) {
+      assert.equal(numbers[`heliostat_bytes_sent_total{source="${source}"}`], 0)
+    }
+    assert.equal(numbers['heliostat_hits_total'], 0)
+    assert.equal(numbers['heliostat_misses_total'], 0)
+    const { cached_images: cached } = await (await fetch(`${edge.url}/v2/cache`)).json()
+    assert.deepEqual(cached, [])
+  })
+
   it('count bytes by where they came from', async () => {
     await download(edge)
     await download(edge)

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createApp } from '../../src/app.ts'
-import { createBodyOpener } from '../../src/blobs/body.ts'
+import { createBodyOpener, createBytesProbe } from '../../src/blobs/body.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createMemoryStore } from '../../src/blobs/memory.ts'
@@ -38,6 +38,7 @@ export function createTestServices({ config, registry, store, owner }: ServicePa
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     openBody: createBodyOpener(store),
+    hasBytes: createBytesProbe(store),
     cache: null,
     tokens: '',
     isDisabled: async () => false,

@@ -1,4 +1,4 @@
-import type { OpenBody } from '../body.ts'
+import type { HasBytes, OpenBody } from '../body.ts'
 import { chunkStream } from '../chunk-stream.ts'
 import { type Content, type Piece, pieces } from '../manifest.ts'
 import type { ChunkStore, Span } from '../store.ts'
@@ -34,6 +34,7 @@ export interface OwnChunks {
   store: ChunkStore
   /** Opens no body of which a chunk is known to be lost, or is not there. What is damaged shows when it is read. */
   guard(open: OpenBody): OpenBody
+  hasBytes: HasBytes
 }
 
 export function createOwnChunks({ store, check, lost }: OwnChunksParts): OwnChunks {
@@ -87,6 +88,8 @@ export function createOwnChunks({ store, check, lost }: OwnChunksParts): OwnChun
       const [, ...others] = chunksIn(content, range)
       return (await areThere(others)) ? open(content, range) : null
     },
+
+    hasBytes: (content) => areThere([...pieces(content, { offset: 0, length: content.size })]),
   }
 }
 

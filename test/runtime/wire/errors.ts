@@ -30,13 +30,14 @@ export function describeErrors({ send, raw }: Wire): void {
 
     it('name the methods of a resource (405)', async () => {
       const response = await send('PUT', '/v2/images', { body: '{}' })
-      assert.equal(response.headers.get('Allow'), 'GET, POST')
+      assert.equal(response.headers.get('Allow'), 'GET, HEAD, POST')
       await assertRefused(response, 405, /The method PUT is not allowed for this resource/)
     })
 
-    it('answer HEAD without a body (405)', async () => {
-      const response = await send('HEAD', `${missing}/file`)
-      assert.equal(response.headers.get('Allow'), 'GET, PUT')
+    it('answer HEAD without a body (404, 405)', async () => {
+      await assertEmpty(await send('HEAD', `${missing}/file`), 404)
+      const response = await send('HEAD', `${missing}/tags/a`)
+      assert.equal(response.headers.get('Allow'), 'PUT, DELETE')
       await assertEmpty(response, 405)
     })
 

@@ -6,6 +6,7 @@ import { describeCreate } from './create.ts'
 import { describeDownload } from './download.ts'
 import { describeErrors } from './errors.ts'
 import { describeFraming } from './framing.ts'
+import { describeHead } from './head.ts'
 import { describeLargeData } from './large-data.ts'
 import { describeLifecycle } from './lifecycle.ts'
 import { describeList } from './list.ts'
@@ -48,6 +49,7 @@ export function wireSuite(name: string, start: () => Promise<Server>): void {
     describeUpload(wire)
     describeRefusedUpload(wire)
     describeDownload(wire)
+    describeHead(wire)
     describeLargeData(wire)
     describeLifecycle(wire)
   })
