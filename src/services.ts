@@ -56,4 +56,6 @@ export interface Services {
   metrics: Metrics | null
   /** Null at the origin. */
   edge: EdgeStatus | null
+  /** The token of those who look after the site on its own machine; null where there is none. */
+  operatorToken: string | null
 }

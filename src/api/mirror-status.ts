@@ -5,13 +5,13 @@ import type { ResidentStatus, SiteStatus, UpstreamStatus } from '../mirror/statu
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
-import { readHead } from './mirror.ts'
+import { readHead, STATUS_PATH } from './mirror.ts'
 
 const MAX_IMAGES = 1000
 
 /** Mounts how a site stands, for those who look after its mirrors; the mirror token is asked for by its siblings. */
 export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services): void {
-  app.get('/mirror/v1/status', async (context) => {
+  app.get(STATUS_PATH, async (context) => {
     // Every image and manifest has to be looked at for that.
     const withImages = context.req.query('images') === '1'
     if (context.req.query('fresh') === '1') await edge?.look()

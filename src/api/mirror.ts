@@ -18,12 +18,21 @@ const MAX_WAIT_SECONDS = 30
 const IMMUTABLE = { 'Cache-Control': 'public, max-age=31536000, immutable' }
 const FRESH = { 'Cache-Control': 'no-store' }
 
+/** How a site stands, which is for those too who look after it on its own machine. */
+export const STATUS_PATH = '/mirror/v1/status'
+
 /** Mounts what mirrors read: the feed, and the manifests and chunks it leads to. Only GET and HEAD. */
 export function mountMirror(app: App, services: Services): void {
+  const { config, operatorToken } = services
+  const { tokens } = config.mirror
+  const forStatus = operatorToken === null ? tokens : [...tokens, operatorToken]
   app.use('/mirror/v1/*', async function requireMirrorToken(context, next) {
-    const { tokens } = services.config.mirror
-    if (tokens.length === 0) throw new HeliostatError('not-found', standardSentence(404) ?? '')
-    if (!hasBearerToken(context.req.header('Authorization') ?? null, tokens)) throw unauthorized()
+    const accepted = context.req.path === STATUS_PATH ? forStatus : tokens
+    if (!hasBearerToken(context.req.header('Authorization') ?? null, accepted)) {
+      // Where no mirrors are wanted strangers are told nothing of them.
+      if (tokens.length === 0) throw new HeliostatError('not-found', standardSentence(404) ?? '')
+      throw unauthorized()
+    }
     await next()
   })
   mountFeed(app, services)

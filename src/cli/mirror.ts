@@ -4,7 +4,7 @@ import { status } from './mirror-status.ts'
 import { type SyncOptions, sync } from './mirror-sync.ts'
 import { verify } from './mirror-verify.ts'
 import { type ConfigOptions, seconds, withConfigOptions } from './options.ts'
-import type { SiteOptions } from './running-site.ts'
+import { findToken, type OwnSiteOptions } from './own-site.ts'
 
 const SYNC_SECONDS = 60
 
@@ -14,12 +14,16 @@ export function addMirrorCommands(program: Command): void {
 
   withMirrorToken(withSite(mirror.command('status')))
     .description('Print how a running site stands; exit 1 when it should get no requests')
-    .action((options: SiteOptions & { json?: true }) => status(options))
+    .action(async (options: OwnSiteOptions & { json?: true }) =>
+      status({ ...options, ...(await findToken(options)) }),
+    )
 
   withMirrorToken(withSite(mirror.command('sync')))
     .description('Wait until a running edge has every change that its upstream has')
     .option('--timeout <seconds>', 'give up after this', seconds, SYNC_SECONDS)
-    .action((options: SyncOptions) => sync(options))
+    .action(async (options: OwnSiteOptions & SyncOptions) =>
+      sync({ ...options, ...(await findToken(options)) }),
+    )
 
   withToken(withSite(mirror.command('pin')))
     .description('Have an image lie at a running edge whole, until it is unpinned')
@@ -52,8 +56,11 @@ function withToken(command: Command): Command {
 }
 
 function withMirrorToken(command: Command): Command {
-  const option = new Option('--mirror-token <token>', "one of the site's [mirror] tokens")
-  return withSecret(command, option.env('HELIOSTAT_MIRROR_TOKEN'))
+  const option = new Option(
+    '--mirror-token <token>',
+    "one of the site's [mirror] tokens; not needed on its own machine",
+  )
+  return withSecret(withConfigOptions(command), option.env('HELIOSTAT_MIRROR_TOKEN'))
 }
 
 /** What is typed shows in the list of processes; said last, so that it hides nothing of what the command has to say. */

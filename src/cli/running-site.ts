@@ -94,7 +94,9 @@ async function requireOk(response: Response, path: string): Promise<Response> {
 /** The site itself tells no stranger what it wants. */
 function hint(status: number, path: string): string {
   const isMirror = path.startsWith('/mirror/')
-  if (status === 404 && isMirror) return ' (has the site [mirror] tokens?)'
+  if (status === 404 && isMirror) {
+    return ' (on its own machine give --data-dir, elsewhere it needs [mirror] tokens)'
+  }
   if (status !== 401) return ''
   return isMirror ? ' (--mirror-token or HELIOSTAT_MIRROR_TOKEN)' : ' (--token or HELIOSTAT_TOKEN)'
 }

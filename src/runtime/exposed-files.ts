@@ -3,6 +3,7 @@ import process from 'node:process'
 import type { Config } from '../config.ts'
 import { connectionOf } from './connection.ts'
 import { chunkFolder } from './local.ts'
+import { operatorTokenFile } from './operator-token.ts'
 
 /** What a mode must not have: anything for others, and writing for the group, which may be large. */
 const SECRET = 0o027
@@ -48,6 +49,7 @@ function filesOf(config: Config): Kept[] {
     { name: 'The folder of the chunks', path: chunkFolder(config), denied: SECRET },
     { name: 'The database', path: database, denied: SECRET },
     { name: 'The log of the database', path: database && `${database}-wal`, denied: SECRET },
+    { name: 'The token of its operators', path: operatorTokenFile(config), denied: 0o077 },
     { name: '[heliostat] token_file', path: heliostat.token_file, denied: SECRET },
     { name: '[oslo_policy] policy_file', path: oslo_policy.policy_file, denied: RULES },
     { name: '[DEFAULT] property_protection_file', path: rules, denied: RULES },

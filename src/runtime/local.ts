@@ -30,6 +30,7 @@ import { whyNot } from './file-mistakes.ts'
 import { startHealth } from './health.ts'
 import { openLocalRegistry } from './local-registry.ts'
 import { createMetrics } from './metrics.ts'
+import { makeOperatorToken } from './operator-token.ts'
 import { openRules } from './rule-files.ts'
 import { createServices } from './services.ts'
 import { chunksOfEdge, chunksOfOrigin } from './site-chunks.ts'
@@ -78,6 +79,7 @@ export async function openLocalSite(
     hasBytes: chunks.hasBytes,
     cache: edge?.cache ?? null,
     tokens: await readTokens(config.heliostat.token_file),
+    operatorToken: await makeOperatorToken(config),
     rules,
     damage: damage.found,
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),

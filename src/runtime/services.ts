@@ -54,6 +54,7 @@ export interface Parts {
   cache: ImageCache | null
   /** The lines of the token file, where there is one. */
   tokens: string
+  operatorToken: string | null
   /** What an operator's files make of the policy; without it the defaults are in force. */
   rules?: Rules
   isDisabled(): Promise<boolean>
@@ -117,6 +118,7 @@ export function createServices(parts: Parts): SiteServices {
     readiness: health.readiness,
     metrics: health.metrics,
     edge: health.edge,
+    operatorToken: parts.operatorToken,
     origin: config.mirror.upstream[0] ?? null,
     sweeper,
     rememberedTokens,

@@ -50,6 +50,7 @@ function createSite(env: WorkerEnv): Site {
     hasBytes: createBytesProbe(store),
     cache: null,
     tokens: '',
+    operatorToken: null,
     isDisabled: async () => false,
     chores: createChores(),
     damage: () => null,

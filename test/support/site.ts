@@ -41,6 +41,7 @@ export function createTestServices({ config, registry, store, owner }: ServicePa
     hasBytes: createBytesProbe(store),
     cache: null,
     tokens: '',
+    operatorToken: null,
     isDisabled: async () => false,
     chores: createChores(),
     damage: () => null,

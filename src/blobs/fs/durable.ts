@@ -50,10 +50,10 @@ async function makeOne(folder: string): Promise<string | null> {
  * Writes a file under a temporary name beside its place, syncs it, renames it, and syncs its folder, so that a crash
  * leaves a whole file or none.
  */
-export async function writeWhole(file: string, bytes: Uint8Array): Promise<void> {
+export async function writeWhole(file: string, bytes: Uint8Array, mode = FILE_MODE): Promise<void> {
   const temporary = `${file}.${randomUUID()}${UNFINISHED}`
   try {
-    await writeSynced(temporary, bytes)
+    await writeSynced(temporary, bytes, mode)
     await rename(temporary, file)
     await syncFolder(dirname(file))
   } catch (error) {
@@ -62,8 +62,8 @@ export async function writeWhole(file: string, bytes: Uint8Array): Promise<void>
   }
 }
 
-async function writeSynced(file: string, bytes: Uint8Array): Promise<void> {
-  const handle = await open(file, 'wx', FILE_MODE)
+async function writeSynced(file: string, bytes: Uint8Array, mode: number): Promise<void> {
+  const handle = await open(file, 'wx', mode)
   try {
     await writeFully(handle, bytes)
     await handle.datasync()

@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { getLogger } from '@logtape/logtape'
+import { writeWhole } from '../blobs/fs/durable.ts'
+import type { Config } from '../config.ts'
+import { reasonOf } from '../http/reason.ts'
+
+/** Only who serves may read it: not even the group, which may read the images. */
+const MODE = 0o600
+
+const log = getLogger(['heliostat', 'serve'])
+
+/** Where the token of those lies who look after a site on its own machine. */
+export function operatorTokenFile({ heliostat }: Config): string {
+  return join(heliostat.data_dir, 'operator-token')
+}
+
+/**
+ * Makes a token that opens `/mirror/v1/status` and nothing else, in a file for whoever may read the data of the site. It
+ * is another one after each start. Null where it cannot be written.
+ */
+export async function makeOperatorToken(config: Config): Promise<string | null> {
+  const token = randomBytes(32).toString('hex')
+  try {
+    await mkdir(config.heliostat.data_dir, { recursive: true, mode: 0o750 })
+    await writeWhole(operatorTokenFile(config), new TextEncoder().encode(`${token}\n`), MODE)
+    return token
+  } catch (error) {
+    log.warn('heliostat mirror status needs one of the [mirror] tokens: {reason}', {
+      reason: reasonOf(error),
+    })
+    return null
+  }
+}
