@@ -5,6 +5,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { reasonOf } from '../src/reason.ts'
+import { bundle } from './bundle.ts'
 import { type DemoSite, startSites } from './demo/sites.ts'
 
 const MIB = 1024 * 1024
@@ -15,8 +17,10 @@ const VISIBLE_MS = 10_000
 
 type Image = { id: string; size: number; sha256: string }
 
+// Before there is anything to clean up.
+const launcher = await bundle('heliostat-demo')
 const folder = await mkdtemp(join(tmpdir(), 'heliostat-demo-'))
-const sites = startSites(folder)
+const sites = startSites(folder, launcher)
 
 async function cleanUp(): Promise<void> {
   await sites.killAll()
@@ -35,7 +39,7 @@ try {
 } catch (error) {
   // A signal takes the sites away under a story that is being told.
   if (sites.stopping()) await once(process, 'exit')
-  process.stderr.write(`The demo failed: ${String(error)}\n${sites.lastWords()}\n`)
+  process.stderr.write(`The demo failed: ${reasonOf(error)}\n${sites.lastWords()}\n`)
   process.exitCode = 1
 } finally {
   await cleanUp()
@@ -56,19 +60,22 @@ async function tell(): Promise<void> {
   const listed = await timed(() => visible(south, image))
   say(`  and is listed by both edges ${(listed * 1000).toFixed(0)} ms later`)
 
+  const downloads = () =>
+    downloadAll(image, [
+      { edge: north, upstream: origin },
+      { edge: south, upstream: north },
+    ])
+
   say('\nEach edge is asked for it for the first time')
-  await download(north, image, origin)
-  await download(south, image, north)
+  await downloads()
   say(`  The zeros never travelled, and what south needed did not leave the origin again.`)
 
   say('\nThey are asked again')
-  await download(north, image, origin)
-  await download(south, image, north)
+  await downloads()
 
   say('\nThe origin is killed')
   await origin.kill()
-  await download(north, image, origin)
-  await download(south, image, north)
+  await downloads()
 
   const seconds = (performance.now() - startedAt) / 1000
   say(`\nEvery copy had the right SHA-256. It took ${seconds.toFixed(1)} s; all of it is removed.`)
@@ -109,25 +116,31 @@ async function visible(edge: DemoSite, { id }: Image): Promise<void> {
   }
 }
 
-/** Downloads, verifies, and says how much of it the site upstream has had to send. */
-async function download(edge: DemoSite, image: Image, upstream: DemoSite): Promise<void> {
-  const before = upstream.chunkBytes()
-  const hash = createHash('sha256')
-  let received = 0
-  const seconds = await timed(async () => {
-    const response = requireOk(await fetch(`${edge.url}/v2/images/${image.id}/file`))
-    for await (const part of response.body ?? []) {
-      hash.update(part)
-      received += part.length
-    }
-  })
-  if (received !== image.size || hash.digest('hex') !== image.sha256) {
-    throw new Error(`${edge.name} served something else than the image`)
+/** Asks each edge in turn, and says how much of it the site upstream has had to send. */
+async function downloadAll(
+  image: Image,
+  pairs: { edge: DemoSite; upstream: DemoSite }[],
+): Promise<void> {
+  const taken = []
+  for (const { edge, upstream } of pairs) {
+    const before = upstream.chunkBytes()
+    taken.push({ edge, upstream, before, seconds: await timed(() => download(edge, image)) })
   }
   // The upstream logs a chunk after it has gone out.
   await setTimeout(200)
-  const moved = upstream.chunkBytes() - before
-  say(`  ${edge.name}  ${told(received, seconds)}, ${upstream.name} sent it ${mib(moved)}`)
+  for (const { edge, upstream, before, seconds } of taken) {
+    const moved = mib(upstream.chunkBytes() - before)
+    say(`  ${edge.name}  ${told(image.size, seconds)}, ${upstream.name} sent it ${moved}`)
+  }
+}
+
+async function download(edge: DemoSite, image: Image): Promise<void> {
+  const hash = createHash('sha256')
+  const response = requireOk(await fetch(`${edge.url}/v2/images/${image.id}/file`))
+  for await (const part of response.body ?? []) hash.update(part)
+  if (hash.digest('hex') !== image.sha256) {
+    throw new Error(`${edge.name} served something else than the image`)
+  }
 }
 
 function requireOk(response: Response): Response {

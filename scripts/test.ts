@@ -1,11 +1,11 @@
 /** Runs every test that needs no root and no Debian package: `npm test [-- part-of-a-path…]`. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdir, writeFile } from 'node:fs/promises'
+import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { build } from 'esbuild'
+import { bundle } from './bundle.ts'
 
 const OUTSIDE = [join('test', 'conformance')]
 
@@ -58,25 +58,6 @@ const together = files.filter(
 const alone = files.filter((file) => file.startsWith(ALONE))
 const apart = files.filter((file) => !together.includes(file) && !alone.includes(file))
 
-/** Makes one file of the commands: the hundred processes that the tests start take half the time then. */
-async function bundle(): Promise<string> {
-  const outdir = resolve('node_modules/.cache/heliostat')
-  await build({
-    entryPoints: {
-      heliostat: 'src/cli/main.ts',
-      'database-check-thread': 'src/runtime/database-check-thread.js',
-      'digest-thread': 'src/runtime/digest-thread.js',
-    },
-    outdir,
-    bundle: true,
-    packages: 'external',
-    platform: 'node',
-    format: 'esm',
-  })
-  await writeFile(join(outdir, 'package.json'), '{"type": "module"}')
-  return join(outdir, 'heliostat.js')
-}
-
 /** Runs Node with TypeScript; `output` is what it prints while that is held back. */
 async function node(stdout: 'inherit' | 'pipe', ...args: string[]) {
   const env = { ...process.env, NODE_NO_WARNINGS: '1', TEST_LAUNCHER: launcher }
@@ -91,7 +72,7 @@ async function node(stdout: 'inherit' | 'pipe', ...args: string[]) {
   return { passed: code === 0, output }
 }
 
-const launcher = await bundle()
+const launcher = await bundle('heliostat')
 // Servers wait for each other half of their time. The one process beside them is what keeps a core busy.
 const concurrency = `--test-concurrency=${availableParallelism()}`
 const runs = []

@@ -3,10 +3,8 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 
-const launcher = fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
 const GREETING = /serves the Image API on (http:\/\/\S+)/
 
 const logLine = z.object({ path: z.string().optional(), bytes: z.number().optional() })
@@ -19,8 +17,8 @@ export interface DemoSite {
   kill(): Promise<void>
 }
 
-/** Starts sites as processes, with their data below the folder. */
-export function startSites(folder: string) {
+/** Starts sites as processes of the launcher, with their data below the folder. */
+export function startSites(folder: string, launcher: string) {
   const token = randomBytes(16).toString('hex')
   const children = new Set<ChildProcess>()
   const words: string[] = []
