@@ -37,6 +37,8 @@ export interface Services {
   manifests: Manifests
   openBody: OpenBody
   hasBytes: HasBytes
+  /** Has the operator told that the registry is damaged; nothing is swept from then on. */
+  noteDamage(what: string): Promise<void>
   identify: Identify
   /** How a caller may say who he is, as a `WWW-Authenticate` header tells him (RFC 9110, section 11.6.1). */
   challenge: string

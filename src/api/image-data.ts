@@ -5,6 +5,7 @@ import { mediaType } from '../http/media-type.ts'
 import { evaluatePreconditions, ifRangeAllows } from '../http/preconditions.ts'
 import { contentRange, requestedRange } from '../http/range.ts'
 import { reprDigest } from '../http/repr-digest.ts'
+import type { Caller } from '../identity/caller.ts'
 import type { FoundImage } from '../images/image.ts'
 import type { Services } from '../services.ts'
 import type { App, RequestContext } from './context.ts'
@@ -12,7 +13,7 @@ import { refuseBody, resource } from './resource.ts'
 
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
-  const { access, manifests, openBody, hasBytes, cache } = services
+  const { access, openBody, hasBytes, cache } = services
 
   resource(app, '/v2/images/:image_id/file', {
     async GET(context) {
@@ -22,8 +23,7 @@ export function mountImageData(app: App, services: Services): void {
       refuseDeactivated(image, caller.isAdmin)
       access.requireOnImage('download_image', caller, image)
       if (hasNoData(image)) return context.body(null, 204)
-      const manifest = image.blob === null ? null : await manifests.find(image.blob)
-      if (!manifest) throw dataLost(image)
+      const manifest = await manifestOf(services, image, caller)
 
       const { headers } = context.req.raw
       const etag = `"${manifest.hashValue}"`
@@ -83,6 +83,20 @@ async function takeUpload(
     await body.refuse()
     throw error
   }
+}
+
+/** What an image that has data is made of; where the registry has lost that [503] the operator is told. */
+async function manifestOf(
+  { access, manifests, noteDamage }: Services,
+  image: FoundImage,
+  caller: Caller,
+): Promise<Manifest> {
+  const manifest = image.blob === null ? null : await manifests.find(image.blob)
+  if (manifest) return manifest
+  // It may have been deleted meanwhile [404].
+  const { blob } = await access.find(image.id, caller)
+  if (blob === image.blob) await noteDamage(`image ${image.id} has lost what it is made of`)
+  throw dataLost(image)
 }
 
 /** Content-MD5 is hex and always of the whole, as Glance's clients expect; the other headers are the standard's. */

@@ -82,6 +82,8 @@ export async function openLocalSite(
     operatorToken: await makeOperatorToken(config),
     rules,
     damage: damage.found,
+    // What an edge has lost, or never had, it gets from its upstream.
+    noteDamage: edge ? async () => undefined : damage.note,
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
     health,
     count: metrics,

@@ -61,6 +61,7 @@ export interface Parts {
   chores: Chores
   /** What is wrong with the database; null for nothing. */
   damage(): string | null
+  noteDamage: Services['noteDamage']
   /** Null for a runtime that knows nothing of its machine, and counts nothing. */
   health: SiteHealth | null
   count: Pick<SiteMetrics, 'countUploads' | 'countSweeps'> | null
@@ -111,6 +112,7 @@ export function createServices(parts: Parts): SiteServices {
     feed: parts.feed,
     openBody: parts.openBody,
     hasBytes: parts.hasBytes,
+    noteDamage: parts.noteDamage,
     cache: parts.cache,
     identify: createIdentify(parts, rememberedTokens),
     challenge: challengeOf(config),

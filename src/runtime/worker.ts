@@ -54,6 +54,7 @@ function createSite(env: WorkerEnv): Site {
     isDisabled: async () => false,
     chores: createChores(),
     damage: () => null,
+    noteDamage: async () => undefined,
     health: null,
     count: null,
   })

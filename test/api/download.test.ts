@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
+import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { imageLocations } from '../../schema/tables.ts'
+import { blobChunks, imageLocations } from '../../schema/tables.ts'
+import { createApp } from '../../src/app.ts'
+import { openRegistry } from '../../src/registry/database.ts'
+import { openEmbedded } from '../../src/registry/embedded.ts'
 import {
   actOn,
   BARE_RAW,
@@ -16,9 +20,10 @@ import {
   UNKNOWN_ID,
   uploadData,
 } from '../support/images.ts'
+import { openSiteOn } from '../support/local-site.ts'
 import { collectLogs } from '../support/logs.ts'
 import { SMALL_CHUNKS, TRUSTED } from '../support/options.ts'
-import { asCaller, createTestSite, type TestSite } from '../support/site.ts'
+import { asCaller, createTestSite, temporaryFolder, type TestSite } from '../support/site.ts'
 
 const TEXT = '0123456789'
 const MIB = 1024 * 1024
@@ -129,11 +134,41 @@ describe('a download without data', () => {
     await alone.close()
   })
 
-  it('is refused when the registry has lost what the image is made of (503)', async () => {
+  it('is refused when the registry has lost what the image is made of, which is told (503)', async () => {
+    for (const table of [imageLocations, blobChunks]) {
+      const folder = await temporaryFolder()
+      const alone = await openSiteOn(folder.path, { paste_deploy: { flavor: '' } })
+      const image = await createActiveImage(alone, TEXT)
+      const registry = openRegistry(openEmbedded(join(folder.path, 'data', 'registry.db')))
+      await registry.delete(table)
+      const response = await downloadData(alone, image.id)
+      assert.equal(response.status, 503)
+      assert.match(await errorMessage(response), /damaged or missing/)
+      const { reasons } = await (await alone.request('/readyz')).json()
+      assert.deepEqual(reasons, ['database-damaged'])
+      const metrics = await (await alone.request('/metrics')).text()
+      assert.match(metrics, /^heliostat_database_damaged 1$/m)
+      registry.$client.close()
+      await alone.close()
+      await folder.remove()
+    }
+  })
+
+  it('tells of no damage where the image was deleted meanwhile (404)', async () => {
     const alone = await createTestSite()
     const image = await createActiveImage(alone, TEXT)
-    await alone.registry.delete(imageLocations)
-    assert.equal((await downloadData(alone, image.id)).status, 503)
+    const noted: string[] = []
+    const find = async () => {
+      await deleteImage(alone, image.id)
+      return null
+    }
+    const app = createApp({
+      ...alone.services,
+      manifests: { ...alone.services.manifests, find },
+      noteDamage: async (what) => void noted.push(what),
+    })
+    assert.equal((await app.request(`/v2/images/${image.id}/file`)).status, 404)
+    assert.deepEqual(noted, [])
     await alone.close()
   })
 })

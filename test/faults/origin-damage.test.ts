@@ -140,6 +140,7 @@ describe('a chunk file that is not what it was', () => {
   it('is told before the first byte, wherever it lies (503)', async () => {
     for (const [what, change] of changes) {
       await change(fileOf(3))
+      assert.equal((await fetch(`${origin.url}${path}`, { method: 'HEAD' })).status, 503, what)
       const response = await fetch(`${origin.url}${path}`)
       assert.equal(response.status, 503, what)
       assert.match(await response.text(), /damaged or missing/)

@@ -45,6 +45,7 @@ export function createTestServices({ config, registry, store, owner }: ServicePa
     isDisabled: async () => false,
     chores: createChores(),
     damage: () => null,
+    noteDamage: async () => undefined,
     health: null,
     count: null,
   })

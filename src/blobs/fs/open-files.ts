@@ -167,13 +167,14 @@ function createOpener() {
   }
 }
 
-/** The state of a chunk, from what the system tells of its file. */
+/** The state of a chunk, from what the system tells of its file. Deno tells `ctimeMs` in whole seconds only. */
 export function stateOf({
   ino,
   ctimeMs,
+  mtimeMs,
   size,
-}: Pick<Stats, 'ino' | 'ctimeMs' | 'size'>): ChunkState {
-  return { stamp: `${ino} ${ctimeMs} ${size}`, size }
+}: Pick<Stats, 'ino' | 'ctimeMs' | 'mtimeMs' | 'size'>): ChunkState {
+  return { stamp: `${ino} ${ctimeMs} ${mtimeMs} ${size}`, size }
 }
 
 interface Opened {
