@@ -3,7 +3,8 @@
 set -euo pipefail
 
 wanted=(curl dosfstools e2fsprogs exfatprogs gdisk glance-common ntfs-3g parted python3-glanceclient
-  python3-keystone python3-openstackclient qemu-utils tempest uwsgi-plugin-python3)
+  python3-keystone python3-openstackclient qemu-block-extra qemu-utils tempest
+  uwsgi-plugin-python3 wget)
 
 is_installed() {
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
