@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { getLogger } from '@logtape/logtape'
 import { writeWhole } from '../blobs/fs/durable.ts'
 import type { Config } from '../config.ts'
-import { reasonOf } from '../http/reason.ts'
+import { reasonOf } from '../reason.ts'
 
 /** Only who serves may read it: not even the group, which may read the images. */
 const MODE = 0o600
