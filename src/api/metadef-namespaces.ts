@@ -53,7 +53,8 @@ function mountCollection(app: App, { config, metadefs, metadefAccess: access }: 
       const query = parseNamespaceQuery(params, config.DEFAULT)
       access.requireList('get_metadef_namespaces', caller)
       access.requireList('list_metadef_resource_types', caller)
-      const marker = query.marker === null ? null : await access.find(query.marker, caller)
+      const marker =
+        query.marker === null ? null : await access.find(query.marker, caller, nothingToShow)
       const found = query.limit === 0 ? [] : await metadefs.list(query, caller, marker)
       const full = found.length > 0 && found.length === query.limit
       return json(context, {

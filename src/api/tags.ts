@@ -1,5 +1,7 @@
 import { HeliostatError } from '../errors.ts'
+import { standardSentence } from '../http/error-body.ts'
 import { imageNotFound } from '../images/access.ts'
+import { schemaMismatch } from '../images/attributes.ts'
 import { refuseUnstorableText } from '../images/characters.ts'
 import { refuseOverQuota } from '../images/quota.ts'
 import type { Services } from '../services.ts'
@@ -32,15 +34,12 @@ export function mountTags(app: App, { config, images, access }: Services): void 
       const id = context.req.param('image_id')
       const image = await access.findFor('modify_image', id, caller, imageNotFound)
       if (await images.removeTag(image.id, tag, Date.now())) return context.body(null, 204)
-      throw new HeliostatError('not-found', `Image ${image.id} has no tag "${tag}"`)
+      throw new HeliostatError('not-found', standardSentence(404) ?? '')
     },
   })
 }
 
 function refuseLongTag(tag: string): void {
   if (tag.length <= MAX_TAG) return
-  throw new HeliostatError(
-    'invalid',
-    `Tag has ${tag.length} characters, at most ${MAX_TAG} are allowed`,
-  )
+  throw schemaMismatch(`tags: got ${tag.length} characters, wanted at most ${MAX_TAG}`)
 }

@@ -21,7 +21,7 @@ export interface Attributes {
 export function createAttributes(definition: ImageDefinition): Attributes {
   return {
     parseNew(body) {
-      if (!isObject(body)) throw mismatch('Expected an object')
+      if (!isObject(body)) throw schemaMismatch('Expected an object')
       Object.keys(body).forEach(refuseProtectedOnCreate)
       const { os_hash_algo: _algo, os_hash_value: _value, ...attributes } = body
       const image = parse(definition.create, attributes)
@@ -46,10 +46,11 @@ function isObject(body: unknown): body is Record<string, unknown> {
 function parse<T>(type: z.ZodType<T>, value: unknown, name?: string): T {
   const parsed = type.safeParse(value)
   if (parsed.success) return parsed.data
-  throw mismatch(describeIssue(parsed.error, name))
+  throw schemaMismatch(describeIssue(parsed.error, name))
 }
 
-function mismatch(reason: string): HeliostatError {
+/** For a value that the image schema does not allow [400]. */
+export function schemaMismatch(reason: string): HeliostatError {
   return new HeliostatError('invalid', `Provided object does not match schema 'image': ${reason}`)
 }
 

@@ -59,7 +59,7 @@ export function authorizeNew(
   if (image.owner !== caller.projectId && !caller.isAdmin) {
     throw new HeliostatError(
       'forbidden',
-      `You are not permitted to create images owned by '${image.owner}'`,
+      `You are not permitted to create images owned by '${image.owner ?? 'None'}'`,
     )
   }
   access.require('add_image', caller, targetOf(image))

@@ -17,7 +17,7 @@ import {
   resourceTypesOf,
   updateContent,
 } from '../registry/metadef-contents.ts'
-import { namespaceTaken, refuseTaken, twice } from './conflicts.ts'
+import { namespaceTaken, refuseTaken, twiceAmong } from './conflicts.ts'
 import { duplicate, nameOf } from './kinds.ts'
 import { makeResourceTypes } from './resource-types.ts'
 
@@ -44,7 +44,7 @@ export interface MetadefChanges {
   /** Removes every entry of a kind. */
   clear(namespace: NamespaceRow, kind: ContentKind): Promise<void>
   /** Puts tags in the place of those that are there, or adds them. */
-  setTags(namespace: NamespaceRow, tags: Contents['tags'], append: boolean): Promise<void>
+  setTags(namespace: Namespace, tags: Contents['tags'], append: boolean): Promise<void>
 }
 
 interface Replacement<Kind extends ContentKind> {
@@ -70,7 +70,7 @@ async function create(registry: Registry, namespace: Namespace): Promise<void> {
   const contents = { properties, objects, tags, associations }
   const where = byId(row)
   const taken = (table: string) =>
-    table === 'metadef_namespaces' ? namespaceTaken(row) : twice(row)
+    table === 'metadef_namespaces' ? namespaceTaken(row) : twiceAmong(row, contents)
   await refuseTaken(taken, () =>
     registry.batch([
       registry.insert(metadefNamespaces).values(row),
@@ -169,13 +169,13 @@ async function clear(
 
 async function setTags(
   registry: Registry,
-  namespace: NamespaceRow,
+  namespace: Namespace,
   tags: Contents['tags'],
   append: boolean,
 ): Promise<void> {
   const where = byId(namespace)
   await refuseTaken(
-    () => twice(namespace),
+    () => twiceAmong(namespace, { tags: append ? [...namespace.tags, ...tags] : tags }),
     () =>
       change(
         registry,
