@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { HASH_ALGORITHMS } from '../schema/hash-algorithms.ts'
 import { VISIBILITIES } from '../schema/tables.ts'
+import { CHECKSUMS } from './blobs/digest.ts'
 import {
   BASE_URL,
   baseUrl,
@@ -173,6 +174,7 @@ export const SECTIONS = {
   heliostat: z.object({
     data_dir: text('./data'),
     chunk_size: chunkSize,
+    checksum: choice(CHECKSUMS, 'md5'),
     token_file: optionalText,
     tokens: optionalText.meta({ secret: true }),
     trusted_addresses: list(['127.0.0.0/8', '::1']),

@@ -103,7 +103,7 @@ async function manifestOf(
 function describeBody({ checksum, hashAlgorithm, hashValue }: Manifest, etag: string) {
   return {
     'Content-Type': 'application/octet-stream',
-    'Content-MD5': checksum,
+    ...(checksum !== null && { 'Content-MD5': checksum }),
     'Accept-Ranges': 'bytes',
     ETag: etag,
     ...reprDigest(hashAlgorithm, hashValue),

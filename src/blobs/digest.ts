@@ -3,9 +3,13 @@ import type { HASH_ALGORITHMS } from '../../schema/hash-algorithms.ts'
 
 export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number]
 
+/** What `checksum` is: a host in FIPS mode has no MD5. */
+export const CHECKSUMS = ['md5', 'none'] as const
+export type Checksum = (typeof CHECKSUMS)[number]
+
 export interface BlobDigests {
-  /** MD5 of the whole, hex. */
-  checksum: string
+  /** MD5 of the whole, hex; null where there is to be none. */
+  checksum: string | null
   /** The digest by the algorithm that was asked for, hex. */
   hashValue: string
 }
@@ -29,7 +33,8 @@ export interface RunningSha256 {
 
 /** Computes digests, on the event loop or beside it. */
 export interface Digester {
-  start(algorithm: HashAlgorithm): DigestStream
+  /** Computes an MD5 beside, unless there is to be none. */
+  start(algorithm: HashAlgorithm, checksum?: Checksum): DigestStream
   startSha256(): RunningSha256
   sha256(bytes: Uint8Array): Promise<string>
   /** A buffer that this digester reads without copying. */
@@ -38,15 +43,18 @@ export interface Digester {
 
 /** Hashes where it is called. For runtimes without threads. */
 export const inlineDigester: Digester = {
-  start(algorithm) {
-    const md5 = createHash('md5')
+  start(algorithm, checksum = 'md5') {
+    const md5 = checksum === 'none' ? null : createHash('md5')
     const strong = createHash(algorithm)
     return {
       update: async (bytes) => {
-        md5.update(bytes)
+        md5?.update(bytes)
         strong.update(bytes)
       },
-      finish: async () => ({ checksum: md5.digest('hex'), hashValue: strong.digest('hex') }),
+      finish: async () => ({
+        checksum: md5?.digest('hex') ?? null,
+        hashValue: strong.digest('hex'),
+      }),
       abort: () => undefined,
     }
   },
@@ -60,6 +68,16 @@ export const inlineDigester: Digester = {
   },
   sha256: async (bytes) => sha256(bytes),
   allocate: (size) => new Uint8Array(size),
+}
+
+/** Whether this machine can compute an MD5. */
+export function hasMd5(): boolean {
+  try {
+    createHash('md5')
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** SHA-256 of a text or of bytes, hex. */

@@ -13,8 +13,8 @@ export interface Manifest {
   size: number
   /** Bytes of every chunk but the last. */
   chunkSize: number
-  /** MD5 of the whole, hex. */
-  checksum: string
+  /** MD5 of the whole, hex; null where the site that took it in had none. */
+  checksum: string | null
   hashAlgorithm: HashAlgorithm
   hashValue: string
   /** SHA-256 of each chunk in order; null stands for a chunk of zeros, which is not stored. */
@@ -58,7 +58,7 @@ const manifestDocument = z.object({
   version: z.literal(1),
   size: z.number(),
   chunk_size: z.number(),
-  checksum: z.string(),
+  checksum: z.string().nullable(),
   os_hash_algo: z.enum(HASH_ALGORITHMS),
   os_hash_value: z.string(),
   // By hand, since there are hundreds of thousands.
@@ -107,7 +107,7 @@ export function requireSound(manifest: Manifest): void {
   if (chunks.length !== count) {
     throw unsound(`it has ${chunks.length} chunks for ${size} bytes, wanted ${count}`)
   }
-  requireHex('checksum', checksum, CHECKSUM_DIGITS)
+  if (checksum !== null) requireHex('checksum', checksum, CHECKSUM_DIGITS)
   requireHex('os_hash_value', hashValue, HASH_DIGITS[hashAlgorithm])
   if (chunks.some((chunk) => chunk !== null && !isDigest(chunk))) {
     throw unsound('a chunk is named by something else than a SHA-256')

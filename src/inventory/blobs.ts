@@ -10,6 +10,9 @@ type Chunks = Manifest['chunks']
 /** As many as are written in a moment, in which nobody else is served. */
 const CHUNKS_AT_ONCE = 8 * 1024
 
+/** What stands in the column of a blob without a checksum, which takes no null. */
+export const NO_CHECKSUM = ''
+
 /** How many bytes a chunk of a blob has, in a select of both: all of them but the last are equally long. */
 export const chunkBytes = sql<number>`min(${blobs.chunk_size},
   ${blobs.size} - ${blobChunks.position} * ${blobs.chunk_size})`
@@ -65,7 +68,7 @@ export function insertBlob(
     digest,
     size: manifest.size,
     chunk_size: manifest.chunkSize,
-    checksum: manifest.checksum,
+    checksum: manifest.checksum ?? NO_CHECKSUM,
     hash_algo: manifest.hashAlgorithm,
     hash_value: manifest.hashValue,
     created_at: at,

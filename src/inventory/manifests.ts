@@ -10,6 +10,7 @@ import {
 } from '../blobs/manifest.ts'
 import { reasonOf } from '../reason.ts'
 import type { Registry } from '../registry/database.ts'
+import { NO_CHECKSUM } from './blobs.ts'
 
 /** About 30 MB of digests. */
 const MAX_CACHED_CHUNKS = MAX_CHUNKS
@@ -101,7 +102,7 @@ export function createManifests(registry: Registry): Manifests {
       const manifest = {
         size: blob.size,
         chunkSize: blob.chunk_size,
-        checksum: blob.checksum,
+        checksum: blob.checksum === NO_CHECKSUM ? null : blob.checksum,
         hashAlgorithm: blob.hash_algo,
         hashValue: blob.hash_value,
         chunks: chunks?.list ?? [],

@@ -48,17 +48,17 @@ export function createThreadedDigester(): ThreadedDigester {
   }
 
   return {
-    start(algorithm) {
-      const hashes = [startHash('md5'), startHash(algorithm)]
+    start(algorithm, checksum = 'md5') {
+      const strong = startHash(algorithm)
+      const md5 = checksum === 'none' ? null : startHash('md5')
+      const hashes = md5 ? [md5, strong] : [strong]
       return {
         async update(bytes) {
           await Promise.all(hashes.map((hash) => hash.update(bytes)))
         },
         async finish() {
-          const [checksum = '', hashValue = ''] = await Promise.all(
-            hashes.map((hash) => hash.finish()),
-          )
-          return { checksum, hashValue }
+          const [hashValue, sum] = await Promise.all([strong.finish(), md5?.finish() ?? null])
+          return { checksum: sum, hashValue }
         },
         abort: () => hashes.forEach((hash) => hash.abort()),
       }

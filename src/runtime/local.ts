@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createBodyOpener, type OpenBody, type Walk } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
+import { hasMd5 } from '../blobs/digest.ts'
 import { createSpool } from '../blobs/fs/spool.ts'
 import { createFileStore } from '../blobs/fs/store.ts'
 import { createChunkCheck } from '../blobs/local/check.ts'
@@ -60,6 +61,7 @@ export async function openLocalSite(
   config: Config,
   bodies: Bodies = createBodyOpener,
 ): Promise<LocalSite> {
+  requireChecksum(config)
   const rules = openRules(config)
   const parts = await openParts(config)
   const { registry, feed, store, digester, metrics, damage } = parts
@@ -100,6 +102,15 @@ export async function openLocalSite(
       registry.$client.close()
     },
   }
+}
+
+/** Refuses a machine that cannot take in a byte as it is to. An edge is told all checksums. */
+function requireChecksum(config: Config): void {
+  if (config.heliostat.checksum === 'none' || isEdge(config) || hasMd5()) return
+  throw new ConfigError(
+    '[heliostat] checksum: got "md5", which this machine does not have, most likely since its OpenSSL is in FIPS mode. ' +
+      'Wanted "none": images that are uploaded then have no checksum, and clients verify os_hash_value',
+  )
 }
 
 /** What an origin and an edge have in common. */

@@ -38,7 +38,7 @@ async function insert(manifest: Manifest): Promise<string> {
     digest,
     size: manifest.size,
     chunk_size: manifest.chunkSize,
-    checksum: manifest.checksum,
+    checksum: manifest.checksum ?? '',
     hash_algo: manifest.hashAlgorithm,
     hash_value: manifest.hashValue,
     created_at: 1,

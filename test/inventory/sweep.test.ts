@@ -49,6 +49,7 @@ async function open() {
       chunk_size: CHUNK_SIZE,
       image_size_cap: 1 << 20,
       hashing_algorithm: 'sha512',
+      checksum: 'md5',
       require_image_format_match: false,
       gpt_safety_checks_nonfatal: [],
     },

@@ -1,6 +1,6 @@
 import type { ChunkBuffers, Lease } from '../../blobs/chunk-buffers.ts'
 import { cutChunks, isZero } from '../../blobs/chunks.ts'
-import type { Digester, DigestStream, HashAlgorithm } from '../../blobs/digest.ts'
+import type { Checksum, Digester, DigestStream, HashAlgorithm } from '../../blobs/digest.ts'
 import type { StreamInspector } from '../../blobs/inspect/stream.ts'
 import type { ChunkStore } from '../../blobs/store.ts'
 import { HeliostatError } from '../../errors.ts'
@@ -24,6 +24,7 @@ export interface DataParts {
     /** Bytes that one upload may have. */
     image_size_cap: number
     hashing_algorithm: HashAlgorithm
+    checksum: Checksum
   }
 }
 
@@ -42,7 +43,7 @@ export async function takeIn(
   body: ReadableStream<Uint8Array>,
 ): Promise<void> {
   const { digester, options } = parts
-  const digests = digester.start(options.hashing_algorithm)
+  const digests = digester.start(options.hashing_algorithm, options.checksum)
   try {
     await storeChunks(parts, progress, { body, digests })
     requireExactSize(progress)

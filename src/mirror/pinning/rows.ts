@@ -1,6 +1,6 @@
 import { and, asc, eq, inArray, isNotNull, isNull, sql } from 'drizzle-orm'
 import { blobChunks, blobs, cachedImages, imageLocations, images } from '../../../schema/tables.ts'
-import { chunkBytes } from '../../inventory/blobs.ts'
+import { chunkBytes, NO_CHECKSUM } from '../../inventory/blobs.ts'
 import type { Registry } from '../../registry/database.ts'
 import { propertiesOf, tagsOf } from '../../registry/image-columns.ts'
 import type { ChunkSizes } from './plan.ts'
@@ -10,7 +10,7 @@ import type { Candidate } from './policy.ts'
 export interface CompleteImage {
   id: string
   size: number
-  checksum: string
+  checksum: string | null
   /** When this site learnt of its bytes. */
   knownAt: number
   hits: number | null
@@ -97,7 +97,7 @@ export function createCachedImages(registry: Registry): CachedImages {
         .select({
           id: images.id,
           size: blobs.size,
-          checksum: blobs.checksum,
+          checksum: sql<string | null>`nullif(${blobs.checksum}, ${NO_CHECKSUM})`,
           knownAt: blobs.created_at,
           hits: cachedImages.hits,
           lastAccessedAt: cachedImages.last_accessed_at,
