@@ -68,7 +68,7 @@ export function openLogFile(open: () => number, trouble: LogTrouble): LogFile {
     const missing = lost
     isFailing = false
     lost = 0
-    trouble.over(missing)
+    if (missing > 0) trouble.over(missing)
   }
 
   return {

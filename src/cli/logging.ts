@@ -7,6 +7,7 @@ import {
   type LogRecord,
   type Sink,
 } from '@logtape/logtape'
+import { inTime } from '../in-time.ts'
 import { reasonOf } from '../reason.ts'
 import { hideCredentials } from '../masking.ts'
 import { jsonLine } from '../runtime/json-log.ts'
@@ -17,16 +18,20 @@ const log = getLogger(['heliostat', 'log'])
 
 /** How much of the log may wait in memory for the reader of a pipe. */
 const MOST_UNREAD = 1 << 20
+/** How long he has to read the end of it. */
+const LAST_MS = 1000
 
 /** The log of a running server. */
 export interface Log {
   /** Goes on in a new file, since the old one may have been moved away; null where the log is no file of its own. */
   reopen: (() => void) | null
+  /** Resolves when all has gone out that a reader takes within a moment. */
+  drained(): Promise<unknown>
 }
 
 /** Logs to the file, or else to stderr: as text on a terminal, as one JSON object a line otherwise. */
 export async function configureLogging(file: string | null, debug: boolean): Promise<Log> {
-  const { sink, reopen } = file === null ? logToStderr() : logToFile(file)
+  const { sink, ...output } = file === null ? logToStderr() : logToFile(file)
   await configure({
     sinks: { log: sink },
     loggers: [
@@ -34,7 +39,7 @@ export async function configureLogging(file: string | null, debug: boolean): Pro
       { category: ['logtape', 'meta'], lowestLevel: 'error', sinks: ['log'] },
     ],
   })
-  return { reopen }
+  return output
 }
 
 const text = getTextFormatter({
@@ -53,7 +58,7 @@ function logToFile(path: string): Log & { sink: Sink } {
     },
   })
   return {
-    sink: linesTo(file),
+    ...linesTo(file),
     reopen() {
       try {
         file.reopen()
@@ -67,7 +72,7 @@ function logToFile(path: string): Log & { sink: Sink } {
 function logToStderr(): Log & { sink: Sink } {
   const { fd, isTTY } = process.stderr
   const isFile = !isTTY && !isPipe(fd)
-  return { sink: isFile ? linesTo(openLogFile(() => fd, trouble)) : toStream(), reopen: null }
+  return { ...(isFile ? linesTo(openLogFile(() => fd, trouble)) : linesToReader()), reopen: null }
 }
 
 const trouble: LogTrouble = {
@@ -82,16 +87,33 @@ function isPipe(fd: number): boolean {
   return stat.isFIFO() || stat.isSocket()
 }
 
-function linesTo(file: LogFile): Sink {
+function linesTo(file: LogFile) {
   process.on('exit', file.flush)
-  return (record: LogRecord) => file.write(jsonLine(record))
+  return {
+    sink: (record: LogRecord) => file.write(jsonLine(record)),
+    drained: async () => file.flush(),
+  }
 }
 
-/** A reader that does not read must not cost the memory, and one that is gone nothing at all. */
-function toStream(): Sink {
+/** A reader that does not read must not cost the memory. One that is gone costs nothing: what he is sent ends at once. */
+function linesToReader() {
   const { stderr } = process
   const format = stderr.isTTY ? text : jsonLine
-  return (record: LogRecord) => {
-    if (stderr.writableLength < MOST_UNREAD) stderr.write(format(record))
+  let lost = 0
+
+  function sink(record: LogRecord): void {
+    if (stderr.writableLength > (lost === 0 ? MOST_UNREAD : MOST_UNREAD / 2)) {
+      lost++
+      return
+    }
+    const missing = lost
+    lost = 0
+    if (missing > 0) trouble.over(missing)
+    stderr.write(format(record))
+  }
+
+  return {
+    sink,
+    drained: () => inTime(new Promise((resolve) => stderr.write('', resolve)), LAST_MS),
   }
 }

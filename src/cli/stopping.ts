@@ -12,14 +12,14 @@ const LOOK_MS = 500
 const log = getLogger(['heliostat', 'serve'])
 
 /** Has signals end a server, which may still be starting, after its requests; a second one ends it at once. */
-export function stopOnSignals(starting: Promise<RunningServer>, { reopen }: Log): void {
+export function stopOnSignals(starting: Promise<RunningServer>, { reopen, drained }: Log): void {
   let stoppingSince: number | null = null
 
   function stop(why: string): void {
     if (stoppingSince === null) {
       stoppingSince = performance.now()
       log.info('Stopping on {signal}: running requests may end', { signal: why })
-      void close(starting)
+      void close(starting, drained)
     } else if (performance.now() - stoppingSince > SAME_SIGNAL_MS) {
       process.exit(1)
     }
@@ -35,15 +35,17 @@ export function stopOnSignals(starting: Promise<RunningServer>, { reopen }: Log)
   if (isStartedByNpx(process.env)) onceOrphaned(() => stop('the end of npx'))
 }
 
-async function close(starting: Promise<RunningServer>): Promise<void> {
+async function close(starting: Promise<RunningServer>, drained: Log['drained']): Promise<void> {
+  let code = 0
   try {
     const server = await starting
     await server.close()
-    process.exit(0)
   } catch (error) {
     log.error('Not everything could be ended: {reason}', { reason: reasonOf(error) })
-    process.exit(1)
+    code = 1
   }
+  await drained()
+  process.exit(code)
 }
 
 /** `npx heliostat serve`: npm puts a shell in between, which a signal ends without reaching its child. */

@@ -43,6 +43,10 @@ async function loggedIn(file: string): Promise<string[]> {
   })
 }
 
+/** What a process has printed at last comes after its end. */
+const hasLogged = (server: RunningProcess, what: RegExp) =>
+  eventually(String(what), 5000, () => (what.test(server.log()) ? true : null))
+
 async function rotates(
   name: string,
   start: (dataDir: string, env: Record<string, string>) => Promise<RunningProcess>,
@@ -102,6 +106,19 @@ describe('the log of a server', { concurrency: 2 }, () => {
     await survivesClosedPipes(await startOnNode(pathOf('unread')))
   })
 
+  it('may be a pipe that nobody reads, and tells how much is lost when somebody does', async () => {
+    const server = await startOnNode(pathOf('stalled'))
+    server.pauseLog()
+    for (const name of names('x'.repeat(30_000), 80)) await ask(server, name)
+    server.resumeLog()
+    await eventually('it is told', 10_000, async () => {
+      await ask(server, 'again')
+      return /[1-9]\d* lines are lost/.test(server.log()) ? true : null
+    })
+    assert.equal(await server.stop(), 0)
+    await hasLogged(server, /Stopping on SIGTERM.*\n$/)
+  })
+
   it('may be a file on a full disk, which is told once', async () => {
     const server = await startOnNode(pathOf('full'), logTo('/dev/full'))
     await askAll(server, names('lost', 5))
@@ -134,7 +151,7 @@ describe('the log of a server', { concurrency: 2 }, () => {
     process.kill(server.pid, 'SIGUSR2')
     assert.equal(await server.ended, 1)
     assert.match(await readFile(file, 'utf8'), /"level":"fatal".*RangeError: a mistake\\n +at /)
-    assert.match(server.log(), /^heliostat: Ended by a mistake in the program: a mistake$/m)
+    await hasLogged(server, /^heliostat: Ended by a mistake in the program: a mistake$/m)
   })
 })
 

@@ -9,6 +9,9 @@ export interface RunningProcess {
   log(): string
   /** The exit code, once it has ended. */
   ended: Promise<number | null>
+  /** Stops reading what it logs, and goes on. */
+  pauseLog(): void
+  resumeLog(): void
   /** Closes the pipes that it prints and logs to. */
   closePipes(): void
   /** Sends SIGKILL and resolves when the process is gone. */
@@ -51,6 +54,8 @@ export async function startServer(
       pid: child.pid ?? 0,
       log: () => log,
       ended,
+      pauseLog: () => child.stderr.pause(),
+      resumeLog: () => child.stderr.resume(),
       closePipes() {
         child.stdout.destroy()
         child.stderr.destroy()
