@@ -73,7 +73,8 @@ export function describeConfig(config: Config): string {
 function written(value: unknown): string {
   if (value === null) return ''
   if (value === Infinity) return '-1'
-  return shownValue(Array.isArray(value) ? value.join(',') : String(value))
+  // In a file `$` begins the name of another option.
+  return shownValue(Array.isArray(value) ? value.join(',') : String(value)).replaceAll('$', '$$$$')
 }
 
 /** Whether what is written there has secrets, so that it is not for everybody to read. */

@@ -587,6 +587,10 @@ describe('a configuration that is printed', () => {
     assert.match(text, /\ntrusted_addresses = 127\.0\.0\.0\/8,::1\n/)
   })
 
+  it('has dollar signs as a file has them', () => {
+    assert.match(describeConfig(load({ DEFAULT: { log_file: 'a$b' } })), /\nlog_file = a\$\$b\n/)
+  })
+
   it('has its secrets masked', () => {
     const text = describeConfig(
       load({ database: { auth_token: 'hush' }, heliostat: { tokens: 'a:b:c:d' } }),

@@ -13,6 +13,7 @@ import {
 import { ConfigError } from '../errors.ts'
 import type { NamedFile } from '../runtime/exposed-files.ts'
 import { whyNot } from '../runtime/file-mistakes.ts'
+import { fillReferences } from './substitution.ts'
 
 export interface ConfigOptions {
   configFile?: string
@@ -95,7 +96,7 @@ async function readConfigFile(path: string): Promise<RawConfig> {
     throw new ConfigError(`Cannot read the configuration file "${path}": ${whyNot(error)}`)
   })
   try {
-    return parseConfigFile(text)
+    return fillReferences(parseConfigFile(text))
   } catch (cause) {
     throw new ConfigError(`Cannot parse the configuration file "${path}": ${mistakeOf(cause)}`)
   }

@@ -6,8 +6,16 @@ type Address = { bind_host: string; bind_port: number }
 
 /** What an operator can mend of an error of listening, in words; any other error as it is. */
 export function listeningError(error: unknown, address: Address): unknown {
-  const sentence = SENTENCES[codeOf(error)]?.(shownMistake(address.bind_host), address.bind_port)
+  const sentence = SENTENCES[reasonCode(error)]?.(
+    shownMistake(address.bind_host),
+    address.bind_port,
+  )
   return sentence === undefined ? error : new ConfigError(sentence)
+}
+
+/** Deno gives no code to a name that it cannot look up. */
+function reasonCode(error: unknown): string {
+  return String(error).includes('lookup address') ? 'ENOTFOUND' : codeOf(error)
 }
 
 type Sentence = (host: string, port: number) => string

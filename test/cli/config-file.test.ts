@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { parseConfigFile } from '../../src/cli/options.ts'
+import { fillReferences } from '../../src/cli/substitution.ts'
 
 const lines = (...text: string[]) => parseConfigFile(text.join('\n'))
 
@@ -87,6 +88,34 @@ describe('a configuration file', () => {
       x: 'one two',
       y: '2',
     })
+  })
+
+  it('refers to other options of its section, or of another', () => {
+    const filled = fillReferences(
+      lines(
+        'base = /srv',
+        'log_file = $base/a.log',
+        '[a]',
+        'x = one',
+        'y = ${x}, $base, ${DEFAULT.log_file}',
+        'z = <$y>',
+      ),
+    )
+    assert.equal(filled['DEFAULT']?.['log_file'], '/srv/a.log')
+    assert.deepEqual(filled['a'], {
+      x: 'one',
+      y: 'one, /srv, /srv/a.log',
+      z: '<one, /srv, /srv/a.log>',
+    })
+  })
+
+  it('has a dollar sign written twice or behind a backslash, or where it refers to nothing', () => {
+    const filled = fillReferences(
+      lines('[a]', 'x = p$$w', String.raw`y = p\$w`, 'z = p$w$', 'w = $w'),
+    )
+    const strange = fillReferences(lines('[a]', 'x = $toString ${constructor.name}'))
+    assert.deepEqual(strange['a'], { x: '$toString ${constructor.name}' })
+    assert.deepEqual(filled['a'], { x: 'p$w', y: 'p$w', z: 'p$w$', w: '$w' })
   })
 
   it('is refused with the number and text of a line that is none', () => {
