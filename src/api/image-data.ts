@@ -34,7 +34,7 @@ export function mountImageData(app: App, services: Services): void {
       if (precondition === 'not-modified') return context.body(null, 304, { ETag: etag })
 
       if (context.req.method === 'HEAD') {
-        if (!(await hasBytes(manifest))) throw dataLost(image)
+        if (!(await asRead(image, hasBytes(manifest)))) throw dataLost(image)
         // A range is for GET alone: https://www.rfc-editor.org/rfc/rfc9110#section-14.2
         return context.body(null, 200, {
           ...describeBody(manifest, etag),
@@ -43,7 +43,7 @@ export function mountImageData(app: App, services: Services): void {
       }
       const range = ifRangeAllows(headers, etag) ? requestedRange(headers, manifest.size) : null
       const span = range ?? { offset: 0, length: manifest.size }
-      const body = await openBody(manifest, span)
+      const body = await asRead(image, openBody(manifest, span))
       if (!body) throw dataLost(image)
       context.get('logWhenSent')(body.sent)
       cache?.noteRead(image.id)
@@ -121,6 +121,17 @@ function dataLost(image: FoundImage): HeliostatError {
     'unavailable',
     `The data of image ${image.id} is damaged or missing: it can be downloaded again once it has been restored`,
   )
+}
+
+/** A store that cannot be read, whatever the reason [503]. What is known of the reason is logged. */
+async function asRead<T>(image: FoundImage, reading: Promise<T>): Promise<T> {
+  try {
+    return await reading
+  } catch (cause) {
+    if (cause instanceof HeliostatError) throw cause
+    const message = `The data of image ${image.id} cannot be read at the moment: try again soon`
+    throw new HeliostatError('unavailable', message, { cause })
+  }
 }
 
 /** Checked before any policy, so that also those who may download hear the reason. */

@@ -134,6 +134,21 @@ describe('a download without data', () => {
     await alone.close()
   })
 
+  it('is refused while the store cannot be read, for a reason that is logged only (503)', async () => {
+    const alone = await createTestSite()
+    const image = await createActiveImage(alone, TEXT)
+    alone.store.get = () => Promise.reject(new Error('Connection to the bucket refused'))
+    for (const method of ['GET', 'HEAD']) {
+      const { lines, stop } = collectLogs()
+      const response = await alone.request(`/v2/images/${image.id}/file`, { method })
+      stop()
+      assert.equal(response.status, 503)
+      assert.doesNotMatch(await response.text(), /bucket/)
+      assert.match(lines.join('\n'), /Connection to the bucket refused/)
+    }
+    await alone.close()
+  })
+
   it('is refused when the registry has lost what the image is made of, which is told (503)', async () => {
     for (const table of [imageLocations, blobChunks]) {
       const folder = await temporaryFolder()
