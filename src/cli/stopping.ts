@@ -56,8 +56,8 @@ function isStartedByNpx({ npm_lifecycle_event, npm_lifecycle_script = '' }: Node
 function onceOrphaned(stop: () => void): void {
   const parent = process.ppid
   const timer = setInterval(() => {
-    // Its place is taken by init, perhaps already before this was asked first.
-    if (process.ppid === parent && parent !== 1) return
+    // Its place is taken by init.
+    if (process.ppid === parent) return
     clearInterval(timer)
     stop()
   }, LOOK_MS)
