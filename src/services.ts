@@ -13,6 +13,7 @@ import type { Manifests } from './inventory/manifests.ts'
 import type { MetadefAccess } from './metadefs/access.ts'
 import type { MetadefRepo } from './metadefs/repo.ts'
 import type { EdgeStatus } from './mirror/edge-status.ts'
+import type { Followers } from './mirror/feed/followers.ts'
 import type { Feed } from './mirror/feed/reader.ts'
 import type { ImageCache } from './mirror/pinning/image-cache.ts'
 import type { Readiness } from './readiness.ts'
@@ -46,6 +47,7 @@ export interface Services {
   access: Access
   protection: PropertyProtection
   feed: Feed
+  followers: Followers
   /** The URL of the site where changes are made, when it is not this one. */
   origin: string | null
   /** What lies here of the images, at a site that follows another one. */

@@ -10,7 +10,8 @@ import { readHead, STATUS_PATH } from './mirror.ts'
 const MAX_IMAGES = 1000
 
 /** Mounts how a site stands, for those who look after its mirrors; the mirror token is asked for by its siblings. */
-export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services): void {
+export function mountMirrorStatus(app: App, services: Services): void {
+  const { feed, followers, manifests, edge } = services
   app.get(STATUS_PATH, async (context) => {
     // Every image and manifest has to be looked at for that.
     const withImages = context.req.query('images') === '1'
@@ -18,12 +19,17 @@ export function mountMirrorStatus(app: App, { feed, manifests, edge }: Services)
     const status: SiteStatus = {
       version: packageJson.version,
       head: await readHead(feed, edge),
+      followers: followers.list(),
+      stored: !edge && withImages ? await manifests.total() : null,
       upstream: edge && (await describeUpstream(edge)),
       // At the origin that is everything.
       resident: edge && describeResident(edge),
       images:
         edge && withImages
-          ? await residentImages({ feed, manifests, has: edge.has }, MAX_IMAGES)
+          ? await residentImages(
+              { feed, manifests, has: edge.has, pinned: edge.pinned() },
+              MAX_IMAGES,
+            )
           : null,
     }
     return json(context, status, { headers: { 'Cache-Control': 'no-store' } })

@@ -6,7 +6,8 @@ import { reprDigest } from '../http/repr-digest.ts'
 import { hasBearerToken } from '../identity/mirror-tokens.ts'
 import type { EdgeStatus } from '../mirror/edge-status.ts'
 import type { Feed } from '../mirror/feed/reader.ts'
-import type { Head } from '../mirror/feed/records.ts'
+import { type Head, siteName } from '../mirror/feed/records.ts'
+import { SITE_HEADER } from '../mirror/upstream/sites.ts'
 import type { Services } from '../services.ts'
 import type { App, RequestContext } from './context.ts'
 import { json } from './json.ts'
@@ -39,7 +40,7 @@ export function mountMirror(app: App, services: Services): void {
   mountContent(app, services)
 }
 
-function mountFeed(app: App, { feed, edge }: Services): void {
+function mountFeed(app: App, { feed, followers, edge }: Services): void {
   if (edge) {
     for (const path of ['changes', 'snapshot']) app.use(`/mirror/v1/${path}`, requireSnapshot(edge))
   }
@@ -47,6 +48,11 @@ function mountFeed(app: App, { feed, edge }: Services): void {
   app.get('/mirror/v1/head', async (context) => {
     const wait = Math.min(wholeNumber(context, 'wait', 0), MAX_WAIT_SECONDS)
     const since = wholeNumber(context, 'since', 0)
+    followers.note({
+      site: siteOf(context),
+      address: context.env?.peerAddress ?? null,
+      seq: since,
+    })
     await feed.untilMoved(since, wait * 1000, context.req.raw.signal)
     const head = await readHead(feed, edge)
     return json(context, head, { headers: { ...FRESH, ETag: `"${head.epoch}.${head.seq}"` } })
@@ -152,6 +158,12 @@ function wholeNumber(context: RequestContext, name: string, fallback: number): n
   if (text === undefined) return fallback
   if (/^\d{1,15}$/.test(text)) return Number(text)
   throw new HeliostatError('invalid', `Parameter "${name}" is "${text}", wanted a whole number`)
+}
+
+/** The id of the site that asks, if it says so. */
+function siteOf(context: RequestContext): string | null {
+  const { data } = siteName.safeParse(context.req.header(SITE_HEADER))
+  return data ?? null
 }
 
 function absent(what: string, digest: string): HeliostatError {

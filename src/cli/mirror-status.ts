@@ -1,5 +1,11 @@
 import { z } from 'zod'
-import { type SiteStatus, siteStatus, type UpstreamStatus } from '../mirror/status.ts'
+import {
+  type ResidentImage,
+  type ResidentStatus,
+  type SiteStatus,
+  siteStatus,
+  type UpstreamStatus,
+} from '../mirror/status.ts'
 import { formatBytes, formatSeconds } from './progress.ts'
 import { createRunningSite, type RunningSite, type SiteOptions } from './running-site.ts'
 
@@ -28,19 +34,39 @@ function readyRow({ ready, reasons }: z.output<typeof readiness>): Row {
 }
 
 function rows(found: SiteStatus): Row[] {
-  const { head } = found
-  const own: Row = ['feed', `change ${head.seq}, epoch ${head.epoch}`]
-  if (!found.upstream || !found.resident) return [own, ['role', 'origin: follows no other site']]
-  const { resident: here } = found
+  const { head, stored, upstream, resident } = found
+  const [id] = head.sites
   return [
-    own,
-    ['upstream', upstreamText(found.upstream)],
+    ...(id === undefined ? [] : [['id', id] satisfies Row]),
+    ['feed', `change ${head.seq}, epoch ${head.epoch}`],
+    ...(upstream && resident ? edgeRows(found, upstream, resident) : [ORIGIN]),
+    ...(stored ? [storedRow(stored)] : []),
+    ...found.followers.map((follower) => followerRow(follower, head.seq)),
+  ]
+}
+
+const ORIGIN: Row = ['role', 'origin: follows no other site']
+
+function storedRow({ chunks, bytes }: NonNullable<SiteStatus['stored']>): Row {
+  return ['stored', `${formatBytes(bytes)}, ${chunks} chunks`]
+}
+
+function followerRow({ site, address, seq, heard }: Follower, last: number): Row {
+  const who = [site, address].filter((part) => part !== null).join(' from ')
+  return ['follower', `${who}: at change ${seq} of ${last}, heard ${formatSeconds(heard)} ago`]
+}
+
+type Follower = SiteStatus['followers'][number]
+
+function edgeRows(found: SiteStatus, upstream: UpstreamStatus, here: ResidentStatus): Row[] {
+  return [
+    ['upstream', upstreamText(upstream)],
     ['resident', `${formatBytes(here.bytes)} of ${formatBytes(here.limit)}, ${here.chunks} chunks`],
     ['evicted', `${here.evictions} chunks`],
     ['reads', `${here.hits} here, ${here.misses} fetched, ${here.coalesced} waited for a fetch`],
     ['fetched', `${formatBytes(here.upstream_bytes)}, ${here.streamed_through} chunks not stored`],
     ['damaged', `${here.corrupt} chunks since the start`],
-    ...found.upstream.withheld.map(({ id, reason }): Row => ['withheld', `${id}  ${reason}`]),
+    ...upstream.withheld.map(({ id, reason }): Row => ['withheld', `${id}  ${reason}`]),
     ...(found.images ?? []).map(imageRow),
   ]
 }
@@ -51,17 +77,11 @@ function upstreamText({ seq, upstream_seq, lag, stale, error }: UpstreamStatus):
   return `${at}, alone for ${formatSeconds(stale)}${error === null ? '' : `: ${error}`}`
 }
 
-function imageRow({
-  id,
-  size,
-  resident: here,
-}: {
-  id: string
-  size: number
-  resident: number
-}): Row {
-  const part = size === 0 ? 100 : Math.floor((here / size) * 100)
-  return ['image', `${id}  ${String(part).padStart(3)} % of ${formatBytes(size)}`]
+function imageRow({ id, name, size, resident: here, pinned }: ResidentImage): Row {
+  const part = String(size === 0 ? 100 : Math.floor((here / size) * 100)).padStart(3)
+  const text = `${id}  ${part} % of ${formatBytes(size)}${pinned ? ', pinned' : ''}`
+  // Whoever has named it may have had a terminal in mind.
+  return ['image', name === null ? text : `${text}  ${name.replace(/\p{C}+/gu, ' ')}`]
 }
 
 function table(all: Row[]): string {

@@ -11,6 +11,7 @@ import {
 import { reasonOf } from '../reason.ts'
 import type { Registry } from '../registry/database.ts'
 import { NO_CHECKSUM } from './blobs.ts'
+import { neededTotal } from './needed-chunks.ts'
 
 /** About 30 MB of digests. */
 const MAX_CACHED_CHUNKS = MAX_CHUNKS
@@ -54,6 +55,8 @@ export interface Manifests {
   sizeOfChunk(digest: string): Promise<number | null>
   /** Null for an unknown one, and for one that the registry no longer has as it was. */
   find(digest: string): Promise<Manifest | null>
+  /** How many chunks all blobs have together, and how many bytes, each chunk once. */
+  total(): Promise<{ chunks: number; bytes: number }>
 }
 
 export function createManifests(registry: Registry): Manifests {
@@ -90,6 +93,8 @@ export function createManifests(registry: Registry): Manifests {
       // Whoever asks is about to take memory for it, and a disk may have changed the row.
       return length > 0 && length <= MAX_CHUNK_BYTES ? length : null
     },
+
+    total: () => neededTotal(registry),
 
     async find(digest) {
       const known = cache.get(digest)

@@ -12,16 +12,33 @@ export interface NeededChunk {
 
 /** Each chunk once, whichever blobs have it. */
 export async function neededChunks(registry: Registry): Promise<NeededChunk[]> {
-  const rows = await registry
+  const rows = await selectNeeded(registry)
+  return rows.flatMap(({ digest, size }) => (digest === null ? [] : [{ digest, size }]))
+}
+
+/** How many there are, and their bytes. */
+export async function neededTotal(registry: Registry): Promise<{ chunks: number; bytes: number }> {
+  const needed = selectNeeded(registry).as('needed')
+  const found = await registry
+    .select({
+      chunks: sql<number>`count(*)`.mapWith(Number),
+      bytes: sql<number>`coalesce(sum(${needed.size}), 0)`.mapWith(Number),
+    })
+    .from(needed)
+    .get()
+  return found ?? { chunks: 0, bytes: 0 }
+}
+
+function selectNeeded(registry: Registry) {
+  return registry
     .select({
       digest: blobChunks.digest,
-      size: sql<number>`max(${chunkBytes})`.mapWith(Number),
+      size: sql<number>`max(${chunkBytes})`.mapWith(Number).as('size'),
     })
     .from(blobChunks)
     .innerJoin(blobs, eq(blobs.digest, blobChunks.blob))
     .where(isNotNull(blobChunks.digest))
     .groupBy(blobChunks.digest)
-  return rows.flatMap(({ digest, size }) => (digest === null ? [] : [{ digest, size }]))
 }
 
 /** The ids of the images that need each of the chunks. */

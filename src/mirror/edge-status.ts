@@ -2,6 +2,7 @@ import type { EdgeAccount } from './chunks/account.ts'
 import type { ReadThrough, ReadThroughCounters } from './chunks/read-through.ts'
 import type { Room } from './chunks/residency.ts'
 import type { Follower } from './follow/follower.ts'
+import type { Pins } from './pinning/pins.ts'
 import type { Replica } from './follow/replica.ts'
 
 /** Longer than two long polls: an upstream that is silent for so long is gone, even if no request has failed yet. */
@@ -30,6 +31,7 @@ export interface EdgeStatusParts {
   follower: Pick<Follower, 'status' | 'look'>
   account: Pick<EdgeAccount, 'has'>
   readThrough: Pick<ReadThrough, 'counters' | 'room'>
+  pins: Pick<Pins, 'plan'>
 }
 
 /** An edge as those see it who look after it. */
@@ -46,11 +48,13 @@ export interface EdgeStatus {
   room(): Room
   /** Whether a chunk is here. */
   has(digest: string): boolean
+  /** The ids of the images that are to lie here whole. */
+  pinned(): Set<string>
   condition(): Promise<EdgeCondition>
 }
 
 export function createEdgeStatus(parts: EdgeStatusParts): EdgeStatus {
-  const { heardBefore, replica, follower, account, readThrough } = parts
+  const { heardBefore, replica, follower, account, readThrough, pins } = parts
   const away = heardBefore === null ? 0 : Math.max(0, Date.now() - heardBefore)
   /** By `performance.now()`. Without any time that is known, the start. */
   const lastHeard = performance.now() - away
@@ -77,6 +81,7 @@ export function createEdgeStatus(parts: EdgeStatusParts): EdgeStatus {
     counters: readThrough.counters,
     room: readThrough.room.status,
     has: account.has,
+    pinned: () => new Set(pins.plan().pinned.map(({ id }) => id)),
 
     async condition() {
       const { upstreamSeq, heardAt, error, withheld } = follower.status()

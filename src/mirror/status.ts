@@ -30,8 +30,23 @@ const resident = z.object({
 })
 
 /** How much of an image is here. Sizes are bytes; zeros are nowhere, and count as here. */
-const residentImage = z.object({ id: z.string(), size: z.number(), resident: z.number() })
+const residentImage = z.object({
+  id: z.string(),
+  name: z.string().nullable().default(null),
+  size: z.number(),
+  resident: z.number(),
+  /** Whether all of it is to be here. */
+  pinned: z.boolean().default(false),
+})
 export type ResidentImage = z.output<typeof residentImage>
+
+/** Who has asked where the feed stands, and what for; `heard` is in seconds. */
+const follower = z.object({
+  site: z.string().nullable(),
+  address: z.string().nullable(),
+  seq: z.number(),
+  heard: z.number(),
+})
 
 /**
  * The document at `/mirror/v1/status`, as sites write it and the command reads it. Loose, so that `--json` shows what a
@@ -39,7 +54,15 @@ export type ResidentImage = z.output<typeof residentImage>
  */
 export const siteStatus = z.looseObject({
   version: z.string(),
-  head: z.looseObject({ epoch: z.string(), seq: z.number() }),
+  head: z.looseObject({
+    epoch: z.string(),
+    seq: z.number(),
+    sites: z.array(z.string()).default([]),
+  }),
+  /** Those that follow this site, as far as it has heard of them since its start. */
+  followers: z.array(follower).default([]),
+  /** What an origin has stored of its images, each chunk once, where that was asked for. */
+  stored: z.looseObject({ chunks: z.number(), bytes: z.number() }).nullable().default(null),
   /** Null at an origin, as are the others. */
   upstream: z.looseObject(upstream.shape).nullable(),
   resident: z.looseObject(resident.shape).nullable(),

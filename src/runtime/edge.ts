@@ -10,7 +10,7 @@ import type { Feed } from '../mirror/feed/reader.ts'
 import { createFollower, type Follower } from '../mirror/follow/follower.ts'
 import { createReplica, type Replica } from '../mirror/follow/replica.ts'
 import type { ImageCache } from '../mirror/pinning/image-cache.ts'
-import { createPins } from '../mirror/pinning/pins.ts'
+import { createPins, type Pins } from '../mirror/pinning/pins.ts'
 import type { PinPolicy } from '../mirror/pinning/policy.ts'
 import { createCachedImages } from '../mirror/pinning/rows.ts'
 import { createUpstream } from '../mirror/upstream/client.ts'
@@ -36,6 +36,7 @@ export interface Edge {
   replica: Replica
   follower: Follower
   heardBefore: number | null
+  pins: Pins
   cache: ImageCache
   close(): Promise<void>
 }
@@ -49,7 +50,7 @@ export async function openEdge(parts: EdgeParts): Promise<Edge> {
   const images = createCachedImages(registry)
   const pins = createPins({ images, policy: pinPolicy(config), limit, has: account.has })
   const { upstream: urls, upstream_token: token } = config.mirror
-  const upstream = createUpstream({ urls, token })
+  const upstream = createUpstream({ urls, token, siteId })
   const readThrough = createReadThrough({
     account,
     local: store,
@@ -74,6 +75,7 @@ export async function openEdge(parts: EdgeParts): Promise<Edge> {
     replica,
     follower,
     heardBefore,
+    pins,
     cache: edgeCache.cache,
     async close() {
       follower.stop()

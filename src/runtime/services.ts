@@ -25,6 +25,7 @@ import { claimedByPut, type StoreOwner } from '../inventory/store-owner.ts'
 import { createSweeper, type Sweeper } from '../inventory/sweep.ts'
 import { createMetadefAccess } from '../metadefs/access.ts'
 import { createMetadefRepo } from '../metadefs/repo.ts'
+import { createFollowers } from '../mirror/feed/followers.ts'
 import type { Feed } from '../mirror/feed/reader.ts'
 import type { ImageCache } from '../mirror/pinning/image-cache.ts'
 import { createReadiness } from '../readiness.ts'
@@ -110,6 +111,7 @@ export function createServices(parts: Parts): SiteServices {
     limits,
     manifests: parts.manifests,
     feed: parts.feed,
+    followers: createFollowers(),
     openBody: parts.openBody,
     hasBytes: parts.hasBytes,
     noteDamage: parts.noteDamage,

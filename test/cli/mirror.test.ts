@@ -89,6 +89,15 @@ describe('heliostat mirror at an origin', { concurrency: 2 }, () => {
     const { code, stdout } = await mirror('status', origin)
     assert.equal(code, 0)
     assert.match(stdout, /^role +origin/m)
+    assert.match(stdout, /^stored +3\.0 MiB, 3 chunks$/m)
+    const [, edgeId = ''] = /^id +(\S+)$/m.exec((await mirror('status', edge)).stdout) ?? []
+    assert.match(
+      stdout,
+      new RegExp(
+        `^follower +${edgeId} from 127\\.0\\.0\\.1: at change \\d+ of \\d+, heard \\d+ s ago$`,
+        'm',
+      ),
+    )
   })
 
   it('has no cache in which to pin (404)', async () => {
@@ -115,7 +124,7 @@ describe('heliostat mirror pin', { concurrency: 2 }, () => {
       stderr: '',
     })
     const { stdout } = await mirror('status', edge)
-    assert.match(stdout, new RegExp(`^image +${id} +100 % of 3.0 MiB$`, 'm'))
+    assert.match(stdout, new RegExp(`^image +${id} +100 % of 3.0 MiB, pinned  cirros$`, 'm'))
     const unpinned = await mirror('unpin', edge, id, '--json')
     assert.deepEqual(JSON.parse(unpinned.stdout), { id, pinned: false, resident: false })
     assert.deepEqual(await chunkFiles(atEdge), [])

@@ -7,17 +7,19 @@ export interface ResidentImagesParts {
   manifests: Pick<Manifests, 'find'>
   /** Whether a chunk is here. */
   has(digest: string): boolean
+  /** The ids of the images that are to be here whole. */
+  pinned: ReadonlySet<string>
 }
 
-/** The first images in the order of their ids, those of which nothing is here left out. */
+/** The first images in the order of their ids, those left out of which nothing is here, or is to be. */
 export async function residentImages(
-  { feed, manifests, has }: ResidentImagesParts,
+  { feed, manifests, has, pinned }: ResidentImagesParts,
   limit: number,
 ): Promise<ResidentImage[]> {
   const found: ResidentImage[] = []
   let page = await feed.page('')
   while (page.length > 0 && found.length < limit) {
-    for (const { id, blob } of page) {
+    for (const { id, name, blob } of page) {
       const manifest = blob === null ? null : await manifests.find(blob)
       if (!manifest) continue
       const { size, chunkSize, chunks } = manifest
@@ -25,7 +27,8 @@ export async function residentImages(
         const isHere = digest === null || has(digest)
         return isHere ? sum + Math.min(chunkSize, size - position * chunkSize) : sum
       }, 0)
-      if (resident > 0) found.push({ id, size, resident })
+      const isPinned = pinned.has(id)
+      if (resident > 0 || isPinned) found.push({ id, name, size, resident, pinned: isPinned })
     }
     page = await feed.page(page.at(-1)?.id ?? '')
   }

@@ -32,7 +32,8 @@ const minimum = bytes.max(2 ** 31 - 1)
 const hex = z.string().regex(/^[0-9a-f]*$/)
 const name = z.string().max(255)
 /** Of a site, or of a history of changes: it becomes a part of lists and headers. */
-const token = z.string().regex(/^[\w.-]{1,64}$/)
+export const siteName = z.string().regex(/^[\w.-]{1,64}$/)
+const token = siteName
 
 /** A list that is given up at its first mistake: to describe a hundred thousand of them takes seconds. */
 function listOf<T>(entry: z.ZodType<T>): z.ZodType<T[]> {

@@ -12,7 +12,12 @@ export interface UpstreamOptions {
   /** In the order of preference. */
   urls: string[]
   token: string | null
+  /** Who asks, for those who look after the upstream. */
+  siteId?: string
 }
+
+/** The header by which a site says which one it is: its id. */
+export const SITE_HEADER = 'Heliostat-Site'
 
 interface AskOptions {
   limit: Limit
@@ -63,7 +68,7 @@ export interface UpstreamSites {
   ask: Ask
 }
 
-export function createUpstreamSites({ urls, token }: UpstreamOptions): UpstreamSites {
+export function createUpstreamSites({ urls, token, siteId }: UpstreamOptions): UpstreamSites {
   const sites = urls.map((url): Site => ({
     url: url.replace(/\/$/, ''),
     failures: new Map(),
@@ -73,6 +78,7 @@ export function createUpstreamSites({ urls, token }: UpstreamOptions): UpstreamS
     // What is compressed may expand to any size.
     'Accept-Encoding': 'identity',
     ...(token !== null && { Authorization: `Bearer ${token}` }),
+    ...(siteId !== undefined && { [SITE_HEADER]: siteId }),
   }
 
   async function request(site: Site, path: string, options: AskOptions) {
