@@ -33,13 +33,15 @@ export async function openLocalRegistry(config: Config, how?: EmbeddedOptions): 
   }
 }
 
+const ELSEWHERE = 'Mend that, or name another folder by --data-dir'
+
 async function prepareFolder(option: string, folder: string): Promise<void> {
   try {
     await makeFolders(folder)
     await access(folder, constants.W_OK | constants.X_OK)
   } catch (error) {
     throw new ConfigError(
-      `${option}: cannot write to the folder "${shownPath(folder)}": ${whyNot(error)}`,
+      `${option}: cannot write to the folder "${shownPath(folder)}": ${whyNot(error)}. ${ELSEWHERE}`,
     )
   }
 }

@@ -6,6 +6,9 @@ import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { makeFolders } from '../../src/blobs/fs/durable.ts'
 import { loadConfig, type RawConfig } from '../../src/config.ts'
+import { ConfigError } from '../../src/errors.ts'
+import { whyNot } from '../../src/runtime/file-mistakes.ts'
+import { listeningError } from '../../src/runtime/listening.ts'
 import { openLocalRegistry } from '../../src/runtime/local-registry.ts'
 import { serveOnNode } from '../../src/runtime/node.ts'
 import { temporaryFolder } from '../support/site.ts'
@@ -30,24 +33,34 @@ async function refusal(start: Promise<unknown>): Promise<string> {
 const opened = (raw: RawConfig) => openLocalRegistry(loadConfig(raw).config)
 const openedAt = (data_dir: string) => opened({ heliostat: { data_dir } })
 
+const ELSEWHERE = '. Mend that, or name another folder by --data-dir'
+
 describe('a data directory', () => {
   const cannot = (path: string) => `[heliostat] data_dir: cannot write to the folder "${path}": `
 
   it('that is a file, or lies below one, is refused', async () => {
     const file = join(folder.path, 'file')
     await writeFile(file, '')
-    assert.equal(await refusal(openedAt(file)), `${cannot(file)}it is a file, wanted a folder`)
+    assert.equal(
+      await refusal(openedAt(file)),
+      `${cannot(file)}it is a file, wanted a folder${ELSEWHERE}`,
+    )
     const below = join(file, 'data')
     assert.equal(
       await refusal(openedAt(below)),
-      `${cannot(below)}what stands above it is a file, wanted folders`,
+      `${cannot(below)}what stands above it is a file, wanted folders${ELSEWHERE}`,
     )
   })
 
   it('below /proc is refused, at once', { skip: process.platform !== 'linux' }, async () => {
     const path = '/proc/heliostat/data'
-    assert.equal(await refusal(openedAt(path)), `${cannot(path)}it is not there`)
+    assert.equal(await refusal(openedAt(path)), `${cannot(path)}it is not there${ELSEWHERE}`)
     await assert.rejects(makeFolders('/proc/heliostat/chunks/ab'), /ENOENT/)
+  })
+
+  it('on a read-only file system is refused in words', () => {
+    const error = Object.assign(new Error('EROFS: …, mkdir'), { code: 'EROFS' })
+    assert.equal(whyNot(error), 'its file system is read-only')
   })
 
   it('that this user may not make is refused', async () => {
@@ -61,7 +74,7 @@ describe('a data directory', () => {
     const told = await refusal(openedAt(join(closed, 'data'))).finally(() => {
       if (isRoot) process.seteuid?.(0)
     })
-    assert.match(told, /data": the user with the id \d+ may not: change its owner or its mode$/)
+    assert.match(told, /data": the user with the id \d+ may not: change its owner or its mode\. /)
   })
 })
 
@@ -109,6 +122,18 @@ describe('an address to listen on', () => {
       await refusal(served('foreign', { bind_host: '192.0.2.7', bind_port: '0' })),
       /^\[DEFAULT\] bind_host: 192\.0\.2\.7 is no address of this machine: give one that is by --host/,
     )
+  })
+
+  it('that this user may not listen on is told with what to do', () => {
+    const error = Object.assign(new Error('listen EACCES: permission denied'), { code: 'EACCES' })
+    const told = listeningError(error, { bind_host: '127.0.0.1', bind_port: 80 })
+    assert.ok(told instanceof ConfigError)
+    assert.match(
+      told.message,
+      /^\[DEFAULT\] bind_port: this user may not listen on 80: give one above/,
+    )
+    const other = new Error('something else')
+    assert.equal(listeningError(other, { bind_host: '::1', bind_port: 80 }), other)
   })
 
   it('that has a name which nobody knows is refused', async () => {
