@@ -1,6 +1,7 @@
 import { codeOf } from '../error-code.ts'
 import { ConfigError } from '../errors.ts'
 import { shownMistake } from '../masking.ts'
+import { reasonOf } from '../reason.ts'
 
 type Address = { bind_host: string; bind_port: number }
 
@@ -15,7 +16,7 @@ export function listeningError(error: unknown, address: Address): unknown {
 
 /** Deno gives no code to a name that it cannot look up. */
 function reasonCode(error: unknown): string {
-  return String(error).includes('lookup address') ? 'ENOTFOUND' : codeOf(error)
+  return reasonOf(error).includes('lookup address') ? 'ENOTFOUND' : codeOf(error)
 }
 
 type Sentence = (host: string, port: number) => string
