@@ -70,6 +70,14 @@ describe('the token in the data of a site', () => {
     }
   })
 
+  it('opens that of every process that serves the same data', async () => {
+    const second = await startOnNode(atEdge, followingOptions(origin.url))
+    const token = await tokenOf(atEdge)
+    const statuses = [await ask('status', edge, token), await ask('status', second, token)]
+    await second.kill()
+    assert.deepEqual(statuses, [200, 200])
+  })
+
   it('is that of no other site [401, 404]', async () => {
     assert.equal(await ask('status', origin, await tokenOf(atEdge)), 401)
     assert.equal(await ask('status', edge, TOKEN), 404)
