@@ -35,7 +35,7 @@ export interface Sweeper {
   /**
    * Removes blobs that no image has had for `grace` milliseconds, so that running downloads end in peace, and chunks of
    * that age that neither a blob nor an upload needs. Throws [conflict] where the store is another registry's, or the
-   * registry damaged.
+   * registry damaged; and in the end, where a chunk could not be removed.
    */
   sweep(grace: number): Promise<Swept>
   /** Removes those of the chunks that nothing needs, without waiting: what a failed upload leaves behind. */
@@ -52,23 +52,27 @@ export function createSweeper(parts: SweeperParts): Sweeper {
       const before = Date.now() - grace
       const swept: Swept = { blobs: await removeBlobs(registry, before), chunks: 0 }
       await acquitStale(registry)
+      const failures: unknown[] = []
       let batch: string[] = []
       for await (const { digest, storedAt } of store.list()) {
         if (storedAt <= before) batch.push(digest)
         if (batch.length < BATCH) continue
-        swept.chunks += await removeChunks(registry, store, batch)
+        swept.chunks += await removeChunks({ registry, store, failures }, batch)
         batch = []
       }
-      swept.chunks += await removeChunks(registry, store, batch)
+      swept.chunks += await removeChunks({ registry, store, failures }, batch)
       await unfinished?.removeUnfinished(Date.now() - Math.max(grace, UNFINISHED_MS))
+      refuseFailures(failures)
       return swept
     },
 
     async discard(digests) {
       if (damage() !== null || (await owner.ownership()) !== 'ours') return
+      const failures: unknown[] = []
       for (let i = 0; i < digests.length; i += BATCH) {
-        await removeChunks(registry, store, digests.slice(i, i + BATCH))
+        await removeChunks({ registry, store, failures }, digests.slice(i, i + BATCH))
       }
+      refuseFailures(failures)
     },
   }
 }
@@ -89,22 +93,42 @@ async function removeBlobs(registry: Registry, before: number): Promise<number> 
   return removed.length
 }
 
+/** One chunk that cannot be removed keeps no other from being so. */
+function refuseFailures(failures: unknown[]): void {
+  if (failures.length > 0) throw failures[0]
+}
+
+interface Removal {
+  registry: Registry
+  store: Pick<ChunkStore, 'delete'>
+  /** Why chunks could not be removed: they stay condemned until that has run out. */
+  failures: unknown[]
+}
+
 async function removeChunks(
-  registry: Registry,
-  store: Pick<ChunkStore, 'delete'>,
+  { registry, store, failures }: Removal,
   digests: string[],
 ): Promise<number> {
   if (digests.length === 0) return 0
   const startedAt = { wall: Date.now(), monotonic: performance.now() }
   const condemned = await condemn(registry, digests, startedAt.wall)
+  const failed = new Set<string>()
   let removed = 0
   for (const digest of condemned) {
     // By both clocks: the one that uploads go by may be set meanwhile.
     const gone = [Date.now() - startedAt.wall, performance.now() - startedAt.monotonic]
     if (Math.max(...gone) > DELETING_MS) break
-    await store.delete(digest)
-    removed++
+    try {
+      await store.delete(digest)
+      removed++
+    } catch (error) {
+      failed.add(digest)
+      failures.push(error)
+    }
   }
-  await acquit(registry, condemned)
+  await acquit(
+    registry,
+    condemned.filter((digest) => !failed.has(digest)),
+  )
   return removed
 }
