@@ -94,8 +94,8 @@ export function createMetrics(): SiteMetrics {
 function countReceived(digester: Digester, received: Counter): Digester {
   return {
     ...digester,
-    start(algorithm) {
-      const stream = digester.start(algorithm)
+    start(algorithm, checksum) {
+      const stream = digester.start(algorithm, checksum)
       return {
         ...stream,
         update(bytes) {
