@@ -130,6 +130,7 @@ describe('a configuration without any option', () => {
         tokens: null,
         trusted_addresses: ['127.0.0.0/8', '::1'],
         allow_unauthenticated: false,
+        checksum: 'md5',
         sweep_grace: 3600,
         shutdown_timeout: 30,
         metrics: true,

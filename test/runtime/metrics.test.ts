@@ -253,7 +253,7 @@ describe('the status of a mirror', () => {
     assert.match(version, /^\d+\.\d+\.\d+/)
     assert.equal(head.sites.length, 2)
     assert.deepEqual([resident.chunks, resident.bytes, resident.misses], [2, 2 * MIB, 2])
-    assert.deepEqual(images, [{ id, size: 3 * MIB, resident: 3 * MIB }])
+    assert.deepEqual(images, [{ id, name: null, size: 3 * MIB, resident: 3 * MIB, pinned: false }])
   })
 
   it('leaves the images out unless they are asked for [200]', async () => {

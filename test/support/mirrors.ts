@@ -27,6 +27,15 @@ export function startEdge(dataDir: string, upstream: string, env = {}): Promise<
   return startOrigin(dataDir, { ...followingOptions(upstream), ...env })
 }
 
+/** Waits until an edge has had its first snapshot: before that it says nothing of images. */
+export function untilSynced(url: string): Promise<true> {
+  return eventually(`${url} has had a snapshot`, 10_000, async () => {
+    const response = await fetch(`${url}/v2/images?limit=0`)
+    await response.text()
+    return response.ok ? true : null
+  })
+}
+
 /** Waits until a site shows an image as one that can be read. */
 export function untilActive(url: string, id: string, within = 5_000): Promise<true> {
   return eventually(`image ${id} is active at ${url}`, within, async () => {

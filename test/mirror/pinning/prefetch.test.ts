@@ -10,6 +10,7 @@ import {
   startOrigin,
   temporaryFolders,
   untilActive,
+  untilSynced,
 } from '../../support/mirrors.ts'
 import type { RunningProcess } from '../../support/process.ts'
 import { startProxy } from '../../support/proxy.ts'
@@ -53,6 +54,7 @@ async function publish(attributes: object, size = 2 * MIB): Promise<string> {
 async function start(options: Record<string, string>, upstream = origin.url): Promise<string> {
   const env = Object.entries(options).map(([name, value]) => [`HELIOSTAT_MIRROR__${name}`, value])
   edge = await startEdge(folder.path, upstream, Object.fromEntries(env))
+  await untilSynced(edge.url)
   return edge.url
 }
 

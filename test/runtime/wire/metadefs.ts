@@ -41,7 +41,7 @@ export function describeDefinitions({ send, json }: Wire): void {
       await assertRefused(
         await post(`${namespace}/tags`, { tags: [{ name: 'b' }, { name: 'b' }] }),
         409,
-        /same name/,
+        /name=b already/,
       )
       const { tags } = await json(`${namespace}/tags`)
       assert.deepEqual(tags, [{ name: 'first' }])

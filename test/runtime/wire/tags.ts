@@ -21,7 +21,7 @@ export function describeTags({ send, create, show }: Wire): void {
     it('are not removed when absent (404)', async () => {
       const { id } = await create()
       const response = await send('DELETE', `/v2/images/${id}/tags/absent`)
-      await assertRefused(response, 404, /no tag/)
+      await assertRefused(response, 404, /could not be found/)
     })
   })
 }
