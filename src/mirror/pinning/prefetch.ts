@@ -1,6 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import { reasonOf } from '../../reason.ts'
 import { sleep } from '../../sleep.ts'
+import { UnreachableError } from '../upstream/sites.ts'
 import type { Pins } from './pins.ts'
 import type { Wanted } from './plan.ts'
 import { type DailyWindow, isWithin } from './window.ts'
@@ -75,6 +76,8 @@ export function createPrefetcher(parts: PrefetchParts): Prefetcher {
         await fetchImage(image)
       } catch (error) {
         failure = reasonOf(error)
+        // Then no other can be had, and it has been told.
+        if (error instanceof UnreachableError) return 'failed'
         log.warn('Cannot fetch pinned image {id}: {reason}', { id: image.id, reason: failure })
       }
     }
@@ -119,7 +122,7 @@ function createImageFetch(
   const pace = createPace(mbits, signal)
   return async ({ id, chunks }: Wanted): Promise<void> => {
     const missing = [...chunks].filter(([digest]) => !has(digest))
-    log.info('Fetching pinned image {id}: {chunks} chunks', { id, chunks: missing.length })
+    log.debug('Fetching pinned image {id}: {chunks} chunks', { id, chunks: missing.length })
     const queue = missing.values()
     let ended = false
     const fetchNext = async (): Promise<void> => {

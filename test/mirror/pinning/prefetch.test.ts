@@ -150,19 +150,23 @@ describe('the prefetching of pinned images', () => {
     assert.deepEqual(await chunkFiles(folder.path), [])
   })
 
-  it('goes on by itself when the upstream is back', async () => {
-    const id = await publish({})
+  it('goes on by itself when the upstream is back, whose absence is told once', async () => {
+    const ids = [await publish({}), await publish({})]
     const proxy = await startProxy(origin.url)
     try {
       const url = await start({}, proxy.url)
-      await untilActive(url, id)
+      for (const id of ids) await untilActive(url, id)
       proxy.target = null
-      await fetch(`${url}/v2/cache/${id}`, { method: 'PUT' })
+      for (const id of ids) await fetch(`${url}/v2/cache/${id}`, { method: 'PUT' })
       await eventually('it has failed', 5_000, async () =>
         (await progressAt(url)).state === 'failed' ? true : null,
       )
+      await setTimeout(1_500)
+      const log = edge?.log() ?? ''
+      assert.equal(log.match(/does not answer/g)?.length, 1)
+      assert.doesNotMatch(log, /annot fetch/)
       proxy.target = origin.url
-      await untilCached(url, [id])
+      await untilCached(url, ids)
     } finally {
       await proxy.close()
     }
