@@ -10,8 +10,8 @@ import { bundle } from './bundle.ts'
 import { type DemoSite, startSites } from './demo/sites.ts'
 
 const MIB = 1024 * 1024
-const RANDOM = 64 * MIB
-const ZEROS = 32 * MIB
+const RANDOM = 32 * MIB
+const ZEROS = 16 * MIB
 /** How long a change may take to reach the last edge. */
 const VISIBLE_MS = 10_000
 

@@ -35,11 +35,10 @@ export function startSites(folder: string, launcher: string) {
 
     async start(name: string, upstream: DemoSite | null): Promise<DemoSite> {
       if (stopping) throw new Error('The demo has been stopped')
-      const follow = upstream ? ['--upstream', upstream.url] : []
       const child = spawn(
         process.execPath,
-        [launcher, 'serve', '--data-dir', join(folder, name), '--port', '0', ...follow],
-        { env: environment(token), stdio: ['ignore', 'pipe', 'pipe'] },
+        [launcher, 'serve', '--data-dir', join(folder, name), '--port', '0'],
+        { env: environment(token, upstream), stdio: ['ignore', 'pipe', 'pipe'] },
       )
       children.add(child)
       child.once('exit', () => children.delete(child))
@@ -62,13 +61,16 @@ export function startSites(folder: string, launcher: string) {
 }
 
 /** What the caller has set for a site of his own must not reach into the demo's. */
-function environment(token: string): NodeJS.ProcessEnv {
+function environment(token: string, upstream: DemoSite | null): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('HELIOSTAT_'))
   return {
     ...Object.fromEntries(own),
     // Not on the command line, where every user of the machine would see it.
     HELIOSTAT_MIRROR__TOKENS: token,
-    HELIOSTAT_MIRROR__UPSTREAM_TOKEN: token,
+    ...(upstream && {
+      HELIOSTAT_MIRROR__UPSTREAM: upstream.url,
+      HELIOSTAT_MIRROR__UPSTREAM_TOKEN: token,
+    }),
     NODE_NO_WARNINGS: '1',
   }
 }

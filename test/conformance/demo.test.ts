@@ -47,7 +47,7 @@ describe('npm run demo', () => {
     assert.equal(code, 0)
     assert.match(
       story,
-      /first time\n {2}north .* origin sent it 64 MiB\n {2}south .* north sent it 64 MiB\n/,
+      /first time\n {2}north .* origin sent it 32 MiB\n {2}south .* north sent it 32 MiB\n/,
     )
     assert.match(
       story,
