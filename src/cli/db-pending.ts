@@ -1,5 +1,5 @@
 /** `heliostat db scrub` and `heliostat db restore`: images that wait for their deletion. */
-import type { Config } from '../config.ts'
+import { type Config, isEdge } from '../config.ts'
 import { HeliostatError } from '../errors.ts'
 import { createImageRepo } from '../images/repo.ts'
 import { isMirror } from '../mirror/follow/role.ts'
@@ -22,10 +22,15 @@ export async function restoreImage(registry: Registry, config: Config, id: strin
   print(`Image ${id} is restored, its status is ${status}`)
 }
 
-/** For what only an origin may do. A command may not be told the upstream; the registry knows that it has one. */
-export async function refuseAtEdge(registry: Registry, { mirror }: Config): Promise<void> {
-  const [origin] = mirror.upstream
-  if (origin === undefined && !(await isMirror(registry))) return
+/** Whether a site is an edge. A command may not be told the upstream; the registry knows that it has one. */
+export async function isAtEdge(registry: Registry, config: Config): Promise<boolean> {
+  return isEdge(config) || isMirror(registry)
+}
+
+/** For what only an origin may do. */
+export async function refuseAtEdge(registry: Registry, config: Config): Promise<void> {
+  if (!(await isAtEdge(registry, config))) return
+  const [origin] = config.mirror.upstream
   const place = origin === undefined ? '' : `: ${origin}`
   throw new HeliostatError(
     'forbidden',

@@ -1,17 +1,17 @@
 import type { Command } from 'commander'
-import { type Config, isEdge } from '../config.ts'
+import type { Config } from '../config.ts'
 import { createStoreOwner } from '../inventory/store-owner.ts'
 import { createSweeper } from '../inventory/sweep.ts'
 import { shownValue } from '../masking.ts'
 import { createFeed } from '../mirror/feed/reader.ts'
-import { becomeOrigin, isMirror } from '../mirror/follow/role.ts'
+import { becomeOrigin } from '../mirror/follow/role.ts'
 import { countRows } from '../registry/check.ts'
 import { forgetDamage, openDamage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { connectionOf } from '../runtime/connection.ts'
 import { openLocalStore } from '../runtime/local.ts'
-import { deletePendingImages, restoreImage } from './db-pending.ts'
+import { deletePendingImages, isAtEdge, restoreImage } from './db-pending.ts'
 import { addPurgeCommands } from './db-purge.ts'
 import { addMetadefCommands } from './metadefs.ts'
 import { type ConfigOptions, seconds, withConfigOptions } from './options.ts'
@@ -119,8 +119,8 @@ async function sweep(
 ): Promise<void> {
   const store = openLocalStore(config)
   const id = createFeed(registry).siteId
-  const isFollowing = isEdge(config) || (await isMirror(registry))
-  const owner = createStoreOwner({ registry, store, id, isEdge: isFollowing })
+  const isEdge = await isAtEdge(registry, config)
+  const owner = createStoreOwner({ registry, store, id, isEdge })
   if (adopt) print(`The chunks now belong to the registry "${await owner.adopt()}"`)
   const damage = (await openDamage(registry)).found
   const sweeper = createSweeper({ registry, store, unfinished: store, owner, damage })

@@ -1,4 +1,3 @@
-import { access } from 'node:fs/promises'
 import type { IsWhole } from '../blobs/local/check.ts'
 import type { LostChunks } from '../blobs/local/lost-chunks.ts'
 import { createScrubber, type Scrubber, type ScrubNotes } from '../blobs/local/scrub.ts'
@@ -15,6 +14,7 @@ import type { Chores } from './chores.ts'
 import { connectionOf } from './connection.ts'
 import { watchDatabase } from './database-check.ts'
 import type { Edge } from './edge.ts'
+import { isFile } from './is-file.ts'
 import type { SiteMetrics } from './metrics.ts'
 import {
   damageReadings,
@@ -92,11 +92,7 @@ export function startHealth(parts: HealthParts): LocalHealth {
 function databaseFile(config: Config): (() => Promise<boolean>) | null {
   const connection = connectionOf(config)
   if (connection.kind !== 'file') return null
-  return () =>
-    access(connection.path).then(
-      () => true,
-      () => false,
-    )
+  return () => isFile(connection.path)
 }
 
 /** A server looks after its own database. */

@@ -1,5 +1,5 @@
 /** What Node and Deno share: a machine with files and timers. */
-import { readFile, stat } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createBodyOpener, type OpenBody, type Walk } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
@@ -29,6 +29,7 @@ import { createThreadedDigester } from './digest-threads.ts'
 import { openEdge } from './edge.ts'
 import { whyNot } from './file-mistakes.ts'
 import { startHealth } from './health.ts'
+import { isFile } from './is-file.ts'
 import { openLocalRegistry } from './local-registry.ts'
 import { createMetrics } from './metrics.ts'
 import { makeOperatorToken } from './operator-token.ts'
@@ -188,13 +189,5 @@ async function readTokens(file: string | null): Promise<string> {
     throw new ConfigError(
       `[heliostat] token_file: cannot read "${shownPath(file)}": ${whyNot(error)}`,
     )
-  }
-}
-
-async function isFile(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isFile()
-  } catch {
-    return false
   }
 }

@@ -4,19 +4,7 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/server.sh"
 
 work=$(mktemp -d)
-
-finish() {
-  local status=$?
-  stop_server
-  rm -rf "$work"
-  exit "$status"
-}
 trap finish EXIT
-
-fail() {
-  echo "$*" >&2
-  exit 1
-}
 
 # What stands in the sh blocks of that section, with the address of this server.
 commands() {

@@ -38,6 +38,14 @@ stop_server() {
   server_pid=
 }
 
+# For the end of a script that has started nothing else. Needs $work.
+finish() {
+  local status=$?
+  stop_server
+  rm -rf "$work"
+  exit "$status"
+}
+
 fail() {
   echo "FAILED: $*" >&2
   return 1

@@ -16,13 +16,6 @@ downloads=64
 work=$(mktemp -d)
 sparse=$work/sparse.raw
 dense=$work/dense.raw
-
-finish() {
-  local status=$?
-  stop_server
-  rm -rf "$work"
-  exit "$status"
-}
 trap finish EXIT
 
 main() {

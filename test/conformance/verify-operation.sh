@@ -9,13 +9,6 @@ work=$(mktemp -d)
 disk=$work/cirros.qcow2
 property='vendor:key/with~tilde'
 value='a "quoted" & ünïcode $value = 1'
-
-finish() {
-  local status=$?
-  stop_server
-  rm -rf "$work"
-  exit "$status"
-}
 trap finish EXIT
 
 main() {
