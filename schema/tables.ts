@@ -26,6 +26,8 @@ export const IMAGE_STATUSES = [
   'deactivated',
 ] as const
 
+export const LOCATION_STATUSES = ['saving', 'active', 'pending_delete', 'deleted'] as const
+
 export const VISIBILITIES = ['community', 'public', 'private', 'shared'] as const
 
 export const METADEF_VISIBILITIES = ['public', 'private'] as const
@@ -172,24 +174,45 @@ export const blobChunks = sqliteTable(
   ],
 )
 
-/** Where an image's bytes are: a blob of ours, or later a URL in a store that we only read. */
+/** The id of the store of an edge, which has but one of its own. */
+export const NO_STORE = ''
+
+/**
+ * A copy of an image's bytes. `store` is the id of the store that it lies in.
+ * With a `url` it is one object there, otherwise it is the chunks of its blob; an object that others have written has no
+ * blob until it has been read once. While it is written (`saving`) whoever does so renews `updated_at`.
+ */
 export const imageLocations = sqliteTable(
   'image_locations',
   {
     id: integer().primaryKey({ autoIncrement: true }),
     image_id: imageId(),
+    store: text({ length: 255 }).notNull().default(NO_STORE),
     blob: text({ length: 64 }).references(() => blobs.digest),
     url: text(),
     metadata: text({ mode: 'json' }).$type<Record<string, unknown>>().notNull().default({}),
-    status: text({ length: 30, enum: ['active', 'pending_delete', 'deleted'] })
-      .notNull()
-      .default('active'),
+    status: text({ length: 30, enum: LOCATION_STATUSES }).notNull().default('active'),
     ...times,
   },
   (table) => [
     index('image_locations_by_image').on(table.image_id),
     index('image_locations_by_blob').on(table.blob),
+    index('image_locations_by_store').on(table.store, table.url),
   ],
+)
+
+/**
+ * Objects that no image counts on any more, or that were broken off: what is left to be deleted from their stores.
+ * `claimed_at` is when somebody set about it last.
+ */
+export const looseObjects = sqliteTable(
+  'loose_objects',
+  {
+    store: text({ length: 255 }).notNull(),
+    url: text().notNull(),
+    claimed_at: integer().notNull().default(0),
+  },
+  (table) => [primaryKey({ columns: [table.store, table.url] })],
 )
 
 /** An upload that is running. Its owner renews `heartbeat_at`; one that has stopped doing so is dead. */
@@ -216,11 +239,18 @@ export const uploadChunks = sqliteTable(
   ],
 )
 
-/** Chunks that a sweeper is removing at this moment; an upload that needs one waits until it is gone. */
-export const condemnedChunks = sqliteTable('condemned_chunks', {
-  digest: text({ length: 64 }).primaryKey(),
-  condemned_at: integer().notNull(),
-})
+/**
+ * Chunks that a sweeper is removing from a store at this moment; whoever needs one there waits until it is gone.
+ */
+export const condemnedChunks = sqliteTable(
+  'condemned_chunks',
+  {
+    store: text({ length: 255 }).notNull(),
+    digest: text({ length: 64 }).notNull(),
+    condemned_at: integer().notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.store, table.digest] })],
+)
 
 /** The ordered log of every change: which record changed, never how. Readers fetch the record as it is now. */
 export const feed = sqliteTable('feed', {

@@ -2,12 +2,15 @@
 import { closest } from './did-you-mean.ts'
 import { shownName } from './masking.ts'
 import { type Config, isMarked, optionsOf, type RawConfig, SECTIONS } from './options.ts'
+import { storeSections } from './store-config.ts'
 
 /** One sentence for each such option; `config` is null where there are mistakes in it. */
 export function warningsOf(raw: RawConfig, config: Config | null): string[] {
-  const unknown = each(raw, (section, option, value) =>
-    Object.hasOwn(optionsOf(section), option) ? null : withoutMeaning(section, option, value),
-  )
+  const stores = storeSections(raw)
+  const unknown = each(raw, (section, option, value) => {
+    const known = { ...stores[section]?.shape, ...optionsOf(section) }
+    return Object.hasOwn(known, option) ? null : withoutMeaning(section, option, value)
+  })
   return config === null
     ? unknown
     : [...unknown, ...each(raw, oldZero), ...each(raw, (...given) => withoutEffect(config, given))]
@@ -110,7 +113,7 @@ function withoutEffect(config: Config, [section, option]: Given): string | null 
 }
 
 function isDefault(config: Config, section: string, option: string): boolean {
-  const inForce: Record<string, unknown> = config[section as keyof Config]
+  const inForce: Record<string, unknown> = config[section as keyof typeof SECTIONS]
   return isSame(inForce[option], optionsOf(section)[option]?.parse(undefined))
 }
 

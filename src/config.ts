@@ -5,6 +5,7 @@ import { ConfigError } from './errors.ts'
 import { inCurrentWords } from './former-options.ts'
 import { shownMistake, shownValue } from './masking.ts'
 import { type Config, isMarked, type RawConfig, SECTIONS } from './options.ts'
+import { readStores } from './store-config.ts'
 
 export type { Config, RawConfig } from './options.ts'
 
@@ -27,16 +28,23 @@ export function loadConfig(...sources: RawConfig[]): LoadedConfig {
     if (!parsed.success) mistakes.push(...explain(section, merged, parsed.error))
     return [section, parsed.data]
   })
-  const config: Config = Object.fromEntries(entries)
+  const stores = readStores(merged, (section, error) => explain(section, merged, error))
+  mistakes.push(...stores.mistakes.filter((mistake) => !mistakes.includes(mistake)))
+  const caching = CACHING.test(merged['paste_deploy']?.['flavor'] ?? '')
+  const config: Config = { ...Object.fromEntries(entries), stores: stores.stores, caching }
   const isWhole = mistakes.length === 0
   if (isWhole) mistakes.push(...contradictions(config))
   const warnings = [
     ...current.flatMap((source) => source.warnings),
+    ...stores.warnings,
     ...warningsOf(merged, isWhole ? config : null),
   ]
   if (mistakes.length > 0) throw new ConfigError([...warnings, ...mistakes].join('\n'))
   return { config, warnings }
 }
+
+/** What Glance calls the flavors that keep images on the node. */
+const CACHING = /(^|\+)(caching|cachemanagement)$/
 
 const PREFIX = 'HELIOSTAT_'
 
@@ -58,16 +66,19 @@ export function fromEnvironment(environment: Record<string, unknown>): RawConfig
 
 /** The configuration in the form of its file, with secrets masked. */
 export function describeConfig(config: Config): string {
-  return Object.entries(SECTIONS)
-    .map(([section, shape]) => {
-      const values: Record<string, unknown> = config[section as keyof Config]
-      const lines = Object.keys(shape.shape).map((option) => {
-        const text = written(values[option])
-        return `${option} = ${isMarked(section, option, 'secret') && text !== '' ? '***' : text}`
-      })
-      return `[${section}]\n${lines.join('\n')}\n`
-    })
-    .join('\n')
+  const sections = Object.keys(SECTIONS).map((section) =>
+    describeSection(section, config[section as keyof typeof SECTIONS]),
+  )
+  const stores = config.stores.map(({ id, options }) => describeSection(id, options))
+  return [...sections, ...(hasNamedStores(config) ? stores : [])].join('\n')
+}
+
+function describeSection(section: string, values: Readonly<Record<string, unknown>>): string {
+  const lines = Object.entries(values).map(([option, value]) => {
+    const text = written(value)
+    return `${option} = ${isMarked(section, option, 'secret') && text !== '' ? '***' : text}`
+  })
+  return `[${section}]\n${lines.join('\n')}\n`
 }
 
 function written(value: unknown): string {
@@ -104,6 +115,11 @@ function explain(section: string, raw: RawConfig, error: z.ZodError): string[] {
     const shown = isMarked(section, option, 'secret') ? '***' : shownMistake(given)
     return `[${section}] ${option}: got "${shown}", wanted ${message}`
   })
+}
+
+/** Whether stores have names that callers may use, as with Glance's several backends. An edge has one store, without a name. */
+export function hasNamedStores(config: Pick<Config, 'DEFAULT' | 'mirror'>): boolean {
+  return config.DEFAULT.enabled_backends.length > 0 && !isEdge(config)
 }
 
 /** An edge is a site that follows another one. */

@@ -64,7 +64,6 @@ export function inCurrentWords(given: RawConfig): Current {
   }
   const warnings = MOVED.flatMap(([from, to]) => move(raw, from, to))
   joinLogFolder(raw)
-  chooseBackend(raw)
   return { raw, warnings }
 }
 
@@ -83,17 +82,6 @@ function joinLogFolder(raw: RawConfig): void {
   const file = raw['DEFAULT']?.['log_file'] || 'heliostat.log'
   const path = file.startsWith('/') ? file : `${folder.replace(/\/+$/, '')}/${file}`
   raw['DEFAULT'] = { ...raw['DEFAULT'], log_file: path }
-}
-
-/** Of several stores the default one's folder is what `[glance_store]` would say of a single one. */
-function chooseBackend(raw: RawConfig): void {
-  const name = raw['glance_store']?.['default_backend'] ?? ''
-  const backends = raw['DEFAULT']?.['enabled_backends']?.split(',').map((text) => text.trim()) ?? []
-  if (!backends.includes(`${name}:file`)) return
-  const folder = take(raw, [name.toLowerCase(), 'filesystem_store_datadir'])
-  take(raw, ['DEFAULT', 'enabled_backends'])
-  take(raw, ['glance_store', 'default_backend'])
-  if (folder) raw['glance_store'] = { ...raw['glance_store'], filesystem_store_datadir: folder }
 }
 
 function take(raw: RawConfig, [section, option]: Place): string | undefined {

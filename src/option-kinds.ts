@@ -80,11 +80,12 @@ export const flag = (fallback: boolean): Option<boolean> =>
 
 /** Comma separated, with or without the brackets that Glance's own list options have. */
 export const list = (fallback: string[]): Option<string[]> =>
-  z
-    .string()
-    .transform((value) => value.replace(/^\[(.*)\]$/, '$1').split(','))
-    .transform((items) => items.map((item) => item.trim()).filter((item) => item !== ''))
-    .default(fallback)
+  z.string().transform(splitList).default(fallback)
+
+export function splitList(value: string): string[] {
+  const items = value.replace(/^\[(.*)\]$/, '$1').split(',')
+  return items.map((item) => item.trim()).filter((item) => item !== '')
+}
 
 export const choice = <const T extends readonly [string, ...string[]]>(
   options: T,

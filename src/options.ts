@@ -19,6 +19,8 @@ import {
   quota,
   text,
 } from './option-kinds.ts'
+import type { StoreConfig } from './store-config.ts'
+import { SINGLE_STORE_OPTIONS } from './store-options.ts'
 
 const chunkSize = bytes(8 * MIB).refine(
   (size) => size >= MIB && size <= 64 * MIB && Number.isInteger(Math.log2(size)),
@@ -82,8 +84,15 @@ export const SECTIONS = {
     image_member_quota: quota(128),
     image_property_quota: quota(128),
     image_tag_quota: quota(128),
+    image_location_quota: quota(10),
+    show_image_direct_url: flag(false),
+    show_multiple_locations: flag(false),
+    do_secure_hash: flag(true),
+    http_retries: integer(3),
     user_storage_quota: bytes(0),
     use_keystone_limits: flag(false),
+    enabled_backends: list([]),
+    image_cache_dir: optionalText,
     image_cache_max_size: bytes(10 * 2 ** 30),
     image_size_cap: integer(2 ** 40, { min: 1, max: 2 ** 63 }),
     hashing_algorithm: choice(HASH_ALGORITHMS, 'sha512'),
@@ -104,7 +113,12 @@ export const SECTIONS = {
       .default(null),
     auth_token: optionalText.meta({ secret: true }),
   }),
-  glance_store: z.object({ filesystem_store_datadir: optionalText }),
+  glance_store: z.object({
+    stores: list(['file', 'http']),
+    default_store: text('file'),
+    default_backend: optionalText,
+    ...SINGLE_STORE_OPTIONS,
+  }),
   image_format: z.object({
     disk_formats: list('ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop'.split(',')),
     container_formats: list('ami,ari,aki,bare,ovf,ova,docker,compressed'.split(',')),
@@ -186,7 +200,12 @@ export const SECTIONS = {
 }
 
 type Sections = typeof SECTIONS
-export type Config = { readonly [S in keyof Sections]: Readonly<z.output<Sections[S]>> }
+export type Config = { readonly [S in keyof Sections]: Readonly<z.output<Sections[S]>> } & {
+  /** In the order in which they are configured. */
+  readonly stores: readonly StoreConfig[]
+  /** Whether images that lie elsewhere are to be kept on this node. */
+  readonly caching: boolean
+}
 
 /** Values as they are written in a file, the environment or on the command line: section → option → text. */
 export type RawConfig = Record<string, Record<string, string>>
@@ -196,12 +215,13 @@ export function optionsOf(section: string): Readonly<Record<string, z.ZodType>> 
   return Object.hasOwn(SECTIONS, section) ? SECTIONS[section as keyof Sections].shape : {}
 }
 
-/** What is noted of an option beside its kind. */
+/** What is noted of an option beside its kind. A section that is none of these may be that of a store. */
 export function isMarked(
   section: string,
   option: string,
   key: 'secret' | 'zeroIsNoLimit',
 ): boolean {
-  const options = optionsOf(section)
-  return Object.hasOwn(options, option) && options[option]?.meta()?.[key] === true
+  const options = { ...SINGLE_STORE_OPTIONS, ...optionsOf(section) }
+  const known: Readonly<Record<string, z.ZodType>> = options
+  return Object.hasOwn(known, option) && known[option]?.meta()?.[key] === true
 }

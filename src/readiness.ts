@@ -1,10 +1,11 @@
 import { getLogger } from '@logtape/logtape'
 import { inTime, LATE } from './in-time.ts'
-import type { Ownership, StoreOwner } from './inventory/store-owner.ts'
+import type { Ownership } from './inventory/store-owner.ts'
 import type { EdgeCondition } from './mirror/edge-status.ts'
 import { reasonOf } from './reason.ts'
 import type { Registry } from './registry/database.ts'
 import { CURRENT_REVISION, databaseRevision } from './registry/migrate.ts'
+import type { StoreCondition } from './stores/store.ts'
 
 const DATABASE_MS = 3_000
 const STORE_MS = 3_000
@@ -22,6 +23,7 @@ const STOPS = {
   'foreign-store': 'origin',
   'store-unreachable': 'origin',
   'store-not-writable': 'origin',
+  'some-stores-failing': 'nobody',
   'database-damaged': 'nobody',
   'disk-full': 'nobody',
   'damaged-chunks': 'nobody',
@@ -40,15 +42,19 @@ export interface Readiness {
   damaged: number
   /** Chores of the upkeep that go on failing. */
   failing: string[]
+  /** What is wrong with each of the stores that is not well. */
+  failingStores: Record<string, StoreFault>
   /** Null at the origin, and where the registry does not answer. */
   edge: EdgeCondition | null
 }
+
+type StoreFault = Exclude<Ownership, 'ours'> | 'unreachable'
 
 export interface ReadinessParts {
   registry: Registry
   /** Whether the file of the database is where it was; null for one that lies elsewhere. */
   hasFile: (() => Promise<boolean>) | null
-  owner: Pick<StoreOwner, 'ownership'>
+  stores: readonly StoreCondition[]
   /** What is wrong with the content of the database; null for nothing. */
   damage(): string | null
   /** Null where chunks do not lie on a disk. */
@@ -62,22 +68,26 @@ export interface ReadinessParts {
 
 /** Finds out whether a site can serve, and what is wrong with it. */
 export function createReadiness(parts: ReadinessParts): () => Promise<Readiness> {
-  const { owner, damage, disk, damaged, edge } = parts
+  const { stores, damage, disk, damaged, edge } = parts
   return async () => {
     const database = await databaseReason(parts)
-    const [space, store, lost, condition] = await Promise.all([
+    const [space, failingStores, lost, condition] = await Promise.all([
       disk && inTime(disk(), STORE_MS),
-      database === null ? storeCondition(owner) : 'ours',
+      faultsOf(database === null ? stores : []),
       database === null ? damaged() : 0,
       database === null && edge ? edge() : null,
     ])
     const room = space === LATE ? null : space
-    const isUnreachable = store === 'unreachable' || store === 'missing' || space === LATE
+    const faults = Object.values(failingStores)
+    const failAll = (...kinds: StoreFault[]) =>
+      faults.length === stores.length && faults.some((fault) => kinds.includes(fault))
+    const isUnreachable = failAll('unreachable', 'missing') || space === LATE
     const wrong: [Reason, boolean][] = [
       ['never-synced', condition?.hasSnapshot === false],
-      ['foreign-store', store === 'foreign'],
+      ['foreign-store', failAll('foreign')],
       ['store-unreachable', isUnreachable],
       ['store-not-writable', !isUnreachable && room?.writable === false],
+      ['some-stores-failing', faults.length > 0 && faults.length < stores.length],
       ['database-damaged', damage() !== null],
       ['disk-full', room?.full === true],
       ['damaged-chunks', lost > 0],
@@ -88,20 +98,29 @@ export function createReadiness(parts: ReadinessParts): () => Promise<Readiness>
     if (database !== null) reasons.unshift(database)
     const stopped = edge ? ['everyone'] : ['everyone', 'origin']
     const ready = !reasons.some((reason) => stopped.includes(STOPS[reason]))
-    return { ready, reasons, damaged: lost, failing: parts.failing(), edge: condition }
+    const failing = parts.failing()
+    return { ready, reasons, damaged: lost, failing, failingStores, edge: condition }
   }
 }
 
+async function faultsOf(stores: readonly StoreCondition[]): Promise<Record<string, StoreFault>> {
+  const faults: Record<string, StoreFault> = {}
+  const note = async (store: StoreCondition) => {
+    const found = await conditionOf(store)
+    if (found !== 'ours') faults[store.id] = found
+  }
+  await Promise.all(stores.map(note))
+  return faults
+}
+
 /** Whose the store is, if it answers at all. */
-async function storeCondition(
-  owner: Pick<StoreOwner, 'ownership'>,
-): Promise<Ownership | 'unreachable'> {
+async function conditionOf({ id, ownership }: StoreCondition): Promise<Ownership | 'unreachable'> {
   try {
-    const found = await inTime(owner.ownership(), STORE_MS)
+    const found = await inTime(ownership(), STORE_MS)
     if (found === LATE) throw new Error(`No answer in ${STORE_MS} ms`)
     return found
   } catch (error) {
-    log.error('The store of the chunks does not answer: {reason}', { reason: reasonOf(error) })
+    log.error('Store {store} does not answer: {reason}', { store: id, reason: reasonOf(error) })
     return 'unreachable'
   }
 }

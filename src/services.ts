@@ -17,6 +17,8 @@ import type { Followers } from './mirror/feed/followers.ts'
 import type { Feed } from './mirror/feed/reader.ts'
 import type { ImageCache } from './mirror/pinning/image-cache.ts'
 import type { Readiness } from './readiness.ts'
+import type { LooseObjects } from './stores/loose.ts'
+import type { Stores } from './stores/store.ts'
 
 /** Numbers of what this site does, for those who watch it. */
 export interface Metrics {
@@ -38,6 +40,10 @@ export interface Services {
   manifests: Manifests
   openBody: OpenBody
   hasBytes: HasBytes
+  /** Bodies from the stores that a caller prefers; null at a site that has but one. */
+  openPreferred: ((prefer: readonly string[]) => OpenBody) | null
+  stores: Stores
+  looseObjects: LooseObjects
   /** Has the operator told that the registry is damaged; nothing is swept from then on. */
   noteDamage(what: string): Promise<void>
   identify: Identify

@@ -79,5 +79,15 @@ export const MIGRATIONS: { revision: string; statements: string[] }[] = [
       "CREATE INDEX `images_by_usage` ON `images` (`owner`,`status`,`size`) WHERE status NOT IN ('killed', 'deleted');",
       "CREATE INDEX `images_by_deletion` ON `images` (`status`,`deleted_at`) WHERE deleted_at IS NOT NULL;"
     ]
+  },
+  {
+    "revision": "0006_stores",
+    "statements": [
+      "CREATE TABLE `loose_objects` (\n\t`store` text(255) NOT NULL,\n\t`url` text NOT NULL,\n\t`claimed_at` integer DEFAULT 0 NOT NULL,\n\tPRIMARY KEY(`store`, `url`)\n);",
+      "DROP TABLE `condemned_chunks`;",
+      "CREATE TABLE `condemned_chunks` (\n\t`store` text(255) NOT NULL,\n\t`digest` text(64) NOT NULL,\n\t`condemned_at` integer NOT NULL,\n\tPRIMARY KEY(`store`, `digest`)\n);",
+      "ALTER TABLE `image_locations` ADD `store` text(255) DEFAULT '' NOT NULL;",
+      "CREATE INDEX `image_locations_by_store` ON `image_locations` (`store`,`url`);"
+    ]
   }
 ]

@@ -8,6 +8,7 @@ import { reprDigest } from '../http/repr-digest.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { FoundImage } from '../images/image.ts'
 import type { Services } from '../services.ts'
+import type { Store, Stores } from '../stores/store.ts'
 import type { App, RequestContext } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
 
@@ -64,7 +65,7 @@ export function mountImageData(app: App, services: Services): void {
 }
 
 async function takeUpload(
-  { access, uploader, limits }: Services,
+  { access, uploader, limits, stores }: Services,
   context: RequestContext,
   id: string,
 ): Promise<void> {
@@ -76,13 +77,19 @@ async function takeUpload(
     const caller = context.get('caller')
     const { projectId } = caller
     await limits.refuseMore('image_size_total', projectId, 0)
+    const store = wantedStore(stores, headers.get('X-Image-Meta-Store'))
     const image = await access.findFor('upload_image', id, caller)
-    await uploader.upload(image, body.take, { expectedSize, projectId })
+    await uploader.upload(image, body.take, { expectedSize, projectId, store })
   } catch (error) {
     // Also a refused body is taken in, so that the client hears why instead of losing its connection.
     await body.refuse()
     throw error
   }
+}
+
+/** Where there is but one store nobody chooses. */
+function wantedStore(stores: Stores, id: string | null): Store {
+  return stores.areNamed && id ? stores.named(id) : stores.byDefault
 }
 
 /** What an image that has data is made of; where the registry has lost that [503] the operator is told. */

@@ -5,12 +5,13 @@ import { json } from './json.ts'
 /** Mounts `/readyz`: whether this site can serve [200, 503], and what is wrong with it. No identity is asked for. */
 export function mountReadiness(app: App, readiness: () => Promise<Readiness>): void {
   app.get('/readyz', async (context) => {
-    const { ready, reasons, damaged, failing, edge } = await readiness()
+    const { ready, reasons, damaged, failing, failingStores, edge } = await readiness()
     const answer = {
       ready,
       reasons,
       ...(damaged > 0 && { damaged_chunks: damaged }),
       ...(failing.length > 0 && { failing_upkeep: failing }),
+      ...(reasons.includes('some-stores-failing') && { failing_stores: failingStores }),
       ...(edge && {
         edge: {
           seq: edge.seq,

@@ -21,8 +21,11 @@ export interface Manifest {
   chunks: (string | null)[]
 }
 
-/** As much of a manifest as is needed to read it. */
-export type Content = Pick<Manifest, 'size' | 'chunkSize' | 'chunks'>
+/** As much of a manifest as is needed to read it, and its name where it is that of a blob. */
+export type Content = Pick<Manifest, 'size' | 'chunkSize' | 'chunks'> & { blob?: string }
+
+/** A manifest that bears its name. */
+export type NamedManifest = Manifest & { blob: string }
 
 /** A span of one chunk. */
 export interface Piece extends Span {

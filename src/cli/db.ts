@@ -1,6 +1,5 @@
 import type { Command } from 'commander'
 import type { Config } from '../config.ts'
-import { createStoreOwner } from '../inventory/store-owner.ts'
 import { createSweeper } from '../inventory/sweep.ts'
 import { shownValue } from '../masking.ts'
 import { createFeed } from '../mirror/feed/reader.ts'
@@ -10,7 +9,7 @@ import { forgetDamage, openDamage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { connectionOf } from '../runtime/connection.ts'
-import { openLocalStore } from '../runtime/local.ts'
+import { openSweptStores } from '../runtime/swept-stores.ts'
 import { deletePendingImages, isAtEdge, restoreImage } from './db-pending.ts'
 import { addPurgeCommands } from './db-purge.ts'
 import { addMetadefCommands } from './metadefs.ts'
@@ -117,13 +116,17 @@ async function sweep(
   config: Config,
   { grace = config.heliostat.sweep_grace, adopt }: SweepOptions,
 ): Promise<void> {
-  const store = openLocalStore(config)
-  const id = createFeed(registry).siteId
   const isEdge = await isAtEdge(registry, config)
-  const owner = createStoreOwner({ registry, store, id, isEdge })
-  if (adopt) print(`The chunks now belong to the registry "${await owner.adopt()}"`)
-  const damage = (await openDamage(registry)).found
-  const sweeper = createSweeper({ registry, store, unfinished: store, owner, damage })
-  const { blobs, chunks } = await sweeper.sweep(grace * 1000)
-  print(`Removed ${blobs} blobs and ${chunks} chunks`)
+  const { stores, close } = await openSweptStores(registry, { config, isEdge })
+  try {
+    for (const { owner } of adopt ? stores : []) {
+      print(`The chunks now belong to the registry "${await owner.adopt()}"`)
+    }
+    const damage = (await openDamage(registry)).found
+    const sweeper = createSweeper({ registry, stores, damage })
+    const { blobs, chunks } = await sweeper.sweep(grace * 1000)
+    print(`Removed ${blobs} blobs and ${chunks} chunks`)
+  } finally {
+    await close()
+  }
 }

@@ -1,31 +1,50 @@
-/** Chunks that a sweeper is removing: while it does, no upload may count on them. */
-import { inArray, lt, type SQL, sql } from 'drizzle-orm'
-import { blobChunks, condemnedChunks, uploadChunks } from '../../schema/tables.ts'
+/** Chunks that a sweeper is removing from a store: while it does, nobody may count on them there. */
+import { and, eq, inArray, lt, type SQL, sql } from 'drizzle-orm'
+import {
+  blobChunks,
+  blobs,
+  condemnedChunks,
+  imageLocations,
+  uploadChunks,
+  uploads,
+} from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
 import { insertionOf } from '../registry/insert-selected.ts'
 
 /** How long a condemned chunk stays out of reach of uploads. A sweeper that died cannot block them for longer. */
 export const CONDEMNED_MS = 60_000
 
-/** Whether a sweeper is removing the chunk. */
-export function isCondemned(digest: string | null, now: number): SQL {
+/** Whether a sweeper is removing the chunk from the store. */
+export function isCondemned(store: string, digest: SQL | string | null, now: number): SQL {
   return sql`EXISTS (
     SELECT 1 FROM ${condemnedChunks} WHERE ${condemnedChunks.digest} = ${digest}
+    AND ${condemnedChunks.store} = ${store}
     AND ${condemnedChunks.condemned_at} > ${now - CONDEMNED_MS}
   )`
 }
 
-/** Condemns those of the chunks that nothing needs: in one statement, so that each is condemned or needed, whoever comes first. */
+/**
+ * Condemns those of the chunks that nothing needs in the store: in one statement, so that each is condemned or needed,
+ * whoever comes first. A blob that was released is needed wherever it lies.
+ */
 export async function condemn(
   registry: Registry,
+  store: string,
   digests: string[],
   at: number,
 ): Promise<string[]> {
-  const inBlob = sql`SELECT 1 FROM ${blobChunks} WHERE ${blobChunks.digest} = value`
-  const inUpload = sql`SELECT 1 FROM ${uploadChunks} WHERE ${uploadChunks.digest} = value`
+  const inBlob = sql`SELECT 1 FROM ${blobChunks} JOIN ${blobs} ON ${blobs.digest} = ${blobChunks.blob}
+    WHERE ${blobChunks.digest} = value AND (${blobs.released_at} IS NOT NULL OR EXISTS (
+      SELECT 1 FROM ${imageLocations} WHERE ${imageLocations.blob} = ${blobs.digest}
+      AND ${imageLocations.store} = ${store}))`
+  const inUpload = sql`SELECT 1 FROM ${uploadChunks}
+    JOIN ${uploads} ON ${uploads.id} = ${uploadChunks.upload_id}
+    JOIN ${imageLocations} ON ${imageLocations.image_id} = ${uploads.image_id}
+    WHERE ${uploadChunks.digest} = value
+    AND ${imageLocations.status} = 'saving' AND ${imageLocations.store} = ${store}`
   const insertion = insertionOf(
     condemnedChunks,
-    { digest: sql`value`, condemned_at: at },
+    { store, digest: sql`value`, condemned_at: at },
     sql`FROM json_each(${JSON.stringify(digests)})
       WHERE NOT EXISTS (${inBlob}) AND NOT EXISTS (${inUpload})`,
   )
@@ -37,9 +56,10 @@ export async function condemn(
 }
 
 /** Chunks that have been removed, or stay after all. */
-export async function acquit(registry: Registry, digests: string[]): Promise<void> {
+export async function acquit(registry: Registry, store: string, digests: string[]): Promise<void> {
   if (digests.length === 0) return
-  await registry.delete(condemnedChunks).where(inArray(condemnedChunks.digest, digests))
+  const ours = and(eq(condemnedChunks.store, store), inArray(condemnedChunks.digest, digests))
+  await registry.delete(condemnedChunks).where(ours)
 }
 
 /** What dead sweepers have left. */

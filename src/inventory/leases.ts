@@ -11,12 +11,17 @@ export const UPLOAD_LEASE_MS = 15_000
 export interface Upload {
   id: string
   imageId: string
+  /** The id of the store that the bytes go to. */
+  store: string
 }
+
+/** As much of an upload as is needed to end it. */
+export type RunningUpload = Pick<Upload, 'id' | 'imageId'>
 
 /** Begins an upload where the image meets the condition on `images`. */
 export function beginLease(
   registry: Registry,
-  { id, imageId, at }: Upload & { at: number },
+  { id, imageId, at }: RunningUpload & { at: number },
   where: SQL | undefined,
 ): Statement {
   const row = { id, image_id: imageId, started_at: at, heartbeat_at: at }
@@ -24,12 +29,12 @@ export function beginLease(
 }
 
 /** Whether an upload is running that meets the condition on `uploads`. */
-export function isRunning({ id }: Upload, only?: SQL): SQL {
+export function isRunning({ id }: RunningUpload, only?: SQL): SQL {
   return sql`EXISTS (SELECT 1 FROM ${uploads} WHERE ${and(eq(uploads.id, id), only)})`
 }
 
 /** Ends an upload that meets the condition; the chunks that it needed go from its rows with it. */
-export function endLease(registry: Registry, { id }: Upload, only?: SQL): Statement {
+export function endLease(registry: Registry, { id }: RunningUpload, only?: SQL): Statement {
   return registry.delete(uploads).where(and(eq(uploads.id, id), only))
 }
 
@@ -48,7 +53,7 @@ export async function keepChunk(
       registry,
       uploadChunks,
       { upload_id: upload.id, position, digest },
-      sql`WHERE ${isRunning(upload)} AND NOT ${isCondemned(digest, now)}`,
+      sql`WHERE ${isRunning(upload)} AND NOT ${isCondemned(upload.store, digest, now)}`,
     ),
     registry.update(uploads).set({ heartbeat_at: now }).where(eq(uploads.id, upload.id)),
   ])
@@ -59,7 +64,7 @@ export async function keepChunk(
 /** Makes the chunks of an upload those of a blob, where the condition holds. */
 export function giveChunks(
   registry: Registry,
-  { upload, blob }: { upload: Upload; blob: string },
+  { upload, blob }: { upload: RunningUpload; blob: string },
   where: SQL,
 ): Statement {
   return insertSelected(
@@ -72,7 +77,7 @@ export function giveChunks(
 }
 
 /** Says that an upload is alive. */
-export async function heartbeat(registry: Registry, { id }: Upload): Promise<void> {
+export async function heartbeat(registry: Registry, { id }: RunningUpload): Promise<void> {
   await freeing(registry)
     .update(uploads)
     .set({ heartbeat_at: Date.now() })
@@ -80,7 +85,7 @@ export async function heartbeat(registry: Registry, { id }: Upload): Promise<voi
 }
 
 /** Uploads whose process has died. */
-export function deadUploads(registry: Registry): Promise<Upload[]> {
+export function deadUploads(registry: Registry): Promise<RunningUpload[]> {
   return registry
     .select({ id: uploads.id, imageId: uploads.image_id })
     .from(uploads)

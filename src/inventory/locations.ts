@@ -1,27 +1,62 @@
 /**
- * Which image has which blob. A blob that no image has is released: from then on its time runs, after which the sweeper
+ * Which image has its bytes where. A blob that no image has is released: from then on its time runs, after which the sweeper
  * removes it.
  */
 import { and, isNotNull, type SQL, sql } from 'drizzle-orm'
-import { blobs, imageLocations } from '../../schema/tables.ts'
+import { blobs, imageLocations, images } from '../../schema/tables.ts'
 import type { Registry, Statement } from '../registry/database.ts'
 import { insertSelected } from '../registry/insert-selected.ts'
+import { loosen } from './loose-objects.ts'
 
 /** Whether an image has the blob, as a condition on `blobs`. */
 export const isUsed = sql`EXISTS (
   SELECT 1 FROM ${imageLocations} WHERE ${imageLocations.blob} = ${blobs.digest})`
 
-/** Gives a blob to an image, where the condition holds. */
-export function placeBlob(
+/** A copy that is about to be written: `url` is null where it will be chunks. */
+export interface NewCopy {
+  imageId: string
+  store: string
+  url: string | null
+  /** Null while the digests are not known yet. */
+  blob: string | null
+}
+
+/** Begins a copy of the image that meets the condition on `images`. */
+export function beginCopy(
+  registry: Registry,
+  { imageId, store, url, blob }: NewCopy,
+  { at, where }: { at: number; where: SQL | undefined },
+): Statement {
+  const row = {
+    image_id: imageId,
+    store,
+    url,
+    blob,
+    status: 'saving',
+    created_at: at,
+    updated_at: at,
+  } as const
+  return insertSelected(registry, imageLocations, row, sql`FROM ${images} WHERE ${where}`)
+}
+
+/** Gives a blob to an image whose bytes have been written, where the condition holds. */
+export function endCopy(
   registry: Registry,
   { imageId, blob, at }: { imageId: string; blob: string; at: number },
   where: SQL,
 ): Statement[] {
-  const row = { image_id: imageId, blob, status: 'active', created_at: at, updated_at: at } as const
   return [
-    insertSelected(registry, imageLocations, row, sql`WHERE ${where}`),
+    registry
+      .update(imageLocations)
+      .set({ status: 'active', blob, updated_at: at })
+      .where(and(isSaving(imageId), where)),
     keepUsed(registry, sql`${blobs.digest} = ${blob}`),
   ]
+}
+
+/** The copies of an image that are being written, as a condition on locations. */
+export function isSaving(imageId: string): SQL {
+  return sql`${imageLocations.image_id} = ${imageId} AND ${imageLocations.status} = 'saving'`
 }
 
 /** Moves images to the blobs that they now have; null for none. */
@@ -53,7 +88,9 @@ export function replaceBlobs(
   ]
 }
 
-/** Takes the blobs away from the locations that meet the condition, and releases those that no other one has. */
+/**
+ * Removes the locations that meet the condition: blobs that no other one has are released, and objects are loose.
+ */
 export function removeLocations(registry: Registry, leaving: SQL, at: number): Statement[] {
   const left = sql`SELECT ${imageLocations.blob} FROM ${imageLocations} WHERE ${leaving}`
   const others = sql`SELECT 1 FROM ${imageLocations}
@@ -63,6 +100,7 @@ export function removeLocations(registry: Registry, leaving: SQL, at: number): S
       .update(blobs)
       .set({ released_at: at })
       .where(sql`${blobs.digest} IN (${left}) AND NOT EXISTS (${others})`),
+    loosen(registry, leaving),
     registry.delete(imageLocations).where(leaving),
   ]
 }

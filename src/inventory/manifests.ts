@@ -6,6 +6,7 @@ import {
   MAX_CHUNKS,
   type Manifest,
   manifestDigest,
+  type NamedManifest,
   requireSound,
 } from '../blobs/manifest.ts'
 import { reasonOf } from '../reason.ts'
@@ -24,10 +25,10 @@ const listOfChunks = sql<(string | null)[]>`json_group_array(digest)`.mapWith(
 
 /** The most recently used manifests. They never change, so they may stay in memory. */
 function createManifestCache() {
-  const cache = new Map<string, Manifest>()
+  const cache = new Map<string, NamedManifest>()
   let cachedChunks = 0
   return {
-    get(digest: string): Manifest | null {
+    get(digest: string): NamedManifest | null {
       const known = cache.get(digest)
       if (!known) return null
       cache.delete(digest)
@@ -35,7 +36,7 @@ function createManifestCache() {
       return known
     },
 
-    set(digest: string, manifest: Manifest): void {
+    set(digest: string, manifest: NamedManifest): void {
       // Several requests may have looked for it at once.
       if (cache.has(digest)) return
       cache.set(digest, manifest)
@@ -54,7 +55,7 @@ export interface Manifests {
   /** The bytes of a chunk that some blob has; null for any other. */
   sizeOfChunk(digest: string): Promise<number | null>
   /** Null for an unknown one, and for one that the registry no longer has as it was. */
-  find(digest: string): Promise<Manifest | null>
+  find(digest: string): Promise<NamedManifest | null>
   /** How many chunks all blobs have together, and how many bytes, each chunk once. */
   total(): Promise<{ chunks: number; bytes: number }>
 }
@@ -111,6 +112,7 @@ export function createManifests(registry: Registry): Manifests {
         hashAlgorithm: blob.hash_algo,
         hashValue: blob.hash_value,
         chunks: chunks?.list ?? [],
+        blob: digest,
       }
       if (!isWhole(digest, manifest)) return null
       cache.set(digest, manifest)

@@ -13,16 +13,17 @@ const NOTHING: Saved = { position: '', lost: [] }
 
 const log = getLogger(['heliostat', 'scrub'])
 
-/** What was noted before the last restart. */
-export async function openScrubNotes(registry: Registry): Promise<ScrubNotes> {
-  const found = await findValue(registry, KEY)
+/** What was noted of a store before the last restart; without a name it is the one that is written by default. */
+export async function openScrubNotes(registry: Registry, store = ''): Promise<ScrubNotes> {
+  const key = store === '' ? KEY : `${KEY}:${store}`
+  const found = await findValue(registry, key)
   const { position, lost } = found === null ? NOTHING : read(found)
   const notes: ScrubNotes = {
     position,
     lost: new Set(lost),
     async save() {
       const value = JSON.stringify({ position: notes.position, lost: [...notes.lost] })
-      await setValues(registry, { [KEY]: value })
+      await setValues(registry, { [key]: value })
     },
   }
   return notes

@@ -1,11 +1,13 @@
-import { isNotNull } from 'drizzle-orm'
-import { blobChunks, blobs } from '../../schema/tables.ts'
+import { and, eq, isNotNull, isNull, type SQL } from 'drizzle-orm'
+import { blobChunks, imageLocations } from '../../schema/tables.ts'
 import type { ChunkStore, OwnedStore } from '../blobs/store.ts'
 import { ConfigError, HeliostatError } from '../errors.ts'
 import type { Registry } from '../registry/database.ts'
 
 export interface StoreOwnerParts {
   registry: Registry
+  /** The id of the store in this registry. */
+  storeId: string
   store: Pick<ChunkStore, 'list'> & OwnedStore
   /** The id of the registry. */
   id(): Promise<string>
@@ -32,14 +34,14 @@ export interface StoreOwner {
 }
 
 export function createStoreOwner(parts: StoreOwnerParts): StoreOwner {
-  const { registry, store, id, isEdge } = parts
+  const { registry, storeId, store, id, isEdge } = parts
 
   async function ownership(): Promise<Ownership> {
     const owner = await store.owner()
     if (owner !== null) return owner === (await id()) ? 'ours' : 'foreign'
     if (isEdge) return 'ours'
-    if (await isEmpty(store)) return (await namesChunks(registry)) ? 'missing' : 'ours'
-    return (await namesBlobs(registry)) ? 'ours' : 'foreign'
+    if (await isEmpty(store)) return (await namesChunks(registry, storeId)) ? 'missing' : 'ours'
+    return (await namesBlobs(registry, storeId)) ? 'ours' : 'foreign'
   }
 
   return {
@@ -66,9 +68,9 @@ export function createStoreOwner(parts: StoreOwnerParts): StoreOwner {
 export function claimedByPut(store: ChunkStore, owner: Pick<StoreOwner, 'claim'>): ChunkStore {
   let claiming: Promise<void> | null = null
   return {
-    get: store.get,
-    delete: store.delete,
-    list: store.list,
+    get: (digest, span) => store.get(digest, span),
+    delete: (digest) => store.delete(digest),
+    list: (after) => store.list(after),
     async put(digest, bytes) {
       // A refusal is the sweeper's to tell.
       await (claiming ??= owner.claim().catch(() => undefined))
@@ -91,19 +93,27 @@ async function isEmpty(store: Pick<ChunkStore, 'list'>): Promise<boolean> {
   return true
 }
 
-async function namesBlobs(registry: Registry): Promise<boolean> {
-  const found = await registry.select({ digest: blobs.digest }).from(blobs).limit(1)
+async function namesBlobs(registry: Registry, storeId: string): Promise<boolean> {
+  const found = await registry
+    .select({ blob: imageLocations.blob })
+    .from(imageLocations)
+    .where(isChunksIn(storeId))
+    .limit(1)
   return found.length > 0
 }
 
-async function namesChunks(registry: Registry): Promise<boolean> {
-  const named = isNotNull(blobChunks.digest)
+async function namesChunks(registry: Registry, storeId: string): Promise<boolean> {
   const found = await registry
     .select({ digest: blobChunks.digest })
-    .from(blobChunks)
-    .where(named)
+    .from(imageLocations)
+    .innerJoin(blobChunks, eq(blobChunks.blob, imageLocations.blob))
+    .where(and(isChunksIn(storeId), isNotNull(blobChunks.digest)))
     .limit(1)
   return found.length > 0
+}
+
+function isChunksIn(storeId: string): SQL | undefined {
+  return and(eq(imageLocations.store, storeId), isNull(imageLocations.url))
 }
 
 function missing(own: string): HeliostatError {

@@ -20,12 +20,18 @@ export interface Swept {
   chunks: number
 }
 
-export interface SweeperParts {
-  registry: Registry
-  store: Pick<ChunkStore, 'list' | 'delete'>
+/** A store that chunks are swept from. */
+export interface SweptStore {
+  id: string
+  chunks: Pick<ChunkStore, 'list' | 'delete'>
   /** Null where no write is ever half done. */
   unfinished: UnfinishedWrites | null
   owner: StoreOwner
+}
+
+export interface SweeperParts {
+  registry: Registry
+  stores: readonly SweptStore[]
   /** What is wrong with the registry; null where it can be trusted to name all that is needed. */
   damage(): string | null
 }
@@ -34,40 +40,60 @@ export interface SweeperParts {
 export interface Sweeper {
   /**
    * Removes blobs that no image has had for `grace` milliseconds, so that running downloads end in peace, and chunks of
-   * that age that neither a blob nor an upload needs. Throws [conflict] where the store is another registry's, or the
-   * registry damaged; and in the end, where a chunk could not be removed.
+   * that age that neither a blob nor an upload needs where they are. Throws [conflict] where the registry is damaged; and
+   * in the end, where a store is another registry's or does not answer, or a chunk could not be removed.
    */
   sweep(grace: number): Promise<Swept>
-  /** Removes those of the chunks that nothing needs, without waiting: what a failed upload leaves behind. */
-  discard(digests: string[]): Promise<void>
+  /** Removes those of a store's chunks that nothing needs, without waiting: what a failed upload leaves behind. */
+  discard(store: string, digests: string[]): Promise<void>
 }
 
 export function createSweeper(parts: SweeperParts): Sweeper {
-  const { store, unfinished, owner, damage } = parts
+  const { stores, damage } = parts
   const registry = freeing(parts.registry)
+
+  /** How many chunks were removed. */
+  async function sweepStore(
+    store: SweptStore,
+    grace: number,
+    failures: unknown[],
+  ): Promise<number> {
+    await store.owner.claim()
+    const before = Date.now() - grace
+    let swept = 0
+    let batch: string[] = []
+    for await (const { digest, storedAt } of store.chunks.list()) {
+      if (storedAt <= before) batch.push(digest)
+      if (batch.length < BATCH) continue
+      swept += await removeChunks({ registry, store, failures }, batch)
+      batch = []
+    }
+    swept += await removeChunks({ registry, store, failures }, batch)
+    await store.unfinished?.removeUnfinished(Date.now() - Math.max(grace, UNFINISHED_MS))
+    return swept
+  }
+
   return {
     async sweep(grace) {
       refuseDamaged(damage())
-      await owner.claim()
-      const before = Date.now() - grace
-      const swept: Swept = { blobs: await removeBlobs(registry, before), chunks: 0 }
-      await acquitStale(registry)
+      const swept: Swept = { blobs: 0, chunks: 0 }
       const failures: unknown[] = []
-      let batch: string[] = []
-      for await (const { digest, storedAt } of store.list()) {
-        if (storedAt <= before) batch.push(digest)
-        if (batch.length < BATCH) continue
-        swept.chunks += await removeChunks({ registry, store, failures }, batch)
-        batch = []
+      swept.blobs = await removeBlobs(registry, Date.now() - grace)
+      await acquitStale(registry)
+      for (const store of stores) {
+        try {
+          swept.chunks += await sweepStore(store, grace, failures)
+        } catch (error) {
+          failures.push(error)
+        }
       }
-      swept.chunks += await removeChunks({ registry, store, failures }, batch)
-      await unfinished?.removeUnfinished(Date.now() - Math.max(grace, UNFINISHED_MS))
       refuseFailures(failures)
       return swept
     },
 
-    async discard(digests) {
-      if (damage() !== null || (await owner.ownership()) !== 'ours') return
+    async discard(id, digests) {
+      const store = stores.find((known) => known.id === id)
+      if (!store || damage() !== null || (await store.owner.ownership()) !== 'ours') return
       const failures: unknown[] = []
       for (let i = 0; i < digests.length; i += BATCH) {
         await removeChunks({ registry, store, failures }, digests.slice(i, i + BATCH))
@@ -100,7 +126,7 @@ function refuseFailures(failures: unknown[]): void {
 
 interface Removal {
   registry: Registry
-  store: Pick<ChunkStore, 'delete'>
+  store: Pick<SweptStore, 'id' | 'chunks'>
   /** Why chunks could not be removed: they stay condemned until that has run out. */
   failures: unknown[]
 }
@@ -111,7 +137,7 @@ async function removeChunks(
 ): Promise<number> {
   if (digests.length === 0) return 0
   const startedAt = { wall: Date.now(), monotonic: performance.now() }
-  const condemned = await condemn(registry, digests, startedAt.wall)
+  const condemned = await condemn(registry, store.id, digests, startedAt.wall)
   const failed = new Set<string>()
   let removed = 0
   for (const digest of condemned) {
@@ -119,7 +145,7 @@ async function removeChunks(
     const gone = [Date.now() - startedAt.wall, performance.now() - startedAt.monotonic]
     if (Math.max(...gone) > DELETING_MS) break
     try {
-      await store.delete(digest)
+      await store.chunks.delete(digest)
       removed++
     } catch (error) {
       failed.add(digest)
@@ -128,6 +154,7 @@ async function removeChunks(
   }
   await acquit(
     registry,
+    store.id,
     condemned.filter((digest) => !failed.has(digest)),
   )
   return removed

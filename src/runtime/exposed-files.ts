@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import process from 'node:process'
 import type { Config } from '../config.ts'
 import { connectionOf } from './connection.ts'
-import { chunkFolder } from './local.ts'
+import { chunkFolder } from './local-stores.ts'
 import { operatorTokenFile } from './operator-token.ts'
 
 /** What a mode must not have: anything for others, and writing for the group, which may be large. */

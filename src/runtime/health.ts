@@ -1,21 +1,21 @@
 import type { IsWhole } from '../blobs/local/check.ts'
-import type { LostChunks } from '../blobs/local/lost-chunks.ts'
-import { createScrubber, type Scrubber, type ScrubNotes } from '../blobs/local/scrub.ts'
-import type { LocalStore } from '../blobs/local/store.ts'
+import { createScrubber, type ScrubCounters, type Scrubber } from '../blobs/local/scrub.ts'
+import type { DiskCondition, LocalStore } from '../blobs/local/store.ts'
 import type { Config } from '../config.ts'
 import type { Manifests } from '../inventory/manifests.ts'
-import type { StoreOwner } from '../inventory/store-owner.ts'
 import { createEdgeStatus, type EdgeStatus } from '../mirror/edge-status.ts'
 import { createReadiness } from '../readiness.ts'
 import type { Damage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
 import type { Metrics, Services } from '../services.ts'
+import { conditionsOf, type Stores } from '../stores/store.ts'
 import type { Chores } from './chores.ts'
 import { connectionOf } from './connection.ts'
 import { watchDatabase } from './database-check.ts'
 import type { Edge } from './edge.ts'
 import { isFile } from './is-file.ts'
 import type { SiteMetrics } from './metrics.ts'
+import type { Scrubbed } from './origin.ts'
 import {
   damageReadings,
   diskReadings,
@@ -41,12 +41,13 @@ export interface LocalHealth extends SiteHealth {
 export interface HealthParts {
   config: Config
   registry: Registry
-  store: LocalStore
-  owner: StoreOwner
+  stores: Stores
+  /** Where chunks lie on this machine. */
+  disks: LocalStore[]
+  /** The stores on this machine that are read through slowly. */
+  scrubbed: Scrubbed[]
   manifests: Pick<Manifests, 'sizeOfChunk'>
   check: IsWhole
-  lost: LostChunks
-  notes: ScrubNotes
   edge: Edge | null
   damage: Damage
   /** How many chunks were found damaged by reading. */
@@ -57,24 +58,27 @@ export interface HealthParts {
 
 /** Looks after a site on this machine: scrubs its store, checks its database, and tells how it is. */
 export function startHealth(parts: HealthParts): LocalHealth {
-  const { config, registry, store, owner, lost, damage, metrics, chores } = parts
+  const { config, registry, stores, disks, scrubbed, damage, metrics, chores } = parts
+  const disk = disks.length > 0 ? () => conditionOf(disks) : null
+  const recount = async () => sum(await Promise.all(scrubbed.map(({ lost }) => lost.recount())))
   const edge = parts.edge && createEdgeStatus(parts.edge)
-  const scrubber = createStoreScrubber(parts)
-  const scrubbing = scrubber.run()
+  const scrubbers = scrubbed.map((store) => createStoreScrubber(parts, store))
+  const scrubbing = Promise.all(scrubbers.map((scrubber) => scrubber.run()))
+  const counters = () => addUp(scrubbers.map((scrubber) => scrubber.counters()))
   const endCheck = watchFile(config, damage)
-  metrics.show(diskReadings(store))
-  metrics.show(scrubReadings(scrubber))
-  metrics.show(damageReadings({ ...parts, scrubber }))
+  if (disk) metrics.show(diskReadings({ disk }))
+  metrics.show(scrubReadings({ counters }))
+  metrics.show(damageReadings({ ...parts, scrubber: { counters }, lost: { recount } }))
   metrics.show(upkeepReadings(chores))
   if (edge) metrics.show(edgeReadings(edge))
   return {
     readiness: createReadiness({
       registry,
       hasFile: databaseFile(config),
-      owner,
+      stores: conditionsOf(stores),
       damage: damage.found,
-      disk: store.disk,
-      damaged: lost.recount,
+      disk,
+      damaged: recount,
       failing: chores.failing,
       edge: edge && edge.condition,
     }),
@@ -82,7 +86,7 @@ export function startHealth(parts: HealthParts): LocalHealth {
     edge,
 
     async close() {
-      scrubber.stop()
+      for (const scrubber of scrubbers) scrubber.stop()
       await Promise.all([endCheck(), scrubbing])
     },
   }
@@ -103,8 +107,33 @@ function watchFile(config: Config, damage: Damage): () => Promise<void> {
     : async () => undefined
 }
 
-function createStoreScrubber(parts: HealthParts): Scrubber {
-  const { config, store, manifests, edge, check, lost, notes } = parts
+/** All of them together, for an operator who has to see to any. */
+async function conditionOf(disks: LocalStore[]): Promise<DiskCondition> {
+  const found = await Promise.all(disks.map((store) => store.disk()))
+  return {
+    writable: found.every(({ writable }) => writable),
+    full: found.some(({ full }) => full),
+    free: Math.min(...found.map(({ free }) => free)),
+  }
+}
+
+function addUp(counters: ScrubCounters[]): ScrubCounters {
+  return {
+    chunks: sum(counters.map(({ chunks }) => chunks)),
+    bytes: sum(counters.map(({ bytes }) => bytes)),
+    damaged: sum(counters.map(({ damaged }) => damaged)),
+    refetched: sum(counters.map(({ refetched }) => refetched)),
+  }
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
+}
+
+function createStoreScrubber(
+  { config, manifests, edge, check }: HealthParts,
+  { store, lost, notes }: Scrubbed,
+): Scrubber {
   return createScrubber({
     store,
     check,

@@ -1,20 +1,13 @@
 /** What Node and Deno share: a machine with files and timers. */
 import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { createBodyOpener, type OpenBody, type Walk } from '../blobs/body.ts'
+import { createBodyOpener } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
 import { hasMd5 } from '../blobs/digest.ts'
 import { createSpool } from '../blobs/fs/spool.ts'
-import { createFileStore } from '../blobs/fs/store.ts'
 import { createChunkCheck } from '../blobs/local/check.ts'
-import { createLostChunks } from '../blobs/local/lost-chunks.ts'
-import type { LocalStore } from '../blobs/local/store.ts'
-import type { ChunkStore } from '../blobs/store.ts'
 import { type Config, isEdge } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { createManifests } from '../inventory/manifests.ts'
-import { openScrubNotes } from '../inventory/scrub-notes.ts'
-import { createStoreOwner } from '../inventory/store-owner.ts'
 import { shownPath } from '../masking.ts'
 import { createFeed, type Feed } from '../mirror/feed/reader.ts'
 import { requireRole } from '../mirror/follow/role.ts'
@@ -26,17 +19,17 @@ import type { Services } from '../services.ts'
 import { createChores } from './chores.ts'
 import { connectionOf } from './connection.ts'
 import { createThreadedDigester } from './digest-threads.ts'
-import { openEdge } from './edge.ts'
 import { whyNot } from './file-mistakes.ts'
 import { startHealth } from './health.ts'
 import { isFile } from './is-file.ts'
 import { openLocalRegistry } from './local-registry.ts'
+import { chunkFolder } from './local-stores.ts'
 import { createMetrics } from './metrics.ts'
 import { makeOperatorToken } from './operator-token.ts'
 import { openRules } from './rule-files.ts'
 import { createServices } from './services.ts'
-import { chunksOfEdge, chunksOfOrigin } from './site-chunks.ts'
-import type { ChunkFiles } from './socket-bodies.ts'
+import { openEdgeSide, openOriginSide } from './side.ts'
+import type { Bodies } from './site-chunks.ts'
 import { scheduleUpkeep } from './upkeep.ts'
 
 export interface LocalSite {
@@ -44,18 +37,6 @@ export interface LocalSite {
   /** Ends timers and threads, and lets go of all files. */
   close(): Promise<void>
 }
-
-/** The chunks on this machine. */
-export function openLocalStore(config: Config): LocalStore {
-  return createFileStore(chunkFolder(config))
-}
-
-export function chunkFolder({ glance_store, heliostat }: Config): string {
-  return join(glance_store.filesystem_store_datadir ?? heliostat.data_dir, 'chunks')
-}
-
-/** How downloads are read from chunks that lie on this machine. */
-export type Bodies = (chunks: Pick<ChunkStore, 'get'> & ChunkFiles, walk?: Walk) => OpenBody
 
 /** Sets a site up on this machine: the origin, or an edge where the configuration names an upstream. */
 export async function openLocalSite(
@@ -65,22 +46,17 @@ export async function openLocalSite(
   requireChecksum(config)
   const rules = openRules(config)
   const parts = await openParts(config)
-  const { registry, feed, store, digester, metrics, damage } = parts
-  const owner = createStoreOwner({ registry, store, id: feed.siteId, isEdge: isEdge(config) })
-  const edge = isEdge(config) ? await openEdge(parts) : null
-  const chunks = edge ? chunksOfEdge(edge, store, bodies) : chunksOfOrigin(parts, bodies)
-  const health = startHealth({ ...parts, owner, edge, damaged: chunks.damaged })
+  const { registry, digester, metrics, damage } = parts
+  const side = await (isEdge(config) ? openEdgeSide(parts, bodies) : openOriginSide(parts, bodies))
+  const { edge, chunks } = side
+  const health = startHealth({ ...parts, ...side, damaged: chunks.damaged })
   const services = createServices({
     ...parts,
-    store: chunks.store,
-    owner,
-    unfinished: store,
-    room: store,
+    ...side,
     digester: metrics.countReceived(digester),
     buffers: createChunkBuffers({ ...digester, spool: createSpool(chunkFolder(config)) }),
     openBody: metrics.countBytes(chunks.openBody, chunks.isResident),
     hasBytes: chunks.hasBytes,
-    cache: edge?.cache ?? null,
     tokens: await readTokens(config.heliostat.token_file),
     operatorToken: await makeOperatorToken(config),
     rules,
@@ -97,9 +73,8 @@ export async function openLocalSite(
     async close() {
       endUpkeep()
       await health.close()
-      await edge?.close()
+      await side.close()
       await digester.close()
-      store.close()
       registry.$client.close()
     },
   }
@@ -117,21 +92,16 @@ function requireChecksum(config: Config): void {
 /** What an origin and an edge have in common. */
 async function openParts(config: Config) {
   const { registry, feed, damage } = await openSiteRegistry(config)
-  const store = openLocalStore(config)
   const digester = createThreadedDigester()
   const manifests = createManifests(registry)
-  const notes = await openScrubNotes(registry)
   return {
     config,
     registry,
     feed,
     damage,
-    store,
     digester,
     check: createChunkCheck(digester),
     manifests,
-    notes,
-    lost: createLostChunks({ store, sizeOfChunk: manifests.sizeOfChunk, notes }),
     metrics: createMetrics(),
     chores: createChores(),
   }

@@ -38,11 +38,12 @@ type NodeBindings = { incoming: IncomingMessage; outgoing: ServerResponse }
 
 /** Serves on Node. Resolves when requests are answered. */
 export async function serveOnNode(config: Config): Promise<RunningServer> {
-  let bodies: SocketBodies | null = null
-  const site = await openLocalSite(
-    config,
-    (chunks, walk) => (bodies = createSocketBodies(chunks, walk)).open,
-  )
+  const bodies: SocketBodies[] = []
+  const site = await openLocalSite(config, (chunks, walk) => {
+    const opened = createSocketBodies(chunks, walk)
+    bodies.push(opened)
+    return opened.open
+  })
   const app = createApp(site.services)
   const answers = createAnswers()
   const running = new Set<Promise<unknown>>()
@@ -55,7 +56,7 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
       const isRepeated = (header: string) => valuesOf(incoming, header).length > 1
       const response = await track(running, app.fetch(request, { peerAddress, isRepeated }))
       endUnreadBody(incoming, outgoing)
-      if (bodies?.send(response, outgoing)) return RESPONSE_ALREADY_SENT
+      if (bodies.some((body) => body.send(response, outgoing))) return RESPONSE_ALREADY_SENT
       return answers.hold(response, outgoing)
     },
     // Health checks by HTTP/1.0 name no host.

@@ -2,8 +2,7 @@ import { defineImage } from '../../schema/image.ts'
 import type { HasBytes, OpenBody } from '../blobs/body.ts'
 import type { ChunkBuffers } from '../blobs/chunk-buffers.ts'
 import type { Digester } from '../blobs/digest.ts'
-import { type LocalStore, NoSpaceError } from '../blobs/local/store.ts'
-import type { ChunkStore, UnfinishedWrites } from '../blobs/store.ts'
+import { NoSpaceError } from '../blobs/local/store.ts'
 import type { Config } from '../config.ts'
 import { type Identify, identifyEveryone } from '../identity/caller.ts'
 import { createKeystoneClient } from '../identity/keystone-client.ts'
@@ -21,7 +20,6 @@ import { createImageRepo } from '../images/repo.ts'
 import { createUploadRepo } from '../images/upload/rows.ts'
 import { createUploader, type Uploader } from '../images/upload/uploader.ts'
 import type { Manifests } from '../inventory/manifests.ts'
-import { claimedByPut, type StoreOwner } from '../inventory/store-owner.ts'
 import { createSweeper, type Sweeper } from '../inventory/sweep.ts'
 import { createMetadefAccess } from '../metadefs/access.ts'
 import { createMetadefRepo } from '../metadefs/repo.ts'
@@ -32,6 +30,8 @@ import { createReadiness } from '../readiness.ts'
 import type { Registry } from '../registry/database.ts'
 import { createRememberedTokens, type RememberedTokens } from '../registry/remembered-tokens.ts'
 import type { Services } from '../services.ts'
+import { createLooseObjects, type LooseObjects } from '../stores/loose.ts'
+import { conditionsOf, type Stores, sweptStore } from '../stores/store.ts'
 import type { Chores } from './chores.ts'
 import type { SiteHealth } from './health.ts'
 import type { SiteMetrics } from './metrics.ts'
@@ -42,16 +42,12 @@ export interface Parts {
   registry: Registry
   feed: Feed
   manifests: Manifests
-  store: ChunkStore
-  owner: StoreOwner
-  /** Null for a store in which no write is ever half done. */
-  unfinished: UnfinishedWrites | null
-  /** Null for a store that has room for everything. */
-  room: Pick<LocalStore, 'givenUp'> | null
+  stores: Stores
   digester: Digester
   buffers: ChunkBuffers
   openBody: OpenBody
   hasBytes: HasBytes
+  openPreferred: Services['openPreferred']
   cache: ImageCache | null
   /** The lines of the token file, where there is one. */
   tokens: string
@@ -92,7 +88,10 @@ export function createServices(parts: Parts): SiteServices {
   const { policy, protection } = parts.rules ?? DEFAULT_RULES
   const { countUploads, countSweeps } = parts.count ?? NOT_COUNTED
   const health = parts.health ?? unknownHealth(parts)
-  const sweeper = countSweeps(createSweeper(parts))
+  const sweeper = countSweeps(
+    createSweeper({ ...parts, stores: parts.stores.all.flatMap(sweptStore) }),
+  )
+  const looseObjects = createLooseObjects(registry, parts.stores)
   const rememberedTokens = createRememberedTokens(registry)
   const images = createImageRepo(registry)
   const metadefs = createMetadefRepo(registry)
@@ -107,13 +106,16 @@ export function createServices(parts: Parts): SiteServices {
     policy,
     access: createAccess(policy, images),
     protection,
-    uploader: countUploads(createSiteUploader(parts, { sweeper, limits })),
+    uploader: countUploads(createSiteUploader(parts, { sweeper, looseObjects, limits })),
     limits,
+    stores: parts.stores,
+    looseObjects,
     manifests: parts.manifests,
     feed: parts.feed,
     followers: createFollowers(),
     openBody: parts.openBody,
     hasBytes: parts.hasBytes,
+    openPreferred: parts.openPreferred,
     noteDamage: parts.noteDamage,
     cache: parts.cache,
     identify: createIdentify(parts, rememberedTokens),
@@ -131,23 +133,21 @@ export function createServices(parts: Parts): SiteServices {
 }
 
 function createSiteUploader(
-  { config, registry, store, owner, digester, buffers, room }: Parts,
-  { sweeper, limits }: { sweeper: Sweeper; limits: ProjectLimits },
+  { config, registry, digester, buffers }: Parts,
+  parts: { sweeper: Sweeper; looseObjects: LooseObjects; limits: ProjectLimits },
 ): Uploader {
   const uploader = createUploader({
+    ...parts,
     uploads: createUploadRepo(registry, storageQuota(config.DEFAULT)),
-    store: claimedByPut(store, owner),
     digester,
     buffers,
-    sweeper,
-    limits,
     options: { ...config.heliostat, ...config.DEFAULT, ...config.image_format },
   })
-  return room ? tellingOfRoom(uploader, room) : uploader
+  return tellingOfRoom(uploader)
 }
 
-/** Lets the disk know when an upload was given up that it had no room for. */
-function tellingOfRoom(uploader: Uploader, room: Pick<LocalStore, 'givenUp'>): Uploader {
+/** Lets a store know when an upload was given up that it had no room for. */
+function tellingOfRoom(uploader: Uploader): Uploader {
   return {
     recover: uploader.recover,
     async upload(image, takeBody, request) {
@@ -155,17 +155,24 @@ function tellingOfRoom(uploader: Uploader, room: Pick<LocalStore, 'givenUp'>): U
         await uploader.upload(image, takeBody, request)
       } catch (error) {
         // A disk that cannot tell what room it has counts as one that cannot be written anyway.
-        if (error instanceof NoSpaceError) await room.givenUp().catch(() => undefined)
+        const room = error instanceof NoSpaceError ? request.store.chunks?.room : null
+        await room?.givenUp().catch(() => undefined)
         throw error
       }
     },
   }
 }
 
-function unknownHealth({ registry, owner, damage, chores }: Parts): SiteHealth {
+function unknownHealth({ registry, stores, damage, chores }: Parts): SiteHealth {
   const nothing = { hasFile: null, disk: null, damaged: async () => 0, edge: null }
   return {
-    readiness: createReadiness({ registry, owner, damage, ...nothing, failing: chores.failing }),
+    readiness: createReadiness({
+      registry,
+      stores: conditionsOf(stores),
+      damage,
+      ...nothing,
+      failing: chores.failing,
+    }),
     metrics: null,
     edge: null,
   }

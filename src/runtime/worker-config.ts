@@ -11,7 +11,7 @@ export interface WorkerConfig {
 export function readWorkerConfig(env: Record<string, unknown>): WorkerConfig {
   const raw = fromEnvironment(env)
   refuse(missingIn(raw))
-  const { config } = loadConfig(raw)
+  const { config } = loadConfig({ glance_store: { stores: 'r2,http', default_store: 'r2' } }, raw)
   refuse(unusableIn(config))
   const connection = connectionOf(config)
   if (connection.kind === 'file') {

@@ -3,26 +3,29 @@ import { createApp } from '../app.ts'
 import { createBodyOpener, createBytesProbe, type OpenBody } from '../blobs/body.ts'
 import { createChunkBuffers } from '../blobs/chunk-buffers.ts'
 import { inlineDigester } from '../blobs/digest.ts'
-import { type ChunkBucket, createR2Store } from '../blobs/r2.ts'
+import { hasNamedStores } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { errorBody, reasonPhrase } from '../http/error-body.ts'
 import { createManifests } from '../inventory/manifests.ts'
-import { createStoreOwner } from '../inventory/store-owner.ts'
+import { createPlaces } from '../inventory/places.ts'
 import { createFeed } from '../mirror/feed/reader.ts'
 import { openRegistry } from '../registry/database.ts'
 import { openRemote } from '../registry/remote.ts'
+import { createCopies } from '../stores/copies.ts'
+import { createStoreOrder } from '../stores/order.ts'
+import { createStores } from '../stores/store.ts'
 import { createChores } from './chores.ts'
 import { jsonLine } from './json-log.ts'
+import { openPreferred } from './preferred.ts'
 import { createServices } from './services.ts'
 import { runUpkeep } from './upkeep.ts'
 import { readWorkerConfig } from './worker-config.ts'
+import { openWorkerStores } from './worker-stores.ts'
 
 const log = getLogger(['heliostat', 'worker'])
 
 /** Bindings, and the configuration as vars and secrets named `HELIOSTAT_…`. */
-interface WorkerEnv extends Record<string, unknown> {
-  BLOBS: ChunkBucket
-}
+type WorkerEnv = Record<string, unknown>
 
 interface Site {
   app: { fetch(request: Request): Response | Promise<Response> }
@@ -32,22 +35,29 @@ interface Site {
 function createSite(env: WorkerEnv): Site {
   const { config, connection } = readWorkerConfig(env)
   configureLogs(config.DEFAULT.debug)
-  const store = createR2Store(env.BLOBS)
   const registry = openRegistry(openRemote(connection.url, connection.authToken))
   const feed = createFeed(registry)
+  const manifests = createManifests(registry)
+  const opened = openWorkerStores({ config, registry, siteId: feed.siteId, env })
+  const stores = createStores(opened, hasNamedStores(config))
+  const copies = createCopies({
+    stores,
+    order: createStoreOrder(stores),
+    places: createPlaces(registry),
+    sizeOfChunk: manifests.sizeOfChunk,
+  })
   const services = createServices({
     config,
     registry,
     feed,
-    store,
-    owner: createStoreOwner({ registry, store, id: feed.siteId, isEdge: false }),
-    unfinished: null,
-    room: null,
-    manifests: createManifests(registry),
+    stores,
+    manifests,
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
-    openBody: withLength(createBodyOpener(store)),
-    hasBytes: createBytesProbe(store),
+    openBody: withLength(createBodyOpener(copies)),
+    hasBytes: createBytesProbe(copies),
+    openPreferred: (prefer) =>
+      withLength(openPreferred({ copies, manifests, digester: inlineDigester }, prefer)),
     cache: null,
     tokens: '',
     operatorToken: null,

@@ -10,6 +10,8 @@ import { createR2Store } from '../../src/blobs/r2.ts'
 import { loadConfig } from '../../src/config.ts'
 import { createStoreOwner } from '../../src/inventory/store-owner.ts'
 import { createReadiness, type ReadinessParts } from '../../src/readiness.ts'
+import { conditionsOf } from '../../src/stores/store.ts'
+import { chunksIn } from '../support/stores.ts'
 import { openLocalSite } from '../../src/runtime/local.ts'
 import { type RunningServer, serveOnNode } from '../../src/runtime/node.ts'
 import { BARE_RAW, createImage, uploadData } from '../support/images.ts'
@@ -37,7 +39,7 @@ describe('the readiness of an origin', () => {
   after(() => site.close())
 
   function ask(parts: Partial<ReadinessParts> = {}) {
-    const { registry, owner, services } = site
+    const { registry, services } = site
     const quiet = {
       hasFile: null,
       disk: null,
@@ -46,7 +48,7 @@ describe('the readiness of an origin', () => {
       edge: null,
       failing: () => [],
     }
-    const origin = { registry, owner, ...quiet }
+    const origin = { registry, stores: conditionsOf(services.stores), ...quiet }
     const readiness = createReadiness({ ...origin, ...parts })
     return createApp({ ...services, readiness }).request('/readyz')
   }
@@ -146,14 +148,17 @@ describe('the readiness of an origin whose chunks cannot be reached', () => {
     const silent = () => new Promise<never>(() => undefined)
     for (const get of [refusing, silent]) {
       const bucket = { get, head: get, put: get, delete: get, list: get }
+      const store = createR2Store(bucket)
       const owner = createStoreOwner({
         registry: site.registry,
-        store: createR2Store(bucket),
+        storeId: 'file',
+        store,
         id: site.services.feed.siteId,
         isEdge: false,
       })
-      const { services, registry, store } = site
-      const { readiness } = createTestServices({ config: services.config, registry, store, owner })
+      const { services, registry } = site
+      const stores = [chunksIn(store, { owner })]
+      const { readiness } = createTestServices({ config: services.config, registry, stores })
       const app = createApp({ ...services, readiness })
       await assertUnready((path) => inNoTime(() => app.request(path)), 'store-unreachable')
     }

@@ -8,6 +8,7 @@ import { createUploadRepo } from '../../src/images/upload/rows.ts'
 import { createUploader } from '../../src/images/upload/uploader.ts'
 import { UPLOAD_LEASE_MS } from '../../src/inventory/leases.ts'
 import { createSweeper } from '../../src/inventory/sweep.ts'
+import { sweptStore } from '../../src/stores/store.ts'
 import { qcow2Header, vmdkDescriptor, vmdkHeader } from '../blobs/inspect/headers.ts'
 import {
   actOn,
@@ -477,13 +478,17 @@ describe('an image while its data comes in', () => {
 })
 
 /** The uploader of another process that shares the registry and the store. */
-function uploaderBeside({ registry, store, owner, services }: TestSite) {
+function uploaderBeside({ registry, services }: TestSite) {
   return createUploader({
     uploads: createUploadRepo(registry),
-    store,
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
-    sweeper: createSweeper({ registry, store, unfinished: null, owner, damage: () => null }),
+    sweeper: createSweeper({
+      registry,
+      stores: services.stores.all.flatMap(sweptStore),
+      damage: () => null,
+    }),
+    looseObjects: services.looseObjects,
     limits: services.limits,
     options: {
       ...services.config.heliostat,

@@ -27,8 +27,9 @@ async function read(name: string) {
 const DEFAULTS = loadConfig().config
 
 function withoutDefaults(config: Config): Record<string, Record<string, unknown>> {
-  const sections = Object.entries(config).map(([section, options]) => {
-    const usual: Record<string, unknown> = DEFAULTS[section as keyof Config]
+  const { stores: _, caching: __, ...sectionsOfConfig } = config
+  const sections = Object.entries(sectionsOfConfig).map(([section, options]) => {
+    const usual: Record<string, unknown> = DEFAULTS[section as keyof typeof sectionsOfConfig]
     const given = Object.entries(options).filter(
       ([option, value]) => JSON.stringify(value) !== JSON.stringify(usual[option]),
     )

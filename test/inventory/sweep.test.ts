@@ -13,15 +13,19 @@ import { CONDEMNED_MS } from '../../src/inventory/condemned.ts'
 import type { Upload } from '../../src/inventory/leases.ts'
 import { createStoreOwner } from '../../src/inventory/store-owner.ts'
 import { createSweeper, type Sweeper } from '../../src/inventory/sweep.ts'
+import { createLooseObjects } from '../../src/stores/loose.ts'
+import type { Store } from '../../src/stores/store.ts'
 import { type Chunk, chunkOf, gather, randomChunk } from '../support/chunks.ts'
 import { BARE_RAW, createImage, uploadData } from '../support/images.ts'
 import { SMALL_CHUNKS } from '../support/options.ts'
 import { openTestRegistry, queuedImage, type TestRegistry } from '../support/registry.ts'
 import { createTestSite } from '../support/site.ts'
+import { chunksIn } from '../support/stores.ts'
 
 const GRACE = 60 * 60_000
 const CHUNK_SIZE = 4
 const ID = 'this-registry'
+const STORE = 'file'
 
 let site: TestRegistry
 let store: ChunkStore & OwnedStore
@@ -29,6 +33,7 @@ let sweeper: Sweeper
 let images: ImageRepo
 let uploads: UploadRepo
 let uploader: Uploader
+let target: Store
 
 async function open() {
   mock.timers.enable({ apis: ['Date'], now: 1_700_000_000_000 })
@@ -38,9 +43,10 @@ async function open() {
   sweeper = sweeperOf(store)
   images = createImageRepo(site.registry)
   uploads = createUploadRepo(site.registry)
+  target = chunksIn(store, { owner: ownerOf(store) })
   uploader = createUploader({
     uploads,
-    store,
+    looseObjects: createLooseObjects(site.registry, { all: [target] }),
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     sweeper,
@@ -64,8 +70,13 @@ function sweeperOf(
   }: { isEdge?: boolean; unfinished?: UnfinishedWrites | null } = {},
 ): Sweeper {
   const { registry } = site
-  const owner = createStoreOwner({ registry, store: swept, id: async () => ID, isEdge })
-  return createSweeper({ registry, store: swept, unfinished, owner, damage: () => null })
+  const stores = [{ id: STORE, chunks: swept, unfinished, owner: ownerOf(swept, isEdge) }]
+  return createSweeper({ registry, stores, damage: () => null })
+}
+
+function ownerOf(store: ChunkStore & OwnedStore, isEdge = false) {
+  const { registry } = site
+  return createStoreOwner({ registry, storeId: STORE, store, id: async () => ID, isEdge })
 }
 
 async function close() {
@@ -73,7 +84,7 @@ async function close() {
   mock.timers.reset()
 }
 
-const unannounced = { expectedSize: null, projectId: null }
+const unannounced = () => ({ expectedSize: null, projectId: null, store: target })
 
 const pass = (milliseconds: number) => mock.timers.tick(milliseconds)
 
@@ -91,7 +102,7 @@ async function put(chunk = randomChunk(8)): Promise<Chunk> {
 async function imageOf(text: string): Promise<string> {
   const image = queuedImage()
   await images.create(image)
-  await uploader.upload(image, () => new Blob([text]).stream(), unannounced)
+  await uploader.upload(image, () => new Blob([text]).stream(), unannounced())
   return image.id
 }
 
@@ -99,8 +110,8 @@ async function imageOf(text: string): Promise<string> {
 async function runningUpload(): Promise<Upload> {
   const image = queuedImage()
   await images.create(image)
-  const upload = { id: crypto.randomUUID(), imageId: image.id }
-  assert.ok(await uploads.begin(upload, Date.now()))
+  const upload = { id: crypto.randomUUID(), imageId: image.id, store: STORE }
+  assert.equal(await uploads.begin(upload, null, Date.now()), 'begun')
   return upload
 }
 
@@ -249,7 +260,7 @@ describe('condemned chunk', () => {
   afterEach(close)
 
   const condemn = (digest: string) =>
-    site.registry.insert(condemnedChunks).values({ digest, condemned_at: Date.now() })
+    site.registry.insert(condemnedChunks).values({ store: STORE, digest, condemned_at: Date.now() })
 
   it('is out of reach of uploads while it is removed, and free when it is gone', async () => {
     const chunk = await put()
@@ -345,7 +356,7 @@ describe('discard', () => {
   it('removes what nothing needs, however young', async () => {
     const { digest } = await put()
     const other = await put()
-    await sweeper.discard([digest])
+    await sweeper.discard(STORE, [digest])
     assert.deepEqual(await stored(), [other.digest])
   })
 
@@ -354,14 +365,14 @@ describe('discard', () => {
     const { digest } = await put()
     await uploads.keep(await runningUpload(), 0, digest)
     const before = await stored()
-    await sweeper.discard(before)
+    await sweeper.discard(STORE, before)
     assert.deepEqual(await stored(), before)
   })
 
   it('takes any number of chunks, absent ones included', async () => {
     const chunks = await Promise.all(Array.from({ length: 150 }, () => put()))
-    await sweeper.discard([...chunks.map(({ digest }) => digest), randomChunk(8).digest])
-    await sweeper.discard([])
+    await sweeper.discard(STORE, [...chunks.map(({ digest }) => digest), randomChunk(8).digest])
+    await sweeper.discard(STORE, [])
     assert.deepEqual(await stored(), [])
     assert.deepEqual(await site.registry.select().from(condemnedChunks), [])
   })
@@ -377,7 +388,7 @@ describe('failed upload', () => {
     await images.create(image)
     const body = () => new Blob(['abcdefghijkl']).stream()
     await assert.rejects(
-      uploader.upload(image, body, { expectedSize: 13, projectId: null }),
+      uploader.upload(image, body, { ...unannounced(), expectedSize: 13 }),
       /Size mismatch/,
     )
     assert.deepEqual(await stored(), digestsOf('abcd'))
@@ -435,7 +446,7 @@ describe('store that bears no name', () => {
   it('is left alone by a registry that has none', async () => {
     const { digest } = await put()
     await assert.rejects(sweeper.sweep(0), /belong to no known registry, not to .*"this-registry"/)
-    await sweeper.discard([digest])
+    await sweeper.discard(STORE, [digest])
     assert.deepEqual(await stored(), [digest])
     assert.equal(await store.owner(), null)
   })
@@ -464,7 +475,7 @@ describe('store of another registry', () => {
     }
     await assert.rejects(sweeper.sweep(0), refused)
     await assert.rejects(sweeperOf(store, { isEdge: true }).sweep(0), refused)
-    await sweeper.discard(before)
+    await sweeper.discard(STORE, before)
     assert.deepEqual(await stored(), before)
   })
 })

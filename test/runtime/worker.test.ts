@@ -203,8 +203,8 @@ describe('Worker, on its schedule', () => {
 
   it('takes the image of a dead upload back to queued', async () => {
     const { id } = await createImage(worker, BARE_RAW)
-    const upload = { id: crypto.randomUUID(), imageId: id }
-    await createUploadRepo(worker.registry).begin(upload, Date.now() - 60_000)
+    const upload = { id: crypto.randomUUID(), imageId: id, store: 'r2' }
+    await createUploadRepo(worker.registry).begin(upload, null, Date.now() - 60_000)
     assert.equal((await showImage(worker, id)).status, 'saving')
     assert.equal(await runSchedule(), 'ok')
     assert.equal((await showImage(worker, id)).status, 'queued')

@@ -1,20 +1,34 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { NO_STORE } from '../../schema/tables.ts'
 import { createApp } from '../../src/app.ts'
 import { createBodyOpener, createBytesProbe } from '../../src/blobs/body.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
 import { createMemoryStore } from '../../src/blobs/memory.ts'
-import { isEdge, loadConfig, type RawConfig } from '../../src/config.ts'
+import {
+  type Config,
+  hasNamedStores,
+  isEdge,
+  loadConfig,
+  type RawConfig,
+} from '../../src/config.ts'
 import { createManifests } from '../../src/inventory/manifests.ts'
+import { createPlaces } from '../../src/inventory/places.ts'
 import { createStoreOwner } from '../../src/inventory/store-owner.ts'
 import { createFeed } from '../../src/mirror/feed/reader.ts'
-import { openRegistry } from '../../src/registry/database.ts'
+import { openRegistry, type Registry } from '../../src/registry/database.ts'
 import { openEmbedded } from '../../src/registry/embedded.ts'
 import { migrate } from '../../src/registry/migrate.ts'
 import { createChores } from '../../src/runtime/chores.ts'
+import { openPreferred } from '../../src/runtime/preferred.ts'
 import { createServices, type Parts } from '../../src/runtime/services.ts'
+import type { StoreConfig } from '../../src/store-config.ts'
+import { createCopies } from '../../src/stores/copies.ts'
+import { createStoreOrder } from '../../src/stores/order.ts'
+import { createStores, type Store } from '../../src/stores/store.ts'
+import { chunksIn } from './stores.ts'
 
 /** A folder that is gone after the test. */
 export async function temporaryFolder(): Promise<{ path: string; remove(): Promise<void> }> {
@@ -22,23 +36,32 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
   return { path, remove: () => rm(path, { recursive: true, force: true }) }
 }
 
-type ServiceParts = Pick<Parts, 'config' | 'registry' | 'store' | 'owner'>
+interface ServiceParts extends Pick<Parts, 'config' | 'registry'> {
+  stores: Store[]
+}
 
 /** The services of a site that keeps nothing in files. */
-export function createTestServices({ config, registry, store, owner }: ServiceParts) {
+export function createTestServices({ config, registry, stores: all }: ServiceParts) {
+  const stores = createStores(all, hasNamedStores(config))
+  const manifests = createManifests(registry)
+  const copies = createCopies({
+    stores,
+    order: createStoreOrder(stores),
+    places: createPlaces(registry),
+    sizeOfChunk: manifests.sizeOfChunk,
+  })
   return createServices({
     config,
     registry,
-    store,
-    owner,
-    unfinished: null,
-    room: null,
+    stores,
     feed: createFeed(registry),
-    manifests: createManifests(registry),
+    manifests,
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
-    openBody: createBodyOpener(store),
-    hasBytes: createBytesProbe(store),
+    openBody: createBodyOpener(copies),
+    hasBytes: createBytesProbe(copies),
+    openPreferred: (prefer) =>
+      openPreferred({ copies, manifests, digester: inlineDigester }, prefer),
     cache: null,
     tokens: '',
     operatorToken: null,
@@ -58,17 +81,23 @@ export async function createTestSite(raw: RawConfig = {}) {
   const folder = await temporaryFolder()
   const registry = openRegistry(openEmbedded(join(folder.path, 'registry.db')))
   await migrate(registry)
-  const store = createMemoryStore()
   const { config } = loadConfig(raw)
-  const id = createFeed(registry).siteId
-  const owner = createStoreOwner({ registry, store, id, isEdge: isEdge(config) })
-  const services = createTestServices({ config, registry, store, owner })
+  const opened = config.stores
+    .filter(({ kind }) => kind === 'file')
+    .map((store) => openInMemory(registry, config, store))
+  const byDefault = opened.find(({ facts }) => facts.isDefault)
+  if (!byDefault) throw new Error('The default store of a test site is one of files')
+  const stores = opened.map(({ facts }) => facts)
+  const services = createTestServices({ config, registry, stores })
   const app = createApp(services)
   return {
     app,
-    store,
-    owner,
+    store: byDefault.store,
+    owner: byDefault.owner,
+    /** What stands for each of the stores of files that are configured. */
+    memoryOf: (id: string) => opened.find(({ facts }) => facts.id === id)?.store ?? byDefault.store,
     registry,
+    stores,
     services,
     /** A request from this machine, as the node runtime would pass it on. */
     request: (path: string, init?: RequestInit) =>
@@ -77,6 +106,25 @@ export async function createTestSite(raw: RawConfig = {}) {
       registry.$client.close()
       await folder.remove()
     },
+  }
+}
+
+function openInMemory(registry: Registry, config: Config, { id, isDefault, options }: StoreConfig) {
+  const store = createMemoryStore()
+  const storeId = isEdge(config) ? NO_STORE : id
+  const siteId = createFeed(registry).siteId
+  const owner = createStoreOwner({
+    registry,
+    storeId,
+    store,
+    id: siteId,
+    isEdge: isEdge(config),
+  })
+  const { weight, store_description: description } = options
+  return {
+    store,
+    owner,
+    facts: chunksIn(store, { owner, id: storeId, isDefault, weight, description }),
   }
 }
 

@@ -11,11 +11,18 @@ import {
   isDead,
   isRunning,
   keepChunk,
+  type RunningUpload,
   type Upload,
 } from '../../inventory/leases.ts'
-import { placeBlob } from '../../inventory/locations.ts'
+import {
+  beginCopy,
+  endCopy,
+  isSaving as isSavingCopy,
+  removeLocations,
+} from '../../inventory/locations.ts'
+import { isBeingDeleted } from '../../inventory/loose-objects.ts'
 import { announceImages } from '../../registry/announcements.ts'
-import { affectedRows, changesOne, freeing, type Registry } from '../../registry/database.ts'
+import { affectedRows, freeing, type Registry } from '../../registry/database.ts'
 import type { StorageSpace } from '../storage-quota.ts'
 import { STEPS } from '../status.ts'
 import { storedBytes, usageOf } from '../usage.ts'
@@ -33,8 +40,11 @@ const NO_DATA = {
 export interface UploadRepo {
   /** Null where there is no limit. */
   spaceOf(owner: string | null): Promise<StorageSpace | null>
-  /** Takes the image from queued to saving; false when it is in any other status. */
-  begin(upload: Upload, at: number): Promise<boolean>
+  /**
+   * Takes the image from queued to saving, and notes where its bytes go; `url` is null for chunks. 'busy': what was there
+   * before is being deleted, try again soon. 'refused': the image is in any other status.
+   */
+  begin(upload: Upload, url: string | null, at: number): Promise<'begun' | 'busy' | 'refused'>
   /** See `keepChunk`. */
   keep(upload: Upload, position: number, digest: string | null): Promise<'kept' | 'busy' | 'gone'>
   /**
@@ -47,14 +57,14 @@ export interface UploadRepo {
     virtualSize: number | null,
   ): Promise<'active' | 'gone' | StorageSpace>
   /** Takes the image back to queued, without any trace of data. False when there is no such upload. */
-  abort(upload: Upload, at: number): Promise<boolean>
+  abort(upload: RunningUpload, at: number): Promise<boolean>
   /** As `abort`, unless the upload has been heard of again by now [false]. */
-  abortDead(upload: Upload, at: number): Promise<boolean>
+  abortDead(upload: RunningUpload, at: number): Promise<boolean>
   /** Whether the image is still there that the bytes are for. */
   hasImage(upload: Upload): Promise<boolean>
-  heartbeat(upload: Upload): Promise<void>
+  heartbeat(upload: RunningUpload): Promise<void>
   /** Uploads whose process has died. */
-  dead(): Promise<Upload[]>
+  dead(): Promise<RunningUpload[]>
 }
 
 /** `quota` is the bytes that the images of one owner may take; Infinity for no limit. */
@@ -63,7 +73,7 @@ export function createUploadRepo(registry: Registry, quota = Infinity): UploadRe
     spaceOf: async (owner) =>
       quota === Infinity ? null : { quota, used: (await usageOf(registry, owner)).storedBytes },
 
-    begin: (upload, at) => begin(registry, upload, at),
+    begin: (upload, url, at) => begin(registry, upload, { url, at }),
     keep: (upload, position, digest) => keepChunk(registry, upload, { position, digest }),
     finish: (upload, manifest, virtualSize) =>
       finish(registry, upload, { manifest, virtualSize, quota }),
@@ -80,19 +90,32 @@ export function createUploadRepo(registry: Registry, quota = Infinity): UploadRe
   }
 }
 
-function begin(registry: Registry, upload: Upload, at: number): Promise<boolean> {
+async function begin(
+  registry: Registry,
+  upload: Upload,
+  { url, at }: { url: string | null; at: number },
+): Promise<'begun' | 'busy' | 'refused'> {
   const { from, to } = STEPS.beginUpload
+  const { imageId, store } = upload
+  const isBusy = url === null ? sql`false` : isBeingDeleted({ store, url }, at)
   const isQueued = and(
-    eq(images.id, upload.imageId),
+    eq(images.id, imageId),
     eq(images.status, from),
     isNull(images.deleted_at),
+    not(isBusy),
   )
-  return changesOne(
-    registry,
+  const [begun, , , , [waiting]] = await registry.batch([
     announceImages(registry, isQueued, at),
     beginLease(registry, { ...upload, at }, isQueued),
+    beginCopy(registry, { imageId, store, url, blob: null }, { at, where: isQueued }),
     registry.update(images).set({ status: to, updated_at: at }).where(isQueued),
-  )
+    registry
+      .select({ isBusy: sql<number>`${isBusy}` })
+      .from(images)
+      .where(eq(images.id, imageId)),
+  ])
+  if (affectedRows(begun) === 1) return 'begun'
+  return waiting?.isBusy ? 'busy' : 'refused'
 }
 
 interface Finished {
@@ -131,7 +154,7 @@ async function finish(
       .where(and(eq(uploads.id, upload.id), not(done))),
     insertBlob(registry, { digest: blob, manifest, at }, done),
     giveChunks(registry, { upload, blob }, done),
-    ...placeBlob(registry, { imageId: upload.imageId, blob, at }, done),
+    ...endCopy(registry, { imageId: upload.imageId, blob, at }, done),
     announceImages(registry, and(eq(images.id, upload.imageId), done), at),
     endLease(registry, upload, done),
   ])
@@ -140,30 +163,32 @@ async function finish(
 }
 
 /** Within the batch that ends an upload well: its image is active, and the upload not yet forgotten. */
-function isActivated(upload: Upload): SQL {
+function isActivated(upload: RunningUpload): SQL {
   return sql`(EXISTS (SELECT 1 FROM ${images} WHERE ${images.id} = ${upload.imageId}
     AND ${images.status} = ${STEPS.endUpload.to}) AND ${isRunning(upload)})`
 }
 
 async function abort(
   registry: Registry,
-  upload: Upload,
+  upload: RunningUpload,
   { at, only }: { at: number; only?: SQL | undefined },
 ): Promise<boolean> {
   const where = isSaving(upload, only)
-  const [, , ended] = await registry.batch([
+  const leaving = sql`(${isSavingCopy(upload.imageId)} AND ${isRunning(upload, only)})`
+  const results = await registry.batch([
     announceImages(registry, where, at),
     registry
       .update(images)
       .set({ status: STEPS.abortUpload.to, ...NO_DATA, updated_at: at })
       .where(where),
+    ...removeLocations(registry, leaving, at),
     endLease(registry, upload, only),
   ])
-  return affectedRows(ended) === 1
+  return affectedRows(results.at(-1)) === 1
 }
 
 /** The upload's image, as long as nobody else has ended the upload, of which `only` holds, or deleted the image. */
-function isSaving(upload: Upload, only?: SQL): SQL | undefined {
+function isSaving(upload: RunningUpload, only?: SQL): SQL | undefined {
   return and(
     eq(images.id, upload.imageId),
     eq(images.status, STEPS.endUpload.from),

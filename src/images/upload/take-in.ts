@@ -2,9 +2,9 @@ import type { ChunkBuffers, Lease } from '../../blobs/chunk-buffers.ts'
 import { cutChunks, isZero } from '../../blobs/chunks.ts'
 import type { Checksum, Digester, DigestStream, HashAlgorithm } from '../../blobs/digest.ts'
 import type { StreamInspector } from '../../blobs/inspect/stream.ts'
-import type { ChunkStore } from '../../blobs/store.ts'
 import { HeliostatError } from '../../errors.ts'
 import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
+import type { Sink } from '../../stores/sink.ts'
 import type { Image } from '../image.ts'
 import { storageExceeded } from '../storage-quota.ts'
 import type { UploadRepo } from './rows.ts'
@@ -15,7 +15,6 @@ const RETRY_BUSY_MS = 100
 /** What the bytes of an upload go through. */
 export interface DataParts {
   uploads: Pick<UploadRepo, 'keep' | 'finish' | 'hasImage'>
-  store: Pick<ChunkStore, 'put'>
   digester: Digester
   buffers: ChunkBuffers
   options: {
@@ -33,6 +32,8 @@ export interface Progress extends UploadSize {
   upload: Upload
   image: Image
   chunks: (string | null)[]
+  /** How many chunks are digested and stored at once, while the next one fills. */
+  atOnce: number
   inspector: StreamInspector | null
 }
 
@@ -40,12 +41,12 @@ export interface Progress extends UploadSize {
 export async function takeIn(
   parts: DataParts,
   progress: Progress,
-  body: ReadableStream<Uint8Array>,
+  { body, sink }: { body: ReadableStream<Uint8Array>; sink: Sink },
 ): Promise<void> {
   const { digester, options } = parts
   const digests = digester.start(options.hashing_algorithm, options.checksum)
   try {
-    await storeChunks(parts, progress, { body, digests })
+    await storeChunks(parts, progress, { body, digests, sink })
     requireExactSize(progress)
     const { size, chunks, inspector } = progress
     const virtualSize = inspector?.finish(size) ?? null
@@ -58,6 +59,7 @@ export async function takeIn(
       hashValue,
       chunks,
     }
+    await sink.finish(size)
     const end = await parts.uploads.finish(progress.upload, manifest, virtualSize)
     if (end === 'gone') throw await endedByOthers(parts, progress)
     if (end !== 'active') throw storageExceeded(end, size)
@@ -67,30 +69,42 @@ export async function takeIn(
   }
 }
 
-/** While one chunk is digested and stored, the next one fills. */
+interface Flow {
+  digests: DigestStream
+  sink: Sink
+}
+
+/** While some chunks are digested and stored, the next one fills. */
 async function storeChunks(
   parts: DataParts,
   progress: Progress,
-  { body, digests }: { body: ReadableStream<Uint8Array>; digests: DigestStream },
+  { body, ...flow }: Flow & { body: ReadableStream<Uint8Array> },
 ): Promise<void> {
   const { buffers, options } = parts
-  let previous: Promise<unknown> = Promise.resolve()
+  const running = new Set<Promise<void>>()
+  const failures: unknown[] = []
   try {
     for await (const chunk of cutChunks(body, options.chunk_size, buffers)) {
       try {
         admitChunk(progress, chunk.bytes, sizeCap(options))
-        await previous
+        while (running.size >= progress.atOnce) await Promise.race(running)
+        if (failures.length > 0) throw failures[0]
       } catch (error) {
         chunk.release()
         throw error
       }
-      previous = takeChunk(parts, progress, { chunk, digests }).finally(chunk.release)
-      // Its failure is met by the next await; until then it must not count as unhandled.
-      previous.catch(() => undefined)
+      const taken: Promise<void> = takeChunk(parts, progress, { chunk, ...flow })
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => {
+          chunk.release()
+          running.delete(taken)
+        })
+      running.add(taken)
     }
   } finally {
-    await previous
+    await Promise.all(running)
   }
+  if (failures.length > 0) throw failures[0]
 }
 
 function admitChunk(progress: Progress, bytes: Uint8Array, cap: number): void {
@@ -102,10 +116,10 @@ function admitChunk(progress: Progress, bytes: Uint8Array, cap: number): void {
 function takeChunk(
   parts: DataParts,
   progress: Progress,
-  { chunk: { bytes }, digests }: { chunk: Lease; digests: DigestStream },
+  { chunk: { bytes }, digests, sink }: Flow & { chunk: Lease },
 ): Promise<void> {
   const position = progress.chunks.push(null) - 1
-  return allDone([digests.update(bytes), storeChunk(parts, progress, { bytes, position })])
+  return allDone([digests.update(bytes), storeChunk(parts, progress, { bytes, position, sink })])
 }
 
 /** Unlike Promise.all it waits for every one also when one fails: none may still write when the rest is cleared away. */
@@ -117,9 +131,9 @@ async function allDone(promises: Promise<void>[]): Promise<void> {
 async function storeChunk(
   parts: DataParts,
   progress: Progress,
-  { bytes, position }: { bytes: Uint8Array; position: number },
+  { bytes, position, sink }: { bytes: Uint8Array; position: number; sink: Sink },
 ): Promise<void> {
-  const { digester, store, uploads } = parts
+  const { digester, uploads } = parts
   const { upload, chunks } = progress
   const digest = isZero(bytes) ? null : await digester.sha256(bytes)
   let kept = await uploads.keep(upload, position, digest)
@@ -129,7 +143,7 @@ async function storeChunk(
   }
   if (kept === 'gone') throw await endedByOthers(parts, progress)
   chunks[position] = digest
-  if (digest !== null) await store.put(digest, bytes)
+  await sink.put(position, digest, bytes)
 }
 
 /** Why nobody knows of the upload any more: its image was deleted [410], or its lease had run out [503]. */

@@ -1,9 +1,12 @@
 import { getLogger } from '@logtape/logtape'
 import { createStreamInspector } from '../../blobs/inspect/stream.ts'
 import { HeliostatError } from '../../errors.ts'
-import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
+import { type RunningUpload, UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
 import type { Sweeper } from '../../inventory/sweep.ts'
 import { reasonOf } from '../../reason.ts'
+import type { LooseObjects } from '../../stores/loose.ts'
+import { openSink, urlFor } from '../../stores/sink.ts'
+import type { Store } from '../../stores/store.ts'
 import type { Image } from '../image.ts'
 import type { ProjectLimits } from '../project-limits.ts'
 import { requireFormats, STEPS } from '../status.ts'
@@ -12,11 +15,15 @@ import type { UploadRepo } from './rows.ts'
 import { refuseSize, sizeCap } from './size.ts'
 import { type DataParts, type Progress, takeIn } from './take-in.ts'
 
+/** How soon it is looked again whether an object has gone that is in the way. */
+const RETRY_BUSY_MS = 200
+
 const log = getLogger(['heliostat', 'upload'])
 
 export interface UploadParts extends DataParts {
   uploads: UploadRepo
   sweeper: Pick<Sweeper, 'discard'>
+  looseObjects: LooseObjects
   limits: Pick<ProjectLimits, 'refuseMore'>
   options: DataParts['options'] & {
     require_image_format_match: boolean
@@ -29,6 +36,8 @@ export interface UploadRequest {
   expectedSize: number | null
   /** The project that uploads. Its limits count, not those of the image's owner. */
   projectId: string | null
+  /** Where the bytes go. */
+  store: Store
 }
 
 /** Takes images' bytes in: cut, digested and stored in one pass, with at most two chunks in memory. */
@@ -47,29 +56,26 @@ export interface Uploader {
 }
 
 export function createUploader(parts: UploadParts): Uploader {
-  const { uploads } = parts
+  const { uploads, looseObjects } = parts
   const running = new Set<Upload>()
   const clock = createClockWatch(UPLOAD_LEASE_MS)
 
   return {
     async upload(image, takeBody, request) {
       requireFormats(image)
-      const upload = { id: crypto.randomUUID(), imageId: image.id }
-      if (!(await uploads.begin(upload, Date.now()))) {
-        throw new HeliostatError(
-          'conflict',
-          `Image status transition from ${image.status} to ${STEPS.beginUpload.to} is not allowed`,
-        )
-      }
+      const { store } = request
+      const url = await urlFor(store, image.id)
+      const upload = { id: crypto.randomUUID(), imageId: image.id, store: store.id }
+      await begin(uploads, upload, { image, url })
       running.add(upload)
       const beat = setInterval(
         () => void uploads.heartbeat(upload).catch(() => undefined),
         UPLOAD_LEASE_MS / 4,
       )
-      const progress = newProgress(upload, image, parts.options)
+      const progress = newProgress(upload, image, { ...parts.options, store })
       try {
         await admit(parts, progress, request)
-        await takeIn(parts, progress, takeBody())
+        await takeInto(parts, progress, { url, store, takeBody })
       } catch (error) {
         await clearAway(parts, progress, error)
         throw error
@@ -83,17 +89,61 @@ export function createUploader(parts: UploadParts): Uploader {
       // After a suspend this process may come here before its own heartbeats do.
       await Promise.all([...running].map(uploads.heartbeat))
       if (!clock.isSteady()) return
-      for (const upload of await uploads.dead()) {
-        if (!(await uploads.abortDead(upload, Date.now()))) continue
-        log.warn('Upload of image {image} was left behind by a dead process', {
-          image: upload.imageId,
-        })
-      }
+      const dead = await uploads.dead()
+      for (const upload of dead) await endDead(uploads, upload)
+      if (dead.length > 0) await looseObjects.remove()
     },
   }
 }
 
-function newProgress(upload: Upload, image: Image, options: UploadParts['options']): Progress {
+async function endDead(uploads: UploadRepo, upload: RunningUpload): Promise<void> {
+  if (!(await uploads.abortDead(upload, Date.now()))) return
+  log.warn('Upload of image {image} was left behind by a dead process', { image: upload.imageId })
+}
+
+async function begin(
+  uploads: UploadRepo,
+  upload: Upload,
+  { image, url }: { image: Image; url: string | null },
+): Promise<void> {
+  let begun = await uploads.begin(upload, url, Date.now())
+  while (begun === 'busy') {
+    await new Promise((resolve) => setTimeout(resolve, RETRY_BUSY_MS))
+    begun = await uploads.begin(upload, url, Date.now())
+  }
+  if (begun === 'begun') return
+  throw new HeliostatError(
+    'conflict',
+    `Image status transition from ${image.status} to ${STEPS.beginUpload.to} is not allowed`,
+  )
+}
+
+interface Target {
+  store: Store
+  url: string | null
+  takeBody(): ReadableStream<Uint8Array>
+}
+
+async function takeInto(
+  parts: UploadParts,
+  progress: Progress,
+  { store, url, takeBody }: Target,
+): Promise<void> {
+  const { chunk_size: chunkSize } = parts.options
+  const sink = await openSink(store, { url, size: progress.expectedSize, chunkSize })
+  try {
+    await takeIn(parts, progress, { body: takeBody(), sink })
+  } catch (error) {
+    await sink.abort().catch(() => undefined)
+    throw error
+  }
+}
+
+function newProgress(
+  upload: Upload,
+  image: Image,
+  options: UploadParts['options'] & { store: Store },
+): Progress {
   const { container_format: containerFormat, disk_format: diskFormat } = image
   const inspector =
     containerFormat !== null && diskFormat !== null
@@ -105,7 +155,16 @@ function newProgress(upload: Upload, image: Image, options: UploadParts['options
           nonfatal: options.gpt_safety_checks_nonfatal,
         })
       : null
-  return { upload, image, expectedSize: null, space: null, size: 0, chunks: [], inspector }
+  return {
+    upload,
+    image,
+    expectedSize: null,
+    space: null,
+    size: 0,
+    chunks: [],
+    atOnce: options.store.writesAtOnce,
+    inspector,
+  }
 }
 
 /**
@@ -131,7 +190,7 @@ async function admit(
 
 /** Never throws: what the client hears is why the upload failed. What is left here goes with the next upkeep. */
 async function clearAway(
-  { uploads, sweeper }: UploadParts,
+  { uploads, sweeper, looseObjects }: UploadParts,
   { upload, image, size, chunks }: Progress,
   error: unknown,
 ): Promise<void> {
@@ -142,7 +201,9 @@ async function clearAway(
   })
   try {
     await uploads.abort(upload, Date.now())
-    await sweeper.discard(chunks.filter((digest) => digest !== null))
+    await looseObjects.tryRemove()
+    const digests = chunks.filter((digest) => digest !== null)
+    await sweeper.discard(upload.store, digests)
   } catch (failure) {
     log.error('Cannot clear away the failed upload of image {image}: {reason}', {
       image: image.id,

@@ -1,0 +1,13 @@
+import type { StoreConfig } from '../store-config.ts'
+import type { Store } from '../stores/store.ts'
+
+/** What the configuration says of a store, whatever its kind. */
+export function describeStore({
+  id,
+  kind,
+  isDefault,
+  options,
+}: StoreConfig): Pick<Store, 'id' | 'kind' | 'isDefault' | 'description' | 'weight'> {
+  const { store_description: description, weight } = options
+  return { id, kind, isDefault, description, weight }
+}

@@ -1,0 +1,133 @@
+import { join } from 'node:path'
+import type { Digester } from '../blobs/digest.ts'
+import { createFileStore } from '../blobs/fs/store.ts'
+import type { IsWhole } from '../blobs/local/check.ts'
+import { createLostChunks, type LostChunks } from '../blobs/local/lost-chunks.ts'
+import { createOwnChunks, type OwnChunks } from '../blobs/local/own-chunks.ts'
+import type { ScrubNotes } from '../blobs/local/scrub.ts'
+import type { LocalStore } from '../blobs/local/store.ts'
+import { type Config, hasNamedStores } from '../config.ts'
+import type { Manifests } from '../inventory/manifests.ts'
+import { createPlaces } from '../inventory/places.ts'
+import { openScrubNotes } from '../inventory/scrub-notes.ts'
+import type { Feed } from '../mirror/feed/reader.ts'
+import type { PinPolicy } from '../mirror/pinning/policy.ts'
+import type { Registry } from '../registry/database.ts'
+import { type Copies, createCopies } from '../stores/copies.ts'
+import { renameStores } from '../stores/known-stores.ts'
+import { createStoreOrder } from '../stores/order.ts'
+import { createStores, type Stores } from '../stores/store.ts'
+import { openLocalStores, type OwnStore } from './local-stores.ts'
+import type { SiteMetrics } from './metrics.ts'
+import { openResident, type Resident } from './resident.ts'
+import { type Bodies, chunksOfOrigin, type OwnStoreChunks, type SiteChunks } from './site-chunks.ts'
+
+/** Without a cache chunks that come from afar stay for as long as it takes to send them: so many have room. */
+const CHUNKS_IN_TRANSIT = 32
+/** How often it is looked which images are still to stay. */
+const PINS_MS = 10_000
+
+const NO_POLICY: PinPolicy = { visibilities: [], tags: [], names: [], newest: Infinity }
+
+export interface OriginParts {
+  config: Config
+  registry: Registry
+  feed: Feed
+  manifests: Manifests
+  digester: Digester
+  check: IsWhole
+  metrics: Pick<SiteMetrics, 'timeFills'>
+}
+
+/** A store on this machine that is looked after. */
+export interface Scrubbed {
+  store: LocalStore
+  lost: LostChunks
+  notes: ScrubNotes
+}
+
+/** What makes a site an origin: the stores that its images lie in, and what is kept here of those that are far. */
+export interface Origin {
+  stores: Stores
+  copies: Copies
+  chunks: SiteChunks
+  scrubbed: Scrubbed[]
+  /** Where chunks lie on this machine. */
+  disks: LocalStore[]
+  resident: Resident | null
+  close(): Promise<void>
+}
+
+export async function openOrigin(parts: OriginParts, bodies: Bodies): Promise<Origin> {
+  const { config, registry, feed, manifests } = parts
+  const own: (OwnStoreChunks & Scrubbed)[] = []
+  const opened = await openLocalStores({
+    config,
+    registry,
+    siteId: feed.siteId,
+    async guard(store) {
+      const guarded = await guardOwn(parts, store)
+      own.push(guarded)
+      return guarded.chunks.store
+    },
+  })
+  const stores = createStores(opened.all, hasNamedStores(config))
+  await renameStores(registry, stores)
+  const copies = createCopies({
+    stores,
+    order: createStoreOrder(stores),
+    places: createPlaces(registry),
+    sizeOfChunk: manifests.sizeOfChunk,
+  })
+  const cacheStore = needsCache(config) ? createFileStore(cacheFolder(config)) : null
+  const resident = cacheStore && (await openCache(parts, { store: cacheStore, copies }))
+  const refresh = resident && setInterval(resident.pins.refreshSoon, PINS_MS)
+  return {
+    stores,
+    copies,
+    chunks: chunksOfOrigin({ own, resident, copies }, bodies),
+    scrubbed: own,
+    disks: [...own.map(({ store }) => store), ...(cacheStore ? [cacheStore] : [])],
+    resident,
+    async close() {
+      if (refresh) clearInterval(refresh)
+      await resident?.close()
+      cacheStore?.close()
+      await opened.close()
+    },
+  }
+}
+
+async function guardOwn(
+  { registry, manifests, check }: OriginParts,
+  { id, isDefault, local }: OwnStore,
+): Promise<OwnStoreChunks & Scrubbed> {
+  const notes = await openScrubNotes(registry, isDefault ? '' : id)
+  const lost = createLostChunks({ store: local, sizeOfChunk: manifests.sizeOfChunk, notes })
+  const chunks: OwnChunks = createOwnChunks({ store: local, check, lost })
+  return { id, store: local, lost, notes, chunks }
+}
+
+/** Whether chunks are kept here that lie elsewhere, if only until they are sent. */
+function needsCache({ stores, caching }: Config): boolean {
+  return caching || stores.length > 1 || stores[0]?.kind !== 'file'
+}
+
+function cacheFolder({ DEFAULT, heliostat }: Config): string {
+  return DEFAULT.image_cache_dir ?? join(heliostat.data_dir, 'cache')
+}
+
+function openCache(
+  { config, metrics, ...parts }: OriginParts,
+  { store, copies }: { store: LocalStore; copies: Copies },
+): Promise<Resident> {
+  const { DEFAULT, heliostat, caching } = config
+  return openResident({
+    ...parts,
+    config,
+    store,
+    limit: caching ? DEFAULT.image_cache_max_size : CHUNKS_IN_TRANSIT * heliostat.chunk_size,
+    policy: NO_POLICY,
+    chunk: metrics.timeFills(copies.chunk),
+  })
+}

@@ -1,0 +1,29 @@
+import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
+import type { Digester } from '../blobs/digest.ts'
+import type { Manifests } from '../inventory/manifests.ts'
+import type { Copies } from '../stores/copies.ts'
+
+export interface PreferredParts {
+  copies: Pick<Copies, 'chunk'>
+  manifests: Pick<Manifests, 'sizeOfChunk'>
+  digester: Pick<Digester, 'sha256' | 'allocate'>
+}
+
+/** Bodies from the stores that the caller prefers, past what is kept here. */
+export function openPreferred(
+  { copies, manifests, digester }: PreferredParts,
+  prefer: readonly string[],
+): OpenBody {
+  const isWhole = (digest: string) => async (bytes: Uint8Array) =>
+    (await digester.sha256(bytes)) === digest
+  return createBodyOpener({
+    async get(digest, span) {
+      const size = await manifests.sizeOfChunk(digest)
+      if (size === null) return null
+      const memory = digester.allocate(size)
+      const bytes = await copies.chunk(digest, memory, { prefer, isWhole: isWhole(digest) })
+      const { offset, length } = span ?? { offset: 0, length: size }
+      return bytes && new Blob([bytes.slice(offset, offset + length)]).stream()
+    },
+  })
+}

@@ -1,0 +1,64 @@
+import type { Digester } from '../blobs/digest.ts'
+import type { IsWhole } from '../blobs/local/check.ts'
+import type { LocalStore } from '../blobs/local/store.ts'
+import type { Config } from '../config.ts'
+import type { Manifests } from '../inventory/manifests.ts'
+import { createEdgeAccount, type EdgeAccount } from '../mirror/chunks/account.ts'
+import { createReadThrough, type ReadThrough } from '../mirror/chunks/read-through.ts'
+import type { ImageCache } from '../mirror/pinning/image-cache.ts'
+import { createPins, type Pins } from '../mirror/pinning/pins.ts'
+import type { PinPolicy } from '../mirror/pinning/policy.ts'
+import { createCachedImages } from '../mirror/pinning/rows.ts'
+import type { UpstreamContent } from '../mirror/upstream/content.ts'
+import type { Registry } from '../registry/database.ts'
+import { openEdgeCache } from './edge-cache.ts'
+
+export interface ResidentParts {
+  config: Config
+  registry: Registry
+  /** Where chunks are kept. */
+  store: LocalStore
+  manifests: Manifests
+  digester: Digester
+  check: IsWhole
+  /** Bytes that they may take. */
+  limit: number
+  policy: PinPolicy
+  /** Where they come from. */
+  chunk: UpstreamContent['chunk']
+}
+
+/** Chunks that are kept on this machine since they come from afar. */
+export interface Resident {
+  account: EdgeAccount
+  readThrough: ReadThrough
+  pins: Pins
+  cache: ImageCache
+  close(): Promise<void>
+}
+
+export async function openResident(parts: ResidentParts): Promise<Resident> {
+  const { config, registry, store, limit, policy, chunk } = parts
+  const account = createEdgeAccount()
+  const images = createCachedImages(registry)
+  const pins = createPins({ images, policy, limit, has: account.has })
+  const readThrough = createReadThrough({
+    ...parts,
+    account,
+    local: store,
+    upstream: { chunk },
+    isPinned: pins.isPinned,
+  })
+  await readThrough.load()
+  const { cache, close } = await openEdgeCache({
+    config,
+    images,
+    pins,
+    account,
+    readThrough,
+    store,
+  })
+  // The limit may have been lowered since.
+  await readThrough.room.prune()
+  return { account, readThrough, pins, cache, close }
+}

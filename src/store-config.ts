@@ -1,0 +1,172 @@
+/** Which stores there are: several that `enabled_backends` names, or those of `[glance_store]` of which one is written. */
+import type { z } from 'zod'
+import { shownMistake, shownName } from './masking.ts'
+import { oneOf, splitList } from './option-kinds.ts'
+import {
+  missingOptions,
+  isStoreKind,
+  STORE_KINDS,
+  type StoreKind,
+  type StoreOptions,
+} from './store-options.ts'
+
+/** Values as they are written: section → option → text. */
+type Raw = Readonly<Record<string, Readonly<Record<string, string>> | undefined>>
+
+interface StoreConfigOf<K extends StoreKind> {
+  id: string
+  kind: K
+  /** Where an upload goes that names no store. */
+  isDefault: boolean
+  options: StoreOptions<K>
+}
+
+export type StoreConfig = { readonly [K in StoreKind]: Readonly<StoreConfigOf<K>> }[StoreKind]
+
+/** What the configuration says of one store, before it has been checked. */
+interface NamedStore {
+  id: string
+  kind: StoreKind
+  isDefault: boolean
+  section: string
+}
+
+export interface ReadStores {
+  stores: StoreConfig[]
+  mistakes: string[]
+  warnings: string[]
+}
+
+const SINGLE = 'glance_store'
+/** Glance's own names for where it stages data, and keeps tasks. */
+const RESERVED = /^os_glance_/
+const KINDS = Object.keys(STORE_KINDS)
+
+/** Whether stores have names, which callers then may use. */
+export function namesStores(raw: Raw): boolean {
+  return splitList(raw['DEFAULT']?.['enabled_backends'] ?? '').length > 0
+}
+
+/** The sections that are those of stores, with the options that each may have. */
+export function storeSections(raw: Raw): Record<string, z.ZodObject> {
+  const { named } = nameStores(raw)
+  return Object.fromEntries(
+    named.flatMap(({ section, kind }) =>
+      section === SINGLE ? [] : [[section, STORE_KINDS[kind]]],
+    ),
+  )
+}
+
+/** The stores of a configuration, in its order, with a sentence for each mistake, and for each that is left out. */
+export function readStores(
+  raw: Raw,
+  explain: (section: string, error: z.ZodError) => string[],
+): ReadStores {
+  const { named, mistakes, warnings } = nameStores(raw)
+  const stores: StoreConfig[] = []
+  for (const { id, kind, isDefault, section } of named) {
+    const given = section === SINGLE ? ofKind(raw[section] ?? {}, kind) : (raw[section] ?? {})
+    const { data, error } = STORE_KINDS[kind].safeParse(given)
+    const missing = missingOptions(kind, given)
+    if (error) mistakes.push(...explain(section, error))
+    else if (missing.length === 0)
+      stores.push({ id, kind, isDefault, options: data } as StoreConfig)
+    else if (isDefault || section !== SINGLE) mistakes.push(...missing.map(tell(section, id)))
+    else warnings.push(`Store "${id}" is left out: it has no ${missing.join(', ')}`)
+  }
+  return { stores, mistakes: [...mistakes, ...sharedFolders(stores)], warnings }
+}
+
+interface NamedStores {
+  named: NamedStore[]
+  mistakes: string[]
+  warnings: string[]
+}
+
+function nameStores(raw: Raw): NamedStores {
+  return namesStores(raw) ? nameSeveral(raw) : nameSingle(raw)
+}
+
+function nameSeveral(raw: Raw): NamedStores {
+  const found: NamedStores = { named: [], mistakes: [], warnings: [] }
+  const byDefault = raw[SINGLE]?.['default_backend'] ?? ''
+  for (const entry of splitList(raw['DEFAULT']?.['enabled_backends'] ?? '')) {
+    const [id = '', kind = '', ...rest] = entry.split(':').map((part) => part.trim())
+    const isDefault = id === byDefault
+    if (id === '' || kind === '' || rest.length > 0) {
+      found.mistakes.push(mistaken(entry, 'pairs of a name and a kind such as fast:file'))
+    } else if (
+      RESERVED.test(id) ||
+      found.named.some((store) => store.section === id.toLowerCase())
+    ) {
+      found.mistakes.push(
+        mistaken(id, 'names that are given once and do not begin with os_glance_'),
+      )
+    } else if (isStoreKind(kind)) {
+      found.named.push({ id, kind, isDefault, section: id.toLowerCase() })
+    } else if (isDefault) found.mistakes.push(mistaken(kind, oneOf(KINDS)))
+    else found.warnings.push(leftOut(id, kind))
+  }
+  if (found.mistakes.length === 0 && !found.named.some(({ isDefault }) => isDefault)) {
+    const names = oneOf(found.named.map(({ id }) => id))
+    found.mistakes.push(
+      `[${SINGLE}] default_backend: got "${shownName(byDefault)}", wanted ${names}`,
+    )
+  }
+  return found
+}
+
+/** Each is named by its kind; all their options stand in one section. */
+function nameSingle(raw: Raw): NamedStores {
+  const kinds = splitList(raw[SINGLE]?.['stores'] ?? 'file,http')
+  const byDefault = raw[SINGLE]?.['default_store'] ?? 'file'
+  const found: NamedStores = { named: [], mistakes: [], warnings: [] }
+  for (const kind of new Set(kinds)) {
+    const isDefault = kind === byDefault
+    if (isStoreKind(kind)) found.named.push({ id: kind, kind, isDefault, section: SINGLE })
+    else if (!isDefault) found.warnings.push(leftOut(kind, kind))
+  }
+  if (!found.named.some(({ isDefault }) => isDefault)) {
+    const wanted = oneOf(kinds.filter(isStoreKind))
+    found.mistakes.push(
+      `[${SINGLE}] default_store: got "${shownName(byDefault)}", wanted ${wanted}`,
+    )
+  }
+  return found
+}
+
+function mistaken(value: string, wanted: string): string {
+  return `[DEFAULT] enabled_backends: got "${shownMistake(value)}", wanted ${wanted}`
+}
+
+function leftOut(id: string, kind: string): string {
+  return `Store "${shownName(id)}" is left out, since "${shownName(kind)}" is no kind of store here: what lies in it cannot be read`
+}
+
+function tell(section: string, id: string): (option: string) => string {
+  return (option) => `[${section}] ${option}: got "", wanted one for the store "${id}"`
+}
+
+function ofKind(
+  options: Readonly<Record<string, string>>,
+  kind: StoreKind,
+): Record<string, string> {
+  const known = STORE_KINDS[kind].shape
+  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(known, name)))
+}
+
+/** Two stores in one folder would be one, whose chunks each would sweep from under the other. */
+function sharedFolders(stores: StoreConfig[]): string[] {
+  const folders = stores.flatMap(({ id, kind, options }) =>
+    kind === 'file'
+      ? [{ id, folder: options.filesystem_store_datadir?.replace(/\/+$/, '') ?? '' }]
+      : [],
+  )
+  return folders.flatMap(({ id, folder }, index) =>
+    folders.slice(0, index).some((other) => other.folder === folder)
+      ? [
+          `[${id.toLowerCase()}] filesystem_store_datadir: got "${shownMistake(folder)}", wanted a folder that no other store has`,
+        ]
+      : [],
+  )
+}
