@@ -95,7 +95,10 @@ function partsOf(url: string): { scheme: string; host: string; port: number | nu
   }
 }
 
-/** A name whose end is a number would be taken for an IPv4 address: https://url.spec.whatwg.org/#ends-in-a-number-checker */
+/**
+ * A name that ends in a number would be taken for an IPv4 address.
+ * https://url.spec.whatwg.org/#ends-in-a-number-checker
+ */
 function isPlainName(host: string): boolean {
   const labels = host.split('.')
   const isLabel = (label: string) => /^(?!-)[\w-]{1,63}$/.test(label) && !label.endsWith('-')

@@ -1,8 +1,8 @@
+import type { Fetch } from '../http/fetch.ts'
 import { reasonOf } from '../reason.ts'
 import { createCircuitBreaker } from './circuit-breaker.ts'
 import {
   createSend,
-  type Fetch,
   isTimeout,
   type KeystoneAnswer,
   type KeystoneOptions,

@@ -1,14 +1,12 @@
 import type { Config } from '../config.ts'
 import { readLimited } from '../http/body.ts'
 import { answerWithin } from '../http/deadline.ts'
+import type { Fetch } from '../http/fetch.ts'
 
 const MAX_ANSWER = 1024 * 1024
 
 /** With `system_scope` this service logs in for the whole deployment, otherwise for the project that is configured. */
 export type KeystoneOptions = Config['keystone_authtoken'] & { system_scope?: 'all' }
-
-/** The platform's `fetch`, as far as Keystone needs it. */
-export type Fetch = (url: string, init: RequestInit) => Promise<Response>
 
 export interface KeystoneRequest {
   method?: string

@@ -2,9 +2,10 @@ import { getLogger } from '@logtape/logtape'
 import { z } from 'zod'
 import type { Config } from '../config.ts'
 import { HeliostatError } from '../errors.ts'
+import type { Fetch } from '../http/fetch.ts'
 import { reasonOf } from '../reason.ts'
 import { createKeystoneClient, type KeystoneClient } from './keystone-client.ts'
-import type { Fetch, KeystoneOptions } from './keystone-http.ts'
+import type { KeystoneOptions } from './keystone-http.ts'
 import { createLru } from './lru.ts'
 
 /** For how long a project's last known limits hold while Keystone says nothing. */
