@@ -2,7 +2,7 @@
 # Installs what the scripts in test/conformance need of Debian, if it is missing. Needs root for that.
 set -euo pipefail
 
-wanted=(curl dosfstools e2fsprogs exfatprogs gdisk glance-common ntfs-3g parted python3-glanceclient
+wanted=(curl dosfstools e2fsprogs exfatprogs gdisk glance-common nginx-light ntfs-3g parted python3-glanceclient
   python3-keystone python3-openstackclient qemu-block-extra qemu-utils tempest
   uwsgi-plugin-python3 wget)
 

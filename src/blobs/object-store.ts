@@ -2,14 +2,18 @@ import type { Span } from './store.ts'
 
 /**
  * The port of a store where an image lies as one object, in the form that others read too. An object is named by its
- * URL, as Glance writes that. An absent object is null; a broken store throws.
+ * URL, as Glance writes that; one that the store does not hold is a TypeError. An absent object is null, and so is one
+ * that has not been finished; a broken store throws.
  */
 export interface ObjectStore {
   /** Whether a URL names an object of this store, by its form alone. */
   holds(url: string): boolean
   /** Bytes; null when there is no such object. */
   size(url: string): Promise<number | null>
-  /** The span of the object, within which it must lie. Cancelling the stream frees what it holds. */
+  /**
+   * The span of the object, within which it must lie: a stream that cannot give all of it errors. Cancelling it frees
+   * what it holds.
+   */
   get(url: string, span: Span): Promise<ReadableStream<Uint8Array> | null>
   /**
    * Deletes an object, an absent one too; 'in-use' where others stand on it and it stays. Null where we only read.

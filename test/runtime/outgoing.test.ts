@@ -11,17 +11,10 @@ import { type AddressRules, createAddressFilter } from '../../src/http/address-f
 import { answerWithin } from '../../src/http/deadline.ts'
 import { createFilteredFetch } from '../../src/http/filtered-fetch.ts'
 import { createOutgoing, type OutgoingOptions } from '../../src/runtime/outgoing.ts'
+import { NO_RULES } from '../support/address-rules.ts'
 import { CA, CERTIFICATE, KEY } from '../support/certificates.ts'
 import { findDeno } from '../support/deno.ts'
 
-const RULES: AddressRules = {
-  allowed_schemes: ['http', 'https'],
-  disallowed_schemes: [],
-  allowed_hosts: [],
-  disallowed_hosts: [],
-  allowed_ports: [],
-  disallowed_ports: [],
-}
 const REFUSED = { code: 'invalid', message: /^Address is refused/ }
 
 let server: Server
@@ -61,7 +54,7 @@ beforeEach(() => {
 
 /** As images are fetched from where users say, with names that resolve to what a test wants. */
 function guarded(names: Record<string, string[]> = {}, rules: Partial<AddressRules> = {}) {
-  const filter = createAddressFilter({ ...RULES, ...rules })
+  const filter = createAddressFilter({ ...NO_RULES, ...rules })
   const looked: string[] = []
   const resolve: NonNullable<OutgoingOptions['resolve']> = async (host) => {
     looked.push(host)
@@ -141,7 +134,7 @@ describe('an address that a user has chosen', () => {
   })
 
   it('says so where its name is not known', async () => {
-    const filter = createAddressFilter(RULES)
+    const filter = createAddressFilter(NO_RULES)
     const resolve = async () => Promise.reject(new Error('queryA ENOTFOUND a.example'))
     const fetch = createFilteredFetch(createOutgoing({ filter, resolve }), filter)
     await assert.rejects(fetch(`http://a.example:${port}/`, {}), (error: Error) => {
@@ -210,8 +203,8 @@ describe('a redirect', () => {
   it('is not followed to a name that resolves to a private address', async () => {
     redirect(`http://b.example:${port}/second`)
     // Its first host is allowed by an address of its own here.
-    const filter = createAddressFilter(RULES)
-    const own = createAddressFilter({ ...RULES, allowed_hosts: ['a.example'] })
+    const filter = createAddressFilter(NO_RULES)
+    const own = createAddressFilter({ ...NO_RULES, allowed_hosts: ['a.example'] })
     const resolve = async () => [{ address: '127.0.0.1', family: 4 }]
     const checkAddress = (host: string, address: string) =>
       (host === 'a.example' ? own : filter).checkAddress(host, address)
