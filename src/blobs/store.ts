@@ -38,6 +38,12 @@ export interface UnfinishedWrites {
   removeUnfinished(before: number): Promise<void>
 }
 
+/** A store of which it can be asked whether it would serve. */
+export interface Reachable {
+  /** Throws a sentence for the operator where the store cannot be reached or used. Changes nothing there. */
+  check(): Promise<void>
+}
+
 const DIGEST = /^[0-9a-f]{64}$/
 
 export function isDigest(name: string): boolean {
