@@ -82,10 +82,14 @@ const CONDITIONS: readonly Condition[] = [
       ...['visibility', 'tag', 'name', 'newest'].map((name) => `[mirror] pin_${name}`),
       '[mirror] prefetch_mbits',
       '[mirror] prefetch_window',
-      '[DEFAULT] image_cache_max_size',
     ],
     isMet: ({ mirror }) => mirror.upstream.length > 0,
     wanted: 'at an edge, which has a [mirror] upstream',
+  },
+  {
+    options: ['[DEFAULT] image_cache_max_size'],
+    isMet: ({ mirror, caching }) => mirror.upstream.length > 0 || caching,
+    wanted: 'at an edge, which has a [mirror] upstream, or with a flavor that ends with +caching',
   },
   {
     options: ['[heliostat] token_file', '[heliostat] tokens'],

@@ -87,6 +87,15 @@ export function splitList(value: string): string[] {
   return items.map((item) => item.trim()).filter((item) => item !== '')
 }
 
+/** A list of ports of TCP. */
+export const ports = (fallback: number[]): Option<number[]> =>
+  z
+    .string()
+    .transform(splitList)
+    .refine((items) => items.every((item) => /^\d{1,5}$/.test(item)), 'ports such as 80,443')
+    .transform((items) => items.map(Number))
+    .default(fallback)
+
 export const choice = <const T extends readonly [string, ...string[]]>(
   options: T,
   fallback: T[number],

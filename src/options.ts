@@ -16,6 +16,7 @@ import {
   MIB,
   oneOf,
   optionalText,
+  ports,
   quota,
   text,
 } from './option-kinds.ts'
@@ -164,6 +165,14 @@ export const SECTIONS = {
     allow_methods: list(['GET', 'PUT', 'POST', 'DELETE', 'PATCH']),
     expose_headers: list(CORS_RESPONSE_HEADERS),
     max_age: integer(3600),
+  }),
+  import_filtering_opts: z.object({
+    allowed_schemes: list(['http', 'https']),
+    disallowed_schemes: list([]),
+    allowed_hosts: list([]),
+    disallowed_hosts: list([]),
+    allowed_ports: ports([80, 443]),
+    disallowed_ports: ports([]),
   }),
   healthcheck: z.object({ disable_by_file_path: text('/etc/glance/healthcheck_disable') }),
   mirror: z.object({

@@ -15,12 +15,13 @@ const COMMON = {
 
 const S3_OPTIONS = {
   s3_store_host: optionalText,
-  s3_store_region_name: text(''),
+  s3_store_region_name: optionalText,
   s3_store_access_key: secret,
   s3_store_secret_key: secret,
   s3_store_bucket: optionalText,
   s3_store_create_bucket_on_put: flag(false),
   s3_store_bucket_url_format: choice(['auto', 'virtual', 'path'], 'auto'),
+  s3_store_thread_pools: integer(10, { min: 1 }),
   s3_store_cacert: optionalText,
 }
 
@@ -70,10 +71,14 @@ const VMWARE_OPTIONS = {
 
 const HTTP_OPTIONS = {
   https_ca_certificates_file: optionalText,
-  https_insecure: flag(true),
+  // In Glance it is true: whoever sits between could put another image in place of the one that was registered.
+  https_insecure: flag(false),
 }
 
-const FILE_OPTIONS = { filesystem_store_datadir: optionalText }
+const FILE_OPTIONS = {
+  filesystem_store_datadir: optionalText,
+  filesystem_store_datadirs: list([]),
+}
 
 /** By the names that stand in `enabled_backends`. `r2` is ours: a bucket that is bound to a Worker. */
 export const STORE_KINDS = {

@@ -1,22 +1,32 @@
 /** The stores of Node and Deno, as they are configured. */
+import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { NO_STORE } from '../../schema/tables.ts'
 import { createFileStore } from '../blobs/fs/store.ts'
+import { createGlanceFiles } from '../blobs/glance/files.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../errors.ts'
-import { claimedByPut, createStoreOwner, type StoreOwner } from '../inventory/store-owner.ts'
-import type { Registry } from '../registry/database.ts'
+import { createAddressFilter } from '../http/address-filter.ts'
+import type { StoreOwner } from '../inventory/store-owner.ts'
+import { shownPath } from '../masking.ts'
 import type { StoreConfig } from '../store-config.ts'
 import type { Store } from '../stores/store.ts'
 import { describeStore } from './describe-store.ts'
+import { whyNot } from './file-mistakes.ts'
+import { createOutgoing } from './outgoing.ts'
+import {
+  type Adapter,
+  claimedChunks,
+  type ConfigOf,
+  openHttp,
+  openS3,
+  type RegistryParts,
+} from './remote-stores.ts'
 
-export interface StoreParts {
+export interface StoreParts extends RegistryParts {
   config: Config
-  registry: Registry
-  /** The id of the registry. */
-  siteId(): Promise<string>
   /** What stands between a store on this machine and those who use it. */
   guard(own: OwnStore): Promise<ChunkStore>
 }
@@ -89,43 +99,74 @@ export function storeOfEdge(
   }
 }
 
-type Adapter = Pick<Store, 'place' | 'writesAtOnce' | 'properties' | 'check' | 'chunks' | 'objects'>
-
 interface Opened {
   adapter: Adapter
   local: LocalStore | null
 }
 
 async function openAdapter(parts: StoreParts, store: StoreConfig): Promise<Opened> {
+  if (store.kind === 'file') return openFiles(parts, store)
+  return { adapter: await openElsewhere(parts, store), local: null }
+}
+
+async function openElsewhere(
+  parts: StoreParts,
+  store: Exclude<StoreConfig, { kind: 'file' }>,
+): Promise<Adapter> {
   switch (store.kind) {
-    case 'file':
-      return openFiles(parts, store)
+    case 's3': {
+      const ca = await readCertificates(store.id, 's3_store_cacert', store.options.s3_store_cacert)
+      return openS3(parts, store, { fetch: createOutgoing({ ca }), env: process.env })
+    }
+    case 'http': {
+      const filter = createAddressFilter(parts.config.import_filtering_opts)
+      const { https_ca_certificates_file: file, https_insecure: insecure } = store.options
+      const ca = await readCertificates(store.id, 'https_ca_certificates_file', file)
+      return openHttp(createOutgoing({ ca, insecure, filter }), filter)
+    }
     default:
       throw new ConfigError(`Store "${store.id}": "${store.kind}" is no kind of store here`)
   }
 }
 
+/** The certificates of a file that an option names (PEM); null where it names none. */
+async function readCertificates(
+  store: string,
+  option: string,
+  file: string | null,
+): Promise<string | null> {
+  if (file === null) return null
+  try {
+    return await readFile(file, 'utf8')
+  } catch (error) {
+    throw new ConfigError(
+      `[${store}] ${option}: cannot read "${shownPath(file)}": ${whyNot(error)}`,
+    )
+  }
+}
+
 async function openFiles(
-  { config, registry, siteId, guard }: StoreParts,
-  { id, isDefault, options }: Extract<StoreConfig, { kind: 'file' }>,
+  parts: StoreParts,
+  { id, isDefault, options }: ConfigOf<'file'>,
 ): Promise<Opened> {
-  const folder = folderOf(config.heliostat, options.filesystem_store_datadir)
+  const { heliostat } = parts.config
+  const folder = folderOf(heliostat, options.filesystem_store_datadir)
   const local = createFileStore(folder)
-  const owner = createStoreOwner({ registry, storeId: id, store: local, id: siteId, isEdge: false })
-  const store = claimedByPut(await guard({ id, isDefault, local }), owner)
+  const guarded = await parts.guard({ id, isDefault, local })
+  const chunks = claimedChunks(parts, id, { ...local, ...guarded })
   return {
     local,
     adapter: {
       place: `file:${resolve(folder)}`,
       writesAtOnce: 1,
       properties: async () => ({
-        data_dir: options.filesystem_store_datadir ?? config.heliostat.data_dir,
-        chunk_size: config.heliostat.chunk_size,
+        data_dir: options.filesystem_store_datadir ?? heliostat.data_dir,
+        chunk_size: heliostat.chunk_size,
         thin_provisioning: true,
       }),
       check: async () => undefined,
-      chunks: { store, owner, unfinished: local, room: local },
-      objects: null,
+      chunks: { ...chunks, room: local },
+      objects: createGlanceFiles(options),
     },
   }
 }

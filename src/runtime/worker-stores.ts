@@ -3,17 +3,21 @@ import { z } from 'zod'
 import { type ChunkBucket, createR2Store } from '../blobs/r2.ts'
 import type { Config } from '../config.ts'
 import { ConfigError } from '../errors.ts'
-import { claimedByPut, createStoreOwner } from '../inventory/store-owner.ts'
-import type { Registry } from '../registry/database.ts'
+import { createAddressFilter } from '../http/address-filter.ts'
+import type { Fetch } from '../http/fetch.ts'
 import type { StoreConfig } from '../store-config.ts'
 import type { Store } from '../stores/store.ts'
 import { describeStore } from './describe-store.ts'
+import {
+  claimedChunks,
+  type ConfigOf,
+  openHttp,
+  openS3,
+  type RegistryParts,
+} from './remote-stores.ts'
 
-export interface WorkerStoreParts {
+export interface WorkerStoreParts extends RegistryParts {
   config: Config
-  registry: Registry
-  /** The id of the registry. */
-  siteId(): Promise<string>
   env: Record<string, unknown>
 }
 
@@ -25,6 +29,15 @@ function openStore(parts: WorkerStoreParts, store: StoreConfig): Store {
   switch (store.kind) {
     case 'r2':
       return openBucket(parts, store)
+    case 's3':
+      return {
+        ...describeStore(store),
+        ...openS3(parts, store, { fetch: send, env: texts(parts.env) }),
+      }
+    case 'http': {
+      const filter = createAddressFilter(parts.config.import_filtering_opts)
+      return { ...describeStore(store), ...openHttp(send, filter) }
+    }
     default:
       throw new ConfigError(
         `Store "${store.id}": a Worker has no stores of the kind "${store.kind}"`,
@@ -37,10 +50,7 @@ const bucket = z.custom<ChunkBucket>(
   (value) => typeof value === 'object' && value !== null && 'head' in value && 'list' in value,
 )
 
-function openBucket(
-  { registry, siteId, env }: WorkerStoreParts,
-  config: Extract<StoreConfig, { kind: 'r2' }>,
-): Store {
+function openBucket({ env, ...parts }: WorkerStoreParts, config: ConfigOf<'r2'>): Store {
   const { r2_binding: name } = config.options
   const { data: bound } = bucket.safeParse(env[name])
   if (!bound) {
@@ -48,21 +58,21 @@ function openBucket(
       `[${config.id}] r2_binding: got "${name}", wanted the name of an R2 bucket that is bound in wrangler.toml`,
     )
   }
-  const store = createR2Store(bound)
-  const owner = createStoreOwner({
-    registry,
-    storeId: config.id,
-    store,
-    id: siteId,
-    isEdge: false,
-  })
   return {
     ...describeStore(config),
     place: `r2:${name}`,
     writesAtOnce: 1,
     properties: async () => ({ binding: name }),
     check: async () => undefined,
-    chunks: { store: claimedByPut(store, owner), owner, unfinished: null, room: null },
+    chunks: claimedChunks(parts, config.id, createR2Store(bound)),
     objects: null,
   }
+}
+
+/** Workers lose what `fetch` is called on. */
+const send: Fetch = (url, init) => fetch(url, init)
+
+function texts(env: Record<string, unknown>): Record<string, string> {
+  const entries = Object.entries(env).filter(([, value]) => typeof value === 'string')
+  return Object.fromEntries(entries.map(([name, value]) => [name, String(value)]))
 }

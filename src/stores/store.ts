@@ -31,7 +31,7 @@ export interface Store {
   /** What `/v2/info/stores/detail` tells of it. */
   properties(): Promise<Record<string, unknown>>
   /** Throws unless the store answers. */
-  check(): Promise<void>
+  check: (() => Promise<void>) | null
   chunks: StoreChunks | null
   objects: ObjectStore | null
 }
@@ -71,15 +71,16 @@ export interface StoreCondition {
   ownership(): Promise<Ownership>
 }
 
-/** The condition of each store; only chunks have an owner. */
+/** The condition of each store that there is one of; only chunks have an owner. */
 export function conditionsOf({ all }: Pick<Stores, 'all'>): StoreCondition[] {
-  return all.map(({ id, chunks, check }) => ({
-    id,
-    async ownership() {
+  return all.flatMap(({ id, chunks, check }) => {
+    if (!check) return []
+    const ownership = async () => {
       await check()
       return chunks ? chunks.owner.ownership() : 'ours'
-    },
-  }))
+    }
+    return [{ id, ownership }]
+  })
 }
 
 /** The store as the sweeper has it, in a list; none where there are no chunks. */

@@ -1,6 +1,6 @@
 import { AwsV4Signer } from 'aws4fetch'
 import { answerWithin } from '../../http/deadline.ts'
-import type { Fetch } from '../../identity/keystone-http.ts'
+import type { Fetch } from '../../http/fetch.ts'
 import { sleep } from '../../sleep.ts'
 import { type BucketAddress, bucketAddress } from './address.ts'
 import { brokenBy, type Context, hasCode, refusalOf, S3Error } from './failure.ts'

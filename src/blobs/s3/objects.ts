@@ -1,5 +1,5 @@
 import { UUID } from '../../../schema/image.ts'
-import type { Fetch } from '../../identity/keystone-http.ts'
+import type { Fetch } from '../../http/fetch.ts'
 import type { ObjectStore } from '../object-store.ts'
 import { createS3Client } from './client.ts'
 import type { S3Options } from './settings.ts'

@@ -1,5 +1,5 @@
 import { readLimited } from '../../http/body.ts'
-import type { Fetch } from '../../identity/keystone-http.ts'
+import type { Fetch } from '../../http/fetch.ts'
 import { createTurns } from '../../turns.ts'
 import { sha256 } from '../digest.ts'
 import {
