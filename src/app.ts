@@ -11,6 +11,7 @@ import { mountImageData } from './api/image-data.ts'
 import { mountImages } from './api/images.ts'
 import { mountInfo } from './api/info.ts'
 import { refuseUndecodable } from './api/undecodable.ts'
+import { mountLocations } from './api/locations.ts'
 import { mountMembers } from './api/members.ts'
 import { mountMetadefNamespaces } from './api/metadef-namespaces.ts'
 import { mountMetadefObjects } from './api/metadef-objects.ts'
@@ -25,6 +26,7 @@ import { mountReadiness } from './api/readiness.ts'
 import { assignRequestId } from './api/request-id.ts'
 import { requireSnapshot } from './api/unsynced.ts'
 import { mountSchemas } from './api/schemas.ts'
+import { mountStores } from './api/stores.ts'
 import { mountTags } from './api/tags.ts'
 import { createRoutePath, mountVersions, versionsOf } from './api/versions.ts'
 import type { Services } from './services.ts'
@@ -32,7 +34,10 @@ import type { Services } from './services.ts'
 /** The service: the same routes on every runtime. */
 export function createApp(services: Services): App {
   const { config, isDisabled, metrics } = services
-  const versions = versionsOf({ hasCache: services.cache !== null })
+  const versions = versionsOf({
+    hasCache: services.cache !== null,
+    hasStores: services.stores.areNamed,
+  })
   const app: App = new Hono<Env>({ getPath: createRoutePath(versions) })
   app.onError(answerError)
   app.notFound(answerUnknownPath)
@@ -55,6 +60,8 @@ export function createApp(services: Services): App {
   if (services.origin !== null) app.use('/v2/*', refuseWrites(services.origin))
   mountImages(app, services)
   mountImageData(app, services)
+  mountStores(app, services)
+  mountLocations(app, services)
   mountActions(app, services)
   mountTags(app, services)
   mountMembers(app, services)

@@ -88,8 +88,6 @@ export const SECTIONS = {
     image_location_quota: quota(10),
     show_image_direct_url: flag(false),
     show_multiple_locations: flag(false),
-    do_secure_hash: flag(true),
-    http_retries: integer(3),
     user_storage_quota: bytes(0),
     use_keystone_limits: flag(false),
     enabled_backends: list([]),

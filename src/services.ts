@@ -7,6 +7,10 @@ import type { Access } from './images/access.ts'
 import type { MemberRepo } from './images/members.ts'
 import type { ProjectLimits } from './images/project-limits.ts'
 import type { PropertyProtection } from './images/protection/properties.ts'
+import type { PatchLocations } from './images/locations/patching.ts'
+import type { LocationReader } from './images/locations/reading.ts'
+import type { RegisterLocation } from './images/locations/registering.ts'
+import type { LocationView } from './images/locations/shown.ts'
 import type { ImageRepo } from './images/repo.ts'
 import type { Uploader } from './images/upload/uploader.ts'
 import type { Manifests } from './inventory/manifests.ts'
@@ -43,6 +47,11 @@ export interface Services {
   /** Bodies from the stores that a caller prefers; null at a site that has but one. */
   openPreferred: ((prefer: readonly string[]) => OpenBody) | null
   stores: Stores
+  /** What callers see of where images lie. */
+  locationView: LocationView
+  registerLocation: RegisterLocation
+  patchLocations: PatchLocations
+  locationReader: LocationReader
   looseObjects: LooseObjects
   /** Has the operator told that the registry is damaged; nothing is swept from then on. */
   noteDamage(what: string): Promise<void>

@@ -1,4 +1,5 @@
-import type { Manifest } from '../blobs/manifest.ts'
+import type { OpenBody } from '../blobs/body.ts'
+import type { NamedManifest } from '../blobs/manifest.ts'
 import { HeliostatError } from '../errors.ts'
 import { bodyOf } from '../http/body.ts'
 import { mediaType } from '../http/media-type.ts'
@@ -7,14 +8,16 @@ import { contentRange, requestedRange } from '../http/range.ts'
 import { reprDigest } from '../http/repr-digest.ts'
 import type { Caller } from '../identity/caller.ts'
 import type { FoundImage } from '../images/image.ts'
+import { splitList } from '../option-kinds.ts'
 import type { Services } from '../services.ts'
 import type { Store, Stores } from '../stores/store.ts'
+import { openUnread } from '../stores/unread-body.ts'
 import type { App, RequestContext } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
 
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
-  const { access, openBody, hasBytes, cache } = services
+  const { access, hasBytes, cache } = services
 
   resource(app, '/v2/images/:image_id/file', {
     async GET(context) {
@@ -23,7 +26,9 @@ export function mountImageData(app: App, services: Services): void {
       const image = await access.find(context.req.param('image_id'), caller)
       refuseDeactivated(image, caller.isAdmin)
       access.requireOnImage('download_image', caller, image)
+      const openBody = openerFor(services, context, image)
       if (hasNoData(image)) return context.body(null, 204)
+      if (isUnread(image)) return sendUnread(services, context, image)
       const manifest = await manifestOf(services, image, caller)
 
       const { headers } = context.req.raw
@@ -64,6 +69,54 @@ export function mountImageData(app: App, services: Services): void {
   })
 }
 
+/** Whether its bytes are an object that others have stored, and that has not been read yet. */
+function isUnread({ blob, size, locations }: FoundImage): boolean {
+  return blob === null && size !== null && locations.some(({ url }) => url !== null)
+}
+
+/** As it is: what it should be is not known yet, so nothing is told that would let the client go on with it later. */
+async function sendUnread(
+  { stores, cache }: Services,
+  context: RequestContext,
+  image: FoundImage,
+): Promise<Response> {
+  const size = image.size ?? 0
+  const isHead = context.req.method === 'HEAD'
+  const range = isHead ? null : requestedRange(context.req.raw.headers, size)
+  const span = range ?? { offset: 0, length: size }
+  const isEmpty = isHead || size === 0
+  const body = isEmpty ? null : await asRead(image, openUnread(stores, image.locations, span))
+  if (!isEmpty && body === null) throw dataLost(image)
+  cache?.noteRead(image.id)
+  return context.newResponse(body, range ? 206 : 200, {
+    'Content-Type': 'application/octet-stream',
+    'Content-Length': String(span.length),
+    'Accept-Ranges': 'bytes',
+    ...(image.checksum !== null && { 'Content-MD5': image.checksum }),
+    ...(range && { 'Content-Range': contentRange(range, size) }),
+  })
+}
+
+/** From the stores that the caller prefers, if he says so by `?prefer=store2,store1`. */
+function openerFor(
+  { access, stores, openBody, openPreferred }: Services,
+  context: RequestContext,
+  image: FoundImage,
+): OpenBody {
+  const prefer = splitList(context.req.query('prefer') ?? '')
+  if (prefer.length === 0) return openBody
+  access.requireOnImage('download_from_store', context.get('caller'), image)
+  if (!stores.areNamed || openPreferred === null) {
+    throw new HeliostatError(
+      'invalid',
+      'Store selection for download is not available when multiple backends are not enabled.',
+    )
+  }
+  const unknown = prefer.find((id) => stores.find(id) === null)
+  if (unknown === undefined) return openPreferred(prefer)
+  throw new HeliostatError('invalid', `Store '${unknown}' is not configured.`)
+}
+
 async function takeUpload(
   { access, uploader, limits, stores }: Services,
   context: RequestContext,
@@ -97,7 +150,7 @@ async function manifestOf(
   { access, manifests, noteDamage }: Services,
   image: FoundImage,
   caller: Caller,
-): Promise<Manifest> {
+): Promise<NamedManifest> {
   const manifest = image.blob === null ? null : await manifests.find(image.blob)
   if (manifest) return manifest
   // It may have been deleted meanwhile [404].
@@ -107,7 +160,7 @@ async function manifestOf(
 }
 
 /** Content-MD5 is hex and always of the whole, as Glance's clients expect; the other headers are the standard's. */
-function describeBody({ checksum, hashAlgorithm, hashValue }: Manifest, etag: string) {
+function describeBody({ checksum, hashAlgorithm, hashValue }: NamedManifest, etag: string) {
   return {
     'Content-Type': 'application/octet-stream',
     ...(checksum !== null && { 'Content-MD5': checksum }),

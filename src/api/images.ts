@@ -20,6 +20,7 @@ import { canSee } from '../images/visibility.ts'
 import { toWire } from '../images/wire.ts'
 import { listLinks } from '../paging.ts'
 import type { Services } from '../services.ts'
+import { refuseInUse } from '../stores/in-use.ts'
 import type { App } from './context.ts'
 import { readJson } from './json-body.ts'
 import { json } from './json.ts'
@@ -37,7 +38,8 @@ export function mountImages(app: App, services: Services): void {
 }
 
 function mountCollection(app: App, services: Services, attributes: Attributes): void {
-  const { config, images, access, protection, limits } = services
+  const { config, images, access, protection, limits, stores } = services
+  const show = createShow(services)
 
   resource(app, COLLECTION, {
     async GET(context) {
@@ -52,7 +54,7 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
       // Where a rule hides a whole page the walk still has to go on behind it.
       const last = page.isFull ? (visible.at(-1) ?? page.images.at(-1)) : undefined
       return json(context, {
-        images: visible.map((image) => toWire(protection.readable(image, caller))),
+        images: visible.map((image) => show(image, caller, image.locations)),
         ...listLinks(COLLECTION, params, last?.id ?? null),
         schema: '/v2/schemas/images',
       })
@@ -67,16 +69,21 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
       refuseOverQuota(image, config.DEFAULT)
       await limits.refuseMore('image_count_total', caller.projectId, 1)
       await images.create(image)
-      return json(context, toWire(protection.readable(image, caller)), {
+      const names = stores.all.map(({ id }) => id).join(',')
+      return json(context, show(image, caller, []), {
         status: 201,
-        headers: { Location: `${serviceRoot(context.req.raw, config)}${COLLECTION}/${image.id}` },
+        headers: {
+          Location: `${serviceRoot(context.req.raw, config)}${COLLECTION}/${image.id}`,
+          ...(stores.areNamed && { 'OpenStack-image-store-ids': names }),
+        },
       })
     },
   })
 }
 
 function mountImage(app: App, services: Services, attributes: Attributes): void {
-  const { config, images, access, protection } = services
+  const { config, images, access, protection, patchLocations, locationReader } = services
+  const show = createShow(services)
 
   resource(app, `${COLLECTION}/:image_id`, {
     async GET(context) {
@@ -84,7 +91,7 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
       const caller = context.get('caller')
       const id = context.req.param('image_id')
       const image = await access.findFor('get_image', id, caller)
-      return json(context, toWire(protection.readable(image, caller)))
+      return json(context, show(image, caller, image.locations))
     },
 
     async PATCH(context) {
@@ -96,8 +103,9 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
       const id = context.req.param('image_id')
       const image = await access.findFor('modify_image', id, caller)
       authorizeLocations(access, operations, { caller, image })
-      if (operations.length === 0) return json(context, toWire(protection.readable(image, caller)))
-      const patched = applyPatch(image, operations, {
+      if (operations.length === 0) return json(context, show(image, caller, image.locations))
+      const [locations, others] = splitOperations(operations, config)
+      const patched = applyPatch(image, others, {
         dialect,
         isAdmin: caller.isAdmin,
         authorizeVisibility: (visibility) => access.requireVisibility(visibility, caller, image),
@@ -110,7 +118,11 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
         refuseOverQuota(rebased(now, { before: image, after }), config.DEFAULT, image)
         throw changedMeanwhile(id)
       }
-      return json(context, toWire(protection.readable(after, caller)))
+      if (locations.length === 0) return json(context, show(after, caller, image.locations))
+      await patchLocations({ ...image, ...after }, caller, locations)
+      locationReader.readSoon()
+      const changed = await access.find(id, caller)
+      return json(context, show(changed, caller, changed.locations))
     },
 
     async DELETE(context) {
@@ -119,14 +131,22 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
       const id = context.req.param('image_id')
       const image = await access.findFor('delete_image', id, caller, nothingToDelete)
       refuseProtected(image)
+      await refuseInUse(services.stores, id, image.locations)
       const remove = config.DEFAULT.delayed_delete ? images.deleteLater : images.delete
       if (!(await remove(id, Date.now()))) {
         refuseProtected(await access.findFor('delete_image', id, caller, nothingToDelete))
         throw changedMeanwhile(id)
       }
+      await services.looseObjects.tryRemove()
       return context.body(null, 204)
     },
   })
+}
+
+/** An image as the caller may see it. */
+function createShow({ protection, locationView }: Services) {
+  return (image: Image, caller: Caller, locations: FoundImage['locations']) =>
+    toWire(protection.readable(image, caller), locationView.keysOf({ id: image.id, locations }))
 }
 
 async function findMarker(images: ImageRepo, id: string, caller: Caller) {
@@ -134,6 +154,16 @@ async function findMarker(images: ImageRepo, id: string, caller: Caller) {
   if (!marker) throw new HeliostatError('invalid', `No image found with ID ${id}`)
   if (canSee(caller, marker, marker.isMember)) return marker
   throw new HeliostatError('forbidden', `Forbidding request, image ${id} not visible`)
+}
+
+/** Those on locations by themselves, where these are shown; where they are not the others refuse them. */
+function splitOperations(
+  operations: PatchOperation[],
+  { DEFAULT }: Services['config'],
+): [locations: PatchOperation[], others: PatchOperation[]] {
+  const isLocation = ({ name }: PatchOperation) =>
+    name === 'locations' && DEFAULT.show_multiple_locations
+  return [operations.filter(isLocation), operations.filter((operation) => !isLocation(operation))]
 }
 
 function authorizeLocations(

@@ -3,13 +3,18 @@ import type { App } from './context.ts'
 import { json } from './json.ts'
 import { serviceRoot } from './service-root.ts'
 
-/** Newest first. The gaps are versions that only add what a single store lacks. */
-const VERSIONS = ['2.17', '2.15', '2.9', '2.7', '2.6', '2.5', '2.4', '2.3', '2.2', '2.1', '2.0']
-const VERSIONS_WITH_CACHE = ['2.18', '2.17', '2.16', '2.15', '2.14', ...VERSIONS.slice(2)]
+const NEWEST = 18
+/** What these have added is there with a cache only, or with stores that have names. */
+const OF_CACHE = [14, 16, 18]
+const OF_STORES = [8, 10, 11, 12, 13]
 
-/** The versions that a site lists and accepts in URLs. */
-export function versionsOf({ hasCache }: { hasCache: boolean }): readonly string[] {
-  return hasCache ? VERSIONS_WITH_CACHE : VERSIONS
+/** The versions that a site lists, the newest first, and accepts in URLs. */
+export function versionsOf(site: { hasCache: boolean; hasStores: boolean }): readonly string[] {
+  const minors = Array.from({ length: NEWEST + 1 }, (_, index) => NEWEST - index)
+  return minors
+    .filter((minor) => site.hasCache || !OF_CACHE.includes(minor))
+    .filter((minor) => site.hasStores || !OF_STORES.includes(minor))
+    .map((minor) => `2.${minor}`)
 }
 
 const IN_ACCEPT = /application\/vnd\.openstack\.images-(v2(?:\.\d+)?)/

@@ -25,6 +25,8 @@ export interface ImageDeletions {
   deleteLater(id: string, at: number): Promise<boolean>
   /** Brings back an image that waits for its deletion, and returns its status; any other is refused [404, 409]. */
   restore(id: string, at: number): Promise<ImageStatus>
+  /** Takes the copies in one store away from an active image; false where it has none in another. */
+  removeCopies(id: string, store: string, at: number): Promise<boolean>
   /** Deletes for good the images that were deleted no later than `until`, and returns their ids. */
   deletePending(until: number): Promise<string[]>
 }
@@ -36,6 +38,8 @@ export function createImageDeletions(registry: Registry): ImageDeletions {
     deleteLater: async (id, at) =>
       (await markPending(freeing(registry), id, at)) ||
       (await deleteImage(freeing(registry), id, at)),
+
+    removeCopies: (id, store, at) => removeCopies(freeing(registry), { id, store, at }),
 
     restore: (id, at) => restore(registry, id, at),
 
@@ -65,6 +69,27 @@ function markPending(registry: Registry, id: string, at: number): Promise<boolea
     announceImages(registry, where, at),
     registry.update(images).set({ status: to, deleted_at: at, updated_at: at }).where(where),
     moveLocations(registry, id, { to: 'pending_delete', where: isPending(id) }),
+  )
+}
+
+function removeCopies(
+  registry: Registry,
+  { id, store, at }: { id: string; store: string; at: number },
+): Promise<boolean> {
+  const elsewhere = sql`EXISTS (SELECT 1 FROM image_locations o WHERE o.image_id = ${id}
+    AND o.status = 'active' AND o.store <> ${store})`
+  const leaving = and(
+    eq(imageLocations.image_id, id),
+    eq(imageLocations.store, store),
+    eq(imageLocations.status, 'active'),
+    elsewhere,
+  )
+  const where = and(eq(images.id, id), isNull(images.deleted_at), elsewhere)
+  return changesOne(
+    registry,
+    announceImages(registry, where, at),
+    registry.update(images).set({ updated_at: at }).where(where),
+    ...removeLocations(registry, sql`(${leaving})`, at),
   )
 }
 

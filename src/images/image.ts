@@ -15,8 +15,21 @@ export interface Image extends Row {
   properties: Properties
 }
 
+/** A copy of an image that can be read. */
+export interface Location {
+  id: number
+  store: string
+  /** Null for chunks. */
+  url: string | null
+  /** Null for an object that has not been read yet. */
+  blob: string | null
+  metadata: Record<string, unknown>
+}
+
 /** An image as it was found for one viewer. */
 export interface FoundImage extends Image {
+  /** In the order in which they came. */
+  locations: Location[]
   /** The digest of the blob that holds its bytes, if it has any. */
   blob: string | null
   /** Whether it is shared with the viewer's project, whatever the member's status. */

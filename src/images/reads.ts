@@ -1,7 +1,7 @@
 import { and, eq, getTableColumns, isNull, sql } from 'drizzle-orm'
 import { images } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
-import { blobOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
+import { locationsOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
 import type { FoundImage } from './image.ts'
 import { createImageList, type ImageList } from './list/pages.ts'
 import { isMemberOf, type Viewer } from './visibility.ts'
@@ -19,16 +19,19 @@ export interface ImageReads {
   readonly list: ImageList
 }
 
-export function createImageReads(registry: Registry): ImageReads {
+export function createImageReads(registry: Registry, listLocations: boolean): ImageReads {
   const findById = registry
-    .select({ ...record, blob: blobOf, isMember: isMemberOf(sql.placeholder('project')) })
+    .select({ ...record, locations: locationsOf, isMember: isMemberOf(sql.placeholder('project')) })
     .from(images)
     .where(and(eq(images.id, sql.placeholder('id')), isNull(images.deleted_at)))
     .prepare()
 
   return {
     async find(id, viewer) {
-      return (await findById.get({ id, project: viewer.projectId })) ?? null
+      const found = await findById.get({ id, project: viewer.projectId })
+      if (!found) return null
+      const { blob = null } = found.locations.find((location) => location.blob !== null) ?? {}
+      return { ...found, blob }
     },
 
     async findMarker(id, viewer) {
@@ -41,6 +44,6 @@ export function createImageReads(registry: Registry): ImageReads {
       return found ?? null
     },
 
-    list: createImageList(registry),
+    list: createImageList(registry, listLocations),
   }
 }

@@ -6,9 +6,10 @@ import { createImageReads, type ImageReads } from './reads.ts'
 /** The images of the registry. */
 export interface ImageRepo extends ImageReads, ImageChanges, ImageDeletions {}
 
-export function createImageRepo(registry: Registry): ImageRepo {
+/** Lists have the images' locations only where somebody wants to see them. */
+export function createImageRepo(registry: Registry, listLocations = false): ImageRepo {
   return {
-    ...createImageReads(registry),
+    ...createImageReads(registry, listLocations),
     ...createImageChanges(registry),
     ...createImageDeletions(registry),
   }

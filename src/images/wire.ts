@@ -1,8 +1,11 @@
 import { wireTime } from '../wire-time.ts'
 import type { Image } from './image.ts'
 
-/** The image as clients see it. A base key wins over a custom property of its name. */
-export function toWire(image: Image): Record<string, unknown> {
+/** The image as clients see it, with what they may know of its copies. A base key wins over a custom property of its name. */
+export function toWire(
+  image: Image,
+  copies: Record<string, unknown> = {},
+): Record<string, unknown> {
   const path = `/v2/images/${image.id}`
   const wire: Record<string, unknown> = {
     name: image.name,
@@ -28,6 +31,7 @@ export function toWire(image: Image): Record<string, unknown> {
     file: `${path}/file`,
     schema: '/v2/schemas/image',
   }
+  Object.assign(wire, copies)
   // Added rather than spread before the others: engines make the fixed keys fast only while they come first.
   for (const [name, value] of Object.entries(image.properties)) {
     if (!Object.hasOwn(wire, name)) wire[name] = value

@@ -38,7 +38,7 @@ export function insertManifest(
   digest: string,
   manifest: Manifest,
   at: number,
-): Statement[] {
+): [Statement, Statement] {
   return [
     insertBlob(registry, { digest, manifest, at }, sql`true`),
     insertChunks(registry, digest, { from: 0, chunks: manifest.chunks }),

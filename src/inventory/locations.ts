@@ -106,7 +106,7 @@ export function removeLocations(registry: Registry, leaving: SQL, at: number): S
 }
 
 /** Ends the time of those released blobs, of which `only` are looked at, that an image has again. */
-function keepUsed(registry: Registry, only?: SQL): Statement {
+export function keepUsed(registry: Registry, only?: SQL): Statement {
   return registry
     .update(blobs)
     .set({ released_at: null })

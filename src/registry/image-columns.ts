@@ -3,7 +3,7 @@
  * image or a page, also where every statement is a round trip.
  */
 import { type SQL, sql } from 'drizzle-orm'
-import type { imageMembers } from '../../schema/tables.ts'
+import type { imageLocations, imageMembers } from '../../schema/tables.ts'
 import { rowBytes } from './row-bytes.ts'
 
 type Properties = Record<string, string | null>
@@ -23,8 +23,22 @@ export const tagsOf = sql<string[]>`(
 
 export const blobOf = sql<string | null>`(
   SELECT l.blob FROM image_locations l
-  WHERE l.image_id = images.id AND l.status = 'active' ORDER BY l.id LIMIT 1
+  WHERE l.image_id = images.id AND l.status = 'active' AND l.blob IS NOT NULL ORDER BY l.id LIMIT 1
 )`
+
+type LocationRow = Pick<
+  typeof imageLocations.$inferSelect,
+  'id' | 'store' | 'url' | 'blob' | 'metadata'
+>
+
+/** Those that can be read. */
+export const locationsOf = sql<LocationRow[]>`(
+  SELECT json_group_array(json_object(
+    'id', l.id, 'store', l.store, 'url', l.url, 'blob', l.blob, 'metadata', json(l.metadata)
+  ) ORDER BY l.id) FROM image_locations l WHERE l.image_id = images.id AND l.status = 'active'
+)`.mapWith(parseJson<LocationRow[]>)
+
+export const NO_LOCATIONS = sql<LocationRow[]>`'[]'`.mapWith(parseJson<LocationRow[]>)
 
 /** Removed members too, as they keep their date. */
 export const membersOf = sql<Omit<typeof imageMembers.$inferSelect, 'image_id'>[]>`(

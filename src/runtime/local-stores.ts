@@ -96,6 +96,7 @@ export function storeOfEdge(
     check: async () => undefined,
     chunks: { store, owner, unfinished: local, room: null },
     objects: null,
+    shownUrl: (url) => url,
   }
 }
 
@@ -167,6 +168,7 @@ async function openFiles(
       check: async () => undefined,
       chunks: { ...chunks, room: local },
       objects: createGlanceFiles(options),
+      shownUrl: (url) => url,
     },
   }
 }

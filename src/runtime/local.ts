@@ -45,6 +45,7 @@ export async function openLocalSite(
 ): Promise<LocalSite> {
   requireChecksum(config)
   const rules = openRules(config)
+  const tokens = await readTokens(config.heliostat.token_file)
   const parts = await openParts(config)
   const { registry, digester, metrics, damage } = parts
   const side = await (isEdge(config) ? openEdgeSide(parts, bodies) : openOriginSide(parts, bodies))
@@ -57,7 +58,7 @@ export async function openLocalSite(
     buffers: createChunkBuffers({ ...digester, spool: createSpool(chunkFolder(config)) }),
     openBody: metrics.countBytes(chunks.openBody, chunks.isResident),
     hasBytes: chunks.hasBytes,
-    tokens: await readTokens(config.heliostat.token_file),
+    tokens,
     operatorToken: await makeOperatorToken(config),
     rules,
     damage: damage.found,

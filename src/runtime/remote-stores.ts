@@ -1,6 +1,6 @@
 /** Stores that are reached over HTTP, on any runtime. */
 import { createHttpStore } from '../blobs/http-store.ts'
-import { createS3Objects } from '../blobs/s3/objects.ts'
+import { createS3Objects, withoutKeys } from '../blobs/s3/objects.ts'
 import { s3Credentials } from '../blobs/s3/settings.ts'
 import { createS3Store } from '../blobs/s3/store.ts'
 import type { ChunkStore, OwnedStore, UnfinishedWrites } from '../blobs/store.ts'
@@ -22,7 +22,7 @@ export type ConfigOf<K extends StoreKind> = Extract<StoreConfig, { kind: K }>
 /** What a kind of store gives to a `Store`. */
 export type Adapter = Pick<
   Store,
-  'place' | 'writesAtOnce' | 'properties' | 'check' | 'chunks' | 'objects'
+  'place' | 'writesAtOnce' | 'properties' | 'check' | 'chunks' | 'objects' | 'shownUrl'
 >
 
 export interface RegistryParts {
@@ -65,6 +65,7 @@ export function openS3(
     check: store.check,
     chunks: claimedChunks(parts, id, store),
     objects: createS3Objects(settings, fetch),
+    shownUrl: withoutKeys,
   }
 }
 
@@ -77,5 +78,6 @@ export function openHttp(fetch: Fetch, filter: Pick<AddressFilter, 'check'>): Ad
     check: null,
     chunks: null,
     objects: createHttpStore({ filter }, fetch),
+    shownUrl: (url) => url,
   }
 }

@@ -12,6 +12,11 @@ import { DEFAULT_POLICY, type Policy } from '../identity/policy.ts'
 import { identifyByTokens } from '../identity/static-tokens.ts'
 import { identifyByTrustedHeaders } from '../identity/trusted-headers.ts'
 import { createAccess } from '../images/access.ts'
+import { createPatchLocations } from '../images/locations/patching.ts'
+import { createLocationReader } from '../images/locations/reading.ts'
+import { createRegisterLocation } from '../images/locations/registering.ts'
+import { createLocationRepo } from '../images/locations/rows.ts'
+import { createLocationView, type LocationView } from '../images/locations/shown.ts'
 import { createMemberRepo } from '../images/members.ts'
 import { createProjectLimits, type ProjectLimits } from '../images/project-limits.ts'
 import { NO_PROTECTION, type PropertyProtection } from '../images/protection/properties.ts'
@@ -93,7 +98,8 @@ export function createServices(parts: Parts): SiteServices {
   )
   const looseObjects = createLooseObjects(registry, parts.stores)
   const rememberedTokens = createRememberedTokens(registry)
-  const images = createImageRepo(registry)
+  const locationView = createLocationView(parts.stores, config.DEFAULT)
+  const images = createImageRepo(registry, locationView.showsAny)
   const metadefs = createMetadefRepo(registry)
   const limits = createProjectLimits(registry, openKeystoneLimits(config, fetch))
   return {
@@ -109,6 +115,8 @@ export function createServices(parts: Parts): SiteServices {
     uploader: countUploads(createSiteUploader(parts, { sweeper, looseObjects, limits })),
     limits,
     stores: parts.stores,
+    locationView,
+    ...createSiteLocations(parts, locationView),
     looseObjects,
     manifests: parts.manifests,
     feed: parts.feed,
@@ -144,6 +152,27 @@ function createSiteUploader(
     options: { ...config.heliostat, ...config.DEFAULT, ...config.image_format },
   })
   return tellingOfRoom(uploader)
+}
+
+function createSiteLocations(parts: Parts, view: LocationView) {
+  const { config, registry, stores, manifests, digester, buffers } = parts
+  const locations = createLocationRepo(registry)
+  const { hashing_algorithm: algorithm, image_location_quota: quota } = config.DEFAULT
+  const { spaceOf } = createUploadRepo(registry, storageQuota(config.DEFAULT))
+  const register = createRegisterLocation({ stores, locations, spaceOf, quota })
+  const options = { ...config.heliostat, ...config.DEFAULT }
+  return {
+    registerLocation: register,
+    patchLocations: createPatchLocations({ locations, register, view, algorithm }),
+    locationReader: createLocationReader({
+      locations,
+      stores,
+      manifests,
+      digester,
+      buffers,
+      options,
+    }),
+  }
 }
 
 /** Lets a store know when an upload was given up that it had no room for. */

@@ -4,7 +4,7 @@
  * | what                                                     | how often                   | started by                 |
  * |----------------------------------------------------------|-----------------------------|----------------------------|
  * | dead uploads end                                         | 5 s                         | here                       |
- * | pending deletes, compaction of the feed, expired tokens, | 10 min; on Workers when the | here                       |
+ * | pending deletes, objects that no image needs, compaction of the feed, expired tokens, | 10 min; on Workers when the | here                       |
  * | sweeping                                                 | cron says so                |                            |
  * | scrubbing of chunks                                      | always, slowly              | `health.ts`                |
  * | the check of the database file                           | at the start, then each 6 h | `health.ts`                |
@@ -23,7 +23,10 @@ const DEAD_UPLOADS = 'dead-uploads'
 const log = getLogger(['heliostat', 'upkeep'])
 
 /** The services that have something to do now and then. */
-export interface Upkeep extends Pick<Services, 'config' | 'uploader' | 'images' | 'feed'> {
+export interface Upkeep extends Pick<
+  Services,
+  'config' | 'uploader' | 'images' | 'feed' | 'looseObjects' | 'locationReader'
+> {
   sweeper: Sweeper
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
   chores: Chores
@@ -31,7 +34,17 @@ export interface Upkeep extends Pick<Services, 'config' | 'uploader' | 'images' 
 
 /** One round of what must be done now and then, each chore for itself. A failure waits for the next round. */
 export async function runUpkeep(upkeep: Upkeep): Promise<void> {
-  const { config, sweeper, uploader, images, feed, rememberedTokens, chores } = upkeep
+  const {
+    config,
+    sweeper,
+    uploader,
+    images,
+    looseObjects,
+    locationReader,
+    feed,
+    rememberedTokens,
+    chores,
+  } = upkeep
   await chores.run(DEAD_UPLOADS, uploader.recover)
   // At an edge only the feed deletes.
   if (!isEdge(config)) {
@@ -41,6 +54,8 @@ export async function runUpkeep(upkeep: Upkeep): Promise<void> {
       log.info('Deleted images for good: {images}', { images: deleted.join(', ') })
     })
   }
+  await chores.run('loose-objects', looseObjects.remove)
+  await chores.run('locations', locationReader.read)
   await chores.run('feed', () => feed.compact(config.mirror.feed_rows))
   await chores.run('expired-tokens', rememberedTokens.deleteExpired)
   await chores.run('sweep', async () => {

@@ -66,6 +66,7 @@ function openBucket({ env, ...parts }: WorkerStoreParts, config: ConfigOf<'r2'>)
     check: async () => undefined,
     chunks: claimedChunks(parts, config.id, createR2Store(bound)),
     objects: null,
+    shownUrl: (url) => url,
   }
 }
 

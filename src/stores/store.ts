@@ -34,6 +34,8 @@ export interface Store {
   check: (() => Promise<void>) | null
   chunks: StoreChunks | null
   objects: ObjectStore | null
+  /** The URL of an object without the secrets that Glance writes into some. */
+  shownUrl(url: string): string
 }
 
 /** The stores of a site, in the order in which they are configured. */

@@ -19,6 +19,7 @@ export function chunksIn(
     check: async () => undefined,
     chunks: { store: claimedByPut(store, owner), owner, unfinished: null, room: null },
     objects: null,
+    shownUrl: (url) => url,
     ...facts,
   }
 }

@@ -1,7 +1,13 @@
 import { and, eq, getTableColumns, sql } from 'drizzle-orm'
 import { images } from '../../../schema/tables.ts'
 import type { Registry } from '../../registry/database.ts'
-import { propertiesOf, propertiesUpTo, tagsOf } from '../../registry/image-columns.ts'
+import {
+  locationsOf,
+  NO_LOCATIONS,
+  propertiesOf,
+  propertiesUpTo,
+  tagsOf,
+} from '../../registry/image-columns.ts'
 import { createTurns } from '../../turns.ts'
 import type { FoundImage, Image, Properties } from '../image.ts'
 import { isMemberOf, type Viewer, visibleInList } from '../visibility.ts'
@@ -17,7 +23,7 @@ const LONG = 32 << 10
 
 const columns = getTableColumns(images)
 
-type ListedImage = Image & Pick<FoundImage, 'isMember'>
+type ListedImage = Image & Pick<FoundImage, 'isMember' | 'locations'>
 
 /** One page of what the viewer may see, after the marker. Rules may leave him less of it. */
 interface Page {
@@ -31,7 +37,7 @@ type Marker = typeof images.$inferSelect | null
 /** Lists of images, in pages that are bounded by their number and by their size. */
 export type ImageList = (query: ListQuery, viewer: Viewer, marker: Marker) => Promise<Page>
 
-export function createImageList(registry: Registry): ImageList {
+export function createImageList(registry: Registry, listLocations: boolean): ImageList {
   const findLong = registry
     .select({ properties: propertiesOf })
     .from(images)
@@ -52,7 +58,11 @@ export function createImageList(registry: Registry): ImageList {
     for (let left = query.limit; left > 0; left -= SLICE) {
       if (page.length > 0) await giveWay()
       const limit = Math.min(left, SLICE)
-      const slice = await readSlice(registry, { ...query, limit }, { viewer, marker: after })
+      const slice = await readSlice(
+        registry,
+        { ...query, limit },
+        { viewer, marker: after, listLocations },
+      )
       for (const row of slice) {
         const properties = row.properties ?? (await readLong(row.id))
         page.push({ ...row, properties })
@@ -72,13 +82,14 @@ const giveWay = () => new Promise<void>((resolve) => setTimeout(resolve))
 function readSlice(
   registry: Registry,
   { filters, sort, limit }: ListQuery,
-  { viewer, marker }: { viewer: Viewer; marker: Marker },
+  { viewer, marker, listLocations }: { viewer: Viewer; marker: Marker; listLocations: boolean },
 ) {
   return registry
     .select({
       ...columns,
       properties: propertiesUpTo(LONG),
       tags: tagsOf,
+      locations: listLocations ? locationsOf : NO_LOCATIONS,
       isMember: isMemberOf(viewer.projectId),
     })
     .from(images)

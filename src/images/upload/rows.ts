@@ -23,18 +23,10 @@ import {
 import { isBeingDeleted } from '../../inventory/loose-objects.ts'
 import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, freeing, type Registry } from '../../registry/database.ts'
+import { NO_DATA } from '../no-data.ts'
 import type { StorageSpace } from '../storage-quota.ts'
 import { STEPS } from '../status.ts'
 import { storedBytes, usageOf } from '../usage.ts'
-
-/** What every failed upload leaves of the image: nothing. */
-const NO_DATA = {
-  size: null,
-  virtual_size: null,
-  checksum: null,
-  os_hash_algo: null,
-  os_hash_value: null,
-} as const
 
 /** The registry's side of uploads: what they make of their images. */
 export interface UploadRepo {

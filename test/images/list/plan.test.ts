@@ -29,7 +29,7 @@ async function planOf(query: string, viewer: { isAdmin: boolean; projectId: stri
       return $client.execute(statement)
     },
   }
-  const reads = createImageReads(openRegistry(noting))
+  const reads = createImageReads(openRegistry(noting), false)
   await reads.list(parseListQuery(new URLSearchParams(query), LIMITS), viewer, null)
   const [list] = asked
   assert.ok(typeof list === 'object')

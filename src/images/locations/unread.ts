@@ -1,0 +1,109 @@
+/** Objects that were registered, until their bytes have been read. */
+import { and, eq, isNotNull, isNull, type SQL, sql } from 'drizzle-orm'
+import { imageLocations, images } from '../../../schema/tables.ts'
+import { type Manifest, manifestDigest } from '../../blobs/manifest.ts'
+import { insertManifest } from '../../inventory/blobs.ts'
+import { keepUsed, removeLocations } from '../../inventory/locations.ts'
+import { announceImages } from '../../registry/announcements.ts'
+import type { Registry } from '../../registry/database.ts'
+import { NO_DATA } from '../no-data.ts'
+import { STEPS } from '../status.ts'
+
+/** What the bytes of an image are to be hashed to. */
+export interface Hash {
+  algorithm: string
+  value: string
+}
+
+/** An object that has been registered, and whose bytes have not been read. */
+export interface UnreadLocation {
+  id: number
+  imageId: string
+  store: string
+  url: string
+  /** What its bytes have to be; null where nobody has said. */
+  hash: Hash | null
+  /** The blob that other copies of the image have; null where there is none. */
+  blob: string | null
+}
+
+export async function findUnread(registry: Registry): Promise<UnreadLocation[]> {
+  const rows = await registry
+    .select({
+      id: imageLocations.id,
+      imageId: imageLocations.image_id,
+      store: imageLocations.store,
+      url: imageLocations.url,
+      algorithm: images.os_hash_algo,
+      value: images.os_hash_value,
+      blob: sql<string | null>`(SELECT o.blob FROM image_locations o
+        WHERE o.image_id = ${images.id} AND o.status = 'active' AND o.blob IS NOT NULL LIMIT 1)`,
+    })
+    .from(imageLocations)
+    .innerJoin(images, eq(images.id, imageLocations.image_id))
+    .where(
+      and(
+        eq(imageLocations.status, 'active'),
+        isNull(imageLocations.blob),
+        isNotNull(imageLocations.url),
+        isNull(images.deleted_at),
+      ),
+    )
+  return rows.map(({ algorithm, value, url, ...row }) => ({
+    ...row,
+    url: url ?? '',
+    hash: algorithm !== null && value !== null ? { algorithm, value } : null,
+  }))
+}
+
+/** The location as it was when the reading began. */
+function isStillUnread({ id, url }: UnreadLocation): SQL | undefined {
+  return and(eq(imageLocations.id, id), eq(imageLocations.url, url), isNull(imageLocations.blob))
+}
+
+export async function endReading(
+  registry: Registry,
+  location: UnreadLocation,
+  { manifest, at }: { manifest: Manifest; at: number },
+): Promise<void> {
+  const { imageId, id, hash } = location
+  const blob = manifestDigest(manifest)
+  const { size, checksum, hashAlgorithm, hashValue } = manifest
+  const isRead = sql`EXISTS (SELECT 1 FROM image_locations l WHERE l.id = ${id} AND l.blob = ${blob})`
+  const alive = and(eq(images.id, imageId), isNull(images.deleted_at), isRead)
+  await registry.batch([
+    ...insertManifest(registry, blob, manifest, at),
+    registry.update(imageLocations).set({ blob, updated_at: at }).where(isStillUnread(location)),
+    registry
+      .update(images)
+      .set({
+        size,
+        checksum,
+        ...(hash === null && { os_hash_algo: hashAlgorithm, os_hash_value: hashValue }),
+        status: sql`CASE ${images.status} WHEN 'importing' THEN 'active' ELSE ${images.status} END`,
+        updated_at: at,
+      })
+      .where(alive),
+    keepUsed(registry, sql`blobs.digest = ${blob}`),
+    announceImages(registry, alive, at),
+  ])
+}
+
+export async function reject(
+  registry: Registry,
+  location: UnreadLocation,
+  at: number,
+): Promise<void> {
+  const { imageId, id } = location
+  const others = sql`EXISTS (SELECT 1 FROM image_locations o
+    WHERE o.image_id = ${imageId} AND o.status = 'active' AND o.id <> ${id})`
+  const alive = and(eq(images.id, imageId), isNull(images.deleted_at))
+  await registry.batch([
+    announceImages(registry, alive, at),
+    registry
+      .update(images)
+      .set({ status: STEPS.abortUpload.to, ...NO_DATA, updated_at: at })
+      .where(and(alive, sql`NOT ${others}`)),
+    ...removeLocations(registry, sql`(${isStillUnread(location)})`, at),
+  ])
+}
