@@ -8,6 +8,8 @@ import type { S3Options } from '../../src/blobs/s3/settings.ts'
 
 const REGION = 'test-1'
 const KEYS = { accessKeyId: 'KEY', secretAccessKey: 'a/secret+key' }
+/** Of the keys of a day. */
+const cache = new Map<string, ArrayBuffer>()
 const CLOCK_MS = 15 * 60_000
 
 /** A request, with its body. */
@@ -39,7 +41,7 @@ export interface S3Server {
   trouble: Trouble | null
   /** In milliseconds. */
   clockAhead: number
-  /** `marker`: knows neither `start-after` nor tokens, as servers of the first version of lists. */
+  /** How a list may be told where to begin. */
   listsBy: 'token' | 'start-after' | 'nothing'
   close(): void
 }
@@ -58,7 +60,6 @@ export async function startS3Server(): Promise<S3Server> {
       s3_store_bucket: 'images',
       s3_store_create_bucket_on_put: false,
       s3_store_bucket_url_format: 'auto',
-      s3_store_thread_pools: 10,
       credentials: {
         accessKey: KEYS.accessKeyId,
         secretKey: KEYS.secretAccessKey,
@@ -129,6 +130,7 @@ async function refusalOf(
     service: 's3',
     region,
     datetime,
+    cache,
   })
   const { headers: wanted } = await signer.sign()
   if (wanted.get('Authorization') !== headers.authorization) return [403, 'SignatureDoesNotMatch']

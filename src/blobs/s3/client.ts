@@ -46,7 +46,6 @@ export function createS3Client(options: S3Options, fetch: Fetch, patience: Patie
   const absent = options.s3_store_create_bucket_on_put
     ? ['NoSuchKey', 'NoSuchBucket']
     : ['NoSuchKey']
-  const never = new AbortController().signal
 
   async function exchange(request: S3Request, context: Context): Promise<Response> {
     const { method, body, signal } = request
@@ -69,7 +68,7 @@ export function createS3Client(options: S3Options, fetch: Fetch, patience: Patie
 
   async function ask<T>(purpose: string, request: S3Request, use: Use<T>): Promise<T> {
     const context = { purpose, address }
-    const { signal = never } = request
+    const { signal = new AbortController().signal } = request
     const giveUpAt = performance.now() + patience.total + allowance(request)
     for (let attempt = 1; ; attempt++) {
       try {

@@ -1,4 +1,4 @@
-/** Options as Glance has them, under their own names. Its sizes of parts are of no use here: a chunk goes as a whole. */
+/** Options as Glance has them, under their own names. Those about parts mean nothing here: a chunk goes as a whole. */
 export interface S3Options {
   /** The server: a name or an address, with or without a port, or a URL. `http` unless it says otherwise, as in Glance. */
   s3_store_host: string
@@ -9,8 +9,6 @@ export interface S3Options {
   s3_store_create_bucket_on_put: boolean
   /** Default `auto`: the bucket is a part of the host's name at Amazon, where its name allows it, else of the path. */
   s3_store_bucket_url_format: 'auto' | 'virtual' | 'path'
-  /** Default 10: how many chunks are being written at once, of all uploads together. */
-  s3_store_thread_pools: number
   /** What `s3Credentials` gives. */
   credentials: S3Credentials
 }

@@ -1,6 +1,5 @@
 import { readLimited } from '../../http/body.ts'
 import type { Fetch } from '../../http/fetch.ts'
-import { createTurns } from '../../turns.ts'
 import { sha256 } from '../digest.ts'
 import {
   type ChunkStore,
@@ -36,7 +35,6 @@ export type S3Store = ChunkStore & OwnedStore & UnfinishedWrites & Reachable
 export function createS3Store(options: S3Options, fetch: Fetch, patience = PATIENCE): S3Store {
   const client = createS3Client(options, fetch, patience)
   const { put } = createS3Writing(client, options)
-  const inTurn = createTurns(options.s3_store_thread_pools)
   const key = (digest: string) => PREFIX + requireDigest(digest)
 
   return {
@@ -44,9 +42,7 @@ export function createS3Store(options: S3Options, fetch: Fetch, patience = PATIE
 
     async put(digest, bytes) {
       const object = { key: key(digest), bytes, digest, headers: { [STORED_AS]: digest } }
-      await inTurn(async () => {
-        if (!(await isStored(client, object.key, digest, bytes.length))) await put(object)
-      })
+      if (!(await isStored(client, object.key, digest, bytes.length))) await put(object)
     },
 
     delete: async (digest) => deleteObject(client, key(digest)),

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import type { S3Options } from '../../../src/blobs/s3/settings.ts'
 import { PATIENCE } from '../../../src/blobs/s3/patience.ts'
 import { createS3Store } from '../../../src/blobs/s3/store.ts'
@@ -57,22 +56,6 @@ describe('put of the S3 store', () => {
     }
     await open().put(digest, bytes)
     assert.deepEqual(await read(await open().get(digest)), bytes)
-  })
-
-  it('writes so many at once as is allowed', async () => {
-    let writing = 0
-    let most = 0
-    server.trouble = (outgoing, { method }) => {
-      if (method !== 'PUT') return false
-      most = Math.max(most, ++writing)
-      outgoing.on('finish', () => writing--)
-      void setTimeout(20).then(() => outgoing.end())
-      return true
-    }
-    const store = open({ s3_store_thread_pools: 3 })
-    const chunks = Array.from({ length: 12 }, () => randomChunk(100))
-    await Promise.all(chunks.map(({ digest, bytes }) => store.put(digest, bytes)))
-    assert.equal(most, 3)
   })
 })
 
