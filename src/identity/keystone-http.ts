@@ -25,7 +25,10 @@ export interface KeystoneAnswer {
 /** Sends a request to a path below `/v3`. Throws when there is no answer in time, or one that says nothing (5xx). */
 export type Send = (path: string, request: KeystoneRequest) => Promise<KeystoneAnswer>
 
-export function createSend(options: KeystoneOptions, fetch: Fetch): Send {
+/** Where Keystone is, and how many seconds it has for an answer. */
+type Address = Pick<KeystoneOptions, 'auth_url' | 'http_connect_timeout'>
+
+export function createSend(options: Address, fetch: Fetch): Send {
   const root = `${(options.auth_url ?? '').replace(/\/v3$/, '')}/v3`
 
   async function sendOnce(path: string, request: KeystoneRequest): Promise<KeystoneAnswer> {

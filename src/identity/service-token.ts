@@ -52,8 +52,27 @@ export function createServiceToken(options: KeystoneOptions, send: Send): Servic
   }
 }
 
-/** https://docs.openstack.org/api-ref/identity/v3/#password-authentication-with-scoped-authorization */
-function authOf(options: KeystoneOptions) {
+/** Who logs in, and for which project. */
+export type Login = Pick<
+  KeystoneOptions,
+  | 'auth_type'
+  | 'username'
+  | 'password'
+  | 'user_domain_id'
+  | 'user_domain_name'
+  | 'project_name'
+  | 'project_domain_id'
+  | 'project_domain_name'
+  | 'application_credential_id'
+  | 'application_credential_secret'
+  | 'system_scope'
+>
+
+/**
+ * What a token is asked for with:
+ * https://docs.openstack.org/api-ref/identity/v3/#password-authentication-with-scoped-authorization
+ */
+export function authOf(options: Login): object {
   const { application_credential_id: id, application_credential_secret: secret } = options
   // Without a scope: Keystone binds an application credential, and its tokens, to the project in which it was made.
   if (usesCredential(options)) {
