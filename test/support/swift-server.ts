@@ -12,7 +12,7 @@ export type SwiftServer = Awaited<ReturnType<typeof startSwiftServer>>
  * more comes (`stall`), or a length that is not its own (`length`).
  */
 export type Trouble =
-  | { status: number; headers?: Record<string, string> }
+  | { status: number; headers?: Record<string, string>; body?: Buffer }
   | { cut: number }
   | { stall: number }
   | { length: number }

@@ -139,8 +139,13 @@ function noEndpoint(options: SwiftOptions): string {
 }
 
 function refused(address: string, status: number): SwiftError {
-  const why = passes(status) ? `answers ${status}` : `refuses the user and key (${status})`
-  return failed(address, why, passes(status))
+  if (passes(status)) return failed(address, `answers ${status}`, true)
+  if (status === 401 || status === 403)
+    return failed(address, `refuses the user and key (${status})`)
+  return failed(
+    address,
+    `answers ${status}: check swift_store_auth_address and swift_store_auth_version`,
+  )
 }
 
 function unanswered(address: string, error: unknown): SwiftError {

@@ -43,8 +43,8 @@ function parsed(text: string): IIniObject {
 
 /** What stands in `[DEFAULT]` holds for every section. */
 function sectionOf(file: IIniObject, name: string): Map<string, string> {
-  const section = file[name]
-  if (typeof section !== 'object') {
+  const section = Object.hasOwn(file, name) ? file[name] : null
+  if (typeof section !== 'object' || section === null) {
     throw new ConfigError(`${FILE}: wanted a section [${name}] (default_swift_reference)`)
   }
   const defaults = typeof file.DEFAULT === 'object' ? file.DEFAULT : {}

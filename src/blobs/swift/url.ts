@@ -11,8 +11,8 @@ interface SwiftUrl extends NamedObject {
   reference: string | null
   /** Without a scheme. */
   address: string
-  /** Null where the URL has none. */
-  user: string | null
+  /** The first part of the user's name; null where the URL has none. */
+  project: string | null
 }
 
 const FORM = /^swift(\+https?|\+config)?:\/\/(.+)\/([^/]+)\/([^/]+)$/s
@@ -40,20 +40,20 @@ function parseSwiftUrl(url: string): SwiftUrl | null {
   const [, scheme, place = '', container = '', key = ''] = FORM.exec(url) ?? []
   if (key === '') return null
   if (scheme === '+config') {
-    return { reference: place, address: '', user: null, container, key }
+    return { reference: place, address: '', project: null, container, key }
   }
   const at = place.lastIndexOf('@')
-  const user = at < 0 ? null : unquoted(place.slice(0, at).replace(/:[^:]*$/s, ''))
-  return { reference: null, address: place.slice(at + 1), user, container, key }
+  const project = at < 0 ? null : projectOf(unquoted(place.slice(0, at)))
+  return { reference: null, address: place.slice(at + 1), project, container, key }
 }
 
 /** Of the users of one account any will do. */
-function isAccount({ reference, address, user }: SwiftUrl, options: SwiftOptions): boolean {
+function isAccount({ reference, address, project }: SwiftUrl, options: SwiftOptions): boolean {
   if (reference !== null) return reference === options.default_swift_reference
   const { account } = options
   const wanted = account.auth_address.replace(/^https?:\/\//, '')
   if (comparable(address) !== comparable(wanted)) return false
-  return user === null || account.user === null || projectOf(user) === projectOf(account.user)
+  return project === null || account.user === null || project === projectOf(account.user)
 }
 
 /** Glance strips slashes, and leaves the name of the host as it is written. */
@@ -65,7 +65,7 @@ function comparable(address: string): string {
 }
 
 function projectOf(user: string): string {
-  return user.replace(/:[^:]*$/s, '')
+  return user.replace(/:.*$/s, '')
 }
 
 /** With `swift_store_multiple_containers_seed` the images are spread over containers by how their ids begin. */
