@@ -2,9 +2,9 @@
 # Installs what the scripts in test/conformance need of Debian, if it is missing. Needs root for that.
 set -euo pipefail
 
-wanted=(curl dosfstools e2fsprogs exfatprogs gdisk glance-common nginx-light ntfs-3g parted python3-glanceclient
-  python3-keystone python3-openstackclient qemu-block-extra qemu-utils tempest
-  uwsgi-plugin-python3 wget)
+wanted=(ceph-common ceph-mgr ceph-mon ceph-osd curl dosfstools e2fsprogs exfatprogs gdisk glance-common librbd1
+  nginx-light ntfs-3g parted python3-glanceclient python3-keystone python3-openstackclient qemu-block-extra
+  qemu-utils radosgw tempest uwsgi-plugin-python3 wget)
 
 is_installed() {
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]

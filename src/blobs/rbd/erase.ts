@@ -1,0 +1,72 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { EBUSY, EINVAL, ENOENT, ENOSPC, ENOTEMPTY } from './ceph-error.ts'
+import type { Image } from './image.ts'
+import type { Pool } from './pool.ts'
+import { SNAP } from './url.ts'
+
+/** An image stays open for 30 seconds for a process that has died. */
+const BUSY_MS = 40_000
+const AGAIN_MS = 250
+
+/**
+ * Deletes an image, finished or not. It stays where clones of the first format stand on it, or another process has it
+ * open. One that clones of the second format stand on is left to the trash, where they go on reading it.
+ */
+export async function eraseImage(pool: Pool, name: string): Promise<'gone' | 'in-use'> {
+  const until = Date.now() + BUSY_MS
+  for (;;) {
+    const state = await tryToErase(pool, name)
+    if (state !== 'busy') return state
+    if (Date.now() > until) return 'in-use'
+    await delay(AGAIN_MS)
+  }
+}
+
+async function tryToErase(pool: Pool, name: string): Promise<'gone' | 'in-use' | 'busy'> {
+  const image = await pool.open(name, 'write', null)
+  if (!image) return 'gone'
+  try {
+    if (!(await removeSnap(pool, image, name))) return 'in-use'
+  } finally {
+    await image.close()
+  }
+  const result = await pool.call('rbd_remove', name)
+  if (result === -ENOTEMPTY) return moveToTrash(pool, name)
+  if (result === -EBUSY) return 'busy'
+  // It begins with a note in the trash, for which there is no room where the cluster is full.
+  if (result === -ENOSPC || result === -ENOENT) return emptyImage(pool, name)
+  pool.require(result, `delete the image "${name}"`)
+  return 'gone'
+}
+
+/** False where clones stand on the snapshot. */
+async function removeSnap(pool: Pool, image: Image, name: string): Promise<boolean> {
+  const state = await image.call('rbd_snap_is_protected', SNAP, [0])
+  if (state === -ENOENT) return true
+  const unprotected = await image.call('rbd_snap_unprotect', SNAP)
+  if (unprotected === -EBUSY) return false
+  if (unprotected !== -EINVAL) pool.require(unprotected, `unprotect the image "${name}"`)
+  const removed = await image.call('rbd_snap_remove', SNAP)
+  if (removed === -EBUSY) return false
+  if (removed !== -ENOENT) pool.require(removed, `delete the snapshot of the image "${name}"`)
+  return true
+}
+
+async function moveToTrash(pool: Pool, name: string): Promise<'gone' | 'busy'> {
+  const result = await pool.call('rbd_trash_move', name, 0)
+  if (result === -EBUSY) return 'busy'
+  if (result !== -ENOENT) pool.require(result, `move the image "${name}" to the trash`)
+  return 'gone'
+}
+
+/** Leaves the image without bytes, so that there is some room again. */
+async function emptyImage(pool: Pool, name: string): Promise<'gone' | 'busy'> {
+  const image = await pool.open(name, 'write', null)
+  if (!image) return 'gone'
+  try {
+    pool.require(await image.call('rbd_resize', 0), `empty the image "${name}"`)
+  } finally {
+    await image.close()
+  }
+  return 'busy'
+}
