@@ -276,6 +276,48 @@ describe('an outgoing request without a filter', () => {
     assert.equal(await put({}), '3145728 undefined')
   })
 
+  it('has a body that errors where it breaks off', async () => {
+    answer = (_incoming, outgoing) => {
+      outgoing.setHeader('Content-Length', 1000)
+      outgoing.write('half of it', () => outgoing.socket?.destroy())
+    }
+    const response = await createOutgoing({})(`http://127.0.0.1:${port}/`, {})
+    await assert.rejects(response.text(), /closed|terminated|reset/)
+  })
+
+  it('can be given up before and after its answer has begun', async () => {
+    const stop = new AbortController()
+    const send = () => createOutgoing({})(`http://127.0.0.1:${port}/`, { signal: stop.signal })
+    answer = (_incoming, outgoing) => void outgoing.write('x')
+    const response = await send()
+    answer = () => stop.abort(new Error('left'))
+    await assert.rejects(send(), /left/)
+    await assert.rejects(response.text(), /left/)
+    await assert.rejects(send(), /left/)
+  })
+
+  it('lets go of the connection of a body that nobody wants', async () => {
+    let closed: Promise<unknown> | undefined
+    answer = (_incoming, outgoing) => {
+      closed = once(outgoing, 'close')
+      outgoing.write('x')
+    }
+    const response = await createOutgoing({})(`http://127.0.0.1:${port}/`, {})
+    await response.body?.cancel()
+    await closed
+  })
+
+  it('has no body where there is none', async () => {
+    answer = (incoming, outgoing) => {
+      outgoing.writeHead(incoming.method === 'HEAD' ? 200 : 204, { 'X-Two': ['a', 'b'] }).end()
+    }
+    const send = createOutgoing({})
+    for (const method of ['HEAD', 'DELETE']) {
+      const response = await send(`http://127.0.0.1:${port}/`, { method })
+      assert.deepEqual([response.body, response.headers.get('X-Two')], [null, 'a, b'])
+    }
+  })
+
   it('has an answer that a deadline can watch', async () => {
     answer = (_incoming, outgoing) => void outgoing.write('x')
     const send = createOutgoing({})
