@@ -32,6 +32,8 @@ const SWIFT_OPTIONS = {
   swift_store_cacert: optionalText,
   swift_store_user: optionalText,
   swift_store_key: secret,
+  swift_store_application_credential_id: optionalText,
+  swift_store_application_credential_secret: secret,
   swift_store_config_file: optionalText,
   default_swift_reference: text('ref1'),
   swift_store_region: optionalText,
@@ -108,7 +110,9 @@ const SWIFT_LOGIN = ['swift_store_auth_address', 'swift_store_user', 'swift_stor
 
 /** Which options a store of a kind lacks. */
 export function missingOptions(kind: StoreKind, given: Readonly<Record<string, string>>): string[] {
-  const login = kind === 'swift' && !given['swift_store_config_file'] ? SWIFT_LOGIN : []
+  const hasLogin =
+    given['swift_store_config_file'] || given['swift_store_application_credential_id']
+  const login = kind === 'swift' && !hasLogin ? SWIFT_LOGIN : []
   return [...(REQUIRED[kind] ?? []), ...login].filter((option) => !given[option])
 }
 

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path'
 import { NO_STORE } from '../../schema/tables.ts'
 import { createFileStore } from '../blobs/fs/store.ts'
 import { createGlanceFiles } from '../blobs/glance/files.ts'
+import { createRbdStore } from '../blobs/rbd/store.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
@@ -11,6 +12,7 @@ import { ConfigError } from '../errors.ts'
 import { createAddressFilter } from '../http/address-filter.ts'
 import type { StoreOwner } from '../inventory/store-owner.ts'
 import { shownPath } from '../masking.ts'
+import { MIB } from '../option-kinds.ts'
 import type { StoreConfig } from '../store-config.ts'
 import type { Store } from '../stores/store.ts'
 import { describeStore } from './describe-store.ts'
@@ -22,6 +24,8 @@ import {
   type ConfigOf,
   openHttp,
   openS3,
+  openSwift,
+  WRITES_AT_ONCE,
   type RegistryParts,
 } from './remote-stores.ts'
 
@@ -49,16 +53,18 @@ export interface OpenedStores {
 export async function openLocalStores(parts: StoreParts): Promise<OpenedStores> {
   const own: OwnStore[] = []
   const all: Store[] = []
+  const closing: (() => unknown)[] = []
   for (const store of parts.config.stores) {
-    const { adapter, local } = await openAdapter(parts, store)
+    const { adapter, local, close } = await openAdapter(parts, store)
     if (local) own.push({ id: store.id, isDefault: store.isDefault, local })
     all.push({ ...describeStore(store), ...adapter })
+    closing.push(close)
   }
   return {
     all,
     own,
     async close() {
-      for (const { local } of own) local.close()
+      await Promise.all(closing.map((close) => close()))
     },
   }
 }
@@ -103,26 +109,37 @@ export function storeOfEdge(
 interface Opened {
   adapter: Adapter
   local: LocalStore | null
+  close(): unknown
 }
 
 async function openAdapter(parts: StoreParts, store: StoreConfig): Promise<Opened> {
   if (store.kind === 'file') return openFiles(parts, store)
-  return { adapter: await openElsewhere(parts, store), local: null }
+  const { close = () => undefined, ...adapter } = await openElsewhere(parts, store)
+  return { adapter, local: null, close }
 }
 
 async function openElsewhere(
   parts: StoreParts,
   store: Exclude<StoreConfig, { kind: 'file' }>,
-): Promise<Adapter> {
+): Promise<Adapter & { close?(): Promise<void> }> {
   switch (store.kind) {
     case 's3': {
-      const ca = await readCertificates(store.id, 's3_store_cacert', store.options.s3_store_cacert)
+      const ca = await readOptionFile(store.id, 's3_store_cacert', store.options.s3_store_cacert)
       return openS3(parts, store, { fetch: createOutgoing({ ca }), env: process.env })
     }
+    case 'swift': {
+      const { swift_store_cacert: cacert, swift_store_auth_insecure: insecure } = store.options
+      const ca = await readOptionFile(store.id, 'swift_store_cacert', cacert)
+      const { swift_store_config_file: file } = store.options
+      const reference = await readOptionFile(store.id, 'swift_store_config_file', file)
+      return openSwift(parts, store, { fetch: createOutgoing({ ca, insecure }), reference })
+    }
+    case 'rbd':
+      return openRbd(store)
     case 'http': {
       const filter = createAddressFilter(parts.config.import_filtering_opts)
       const { https_ca_certificates_file: file, https_insecure: insecure } = store.options
-      const ca = await readCertificates(store.id, 'https_ca_certificates_file', file)
+      const ca = await readOptionFile(store.id, 'https_ca_certificates_file', file)
       return openHttp(createOutgoing({ ca, insecure, filter }), filter)
     }
     default:
@@ -130,8 +147,8 @@ async function openElsewhere(
   }
 }
 
-/** The certificates of a file that an option names (PEM); null where it names none. */
-async function readCertificates(
+/** The text of a file that an option names; null where it names none. */
+async function readOptionFile(
   store: string,
   option: string,
   file: string | null,
@@ -146,6 +163,28 @@ async function readCertificates(
   }
 }
 
+/** The libraries are loaded when the store is first used. */
+async function openRbd({
+  options,
+}: ConfigOf<'rbd'>): Promise<Adapter & { close(): Promise<void> }> {
+  const store = createRbdStore(options)
+  const {
+    rbd_store_pool: pool,
+    rbd_store_chunk_size: chunkSize,
+    rbd_store_ceph_conf: conf,
+  } = options
+  return {
+    place: `rbd:${conf} ${pool}`,
+    writesAtOnce: WRITES_AT_ONCE,
+    properties: async () => ({ chunk_size: chunkSize * MIB, pool, thin_provisioning: true }),
+    check: store.check,
+    chunks: null,
+    objects: store,
+    shownUrl: (url) => url,
+    close: store.close,
+  }
+}
+
 async function openFiles(
   parts: StoreParts,
   { id, isDefault, options }: ConfigOf<'file'>,
@@ -157,6 +196,7 @@ async function openFiles(
   const chunks = claimedChunks(parts, id, { ...local, ...guarded })
   return {
     local,
+    close: () => local.close(),
     adapter: {
       place: `file:${resolve(folder)}`,
       writesAtOnce: 1,

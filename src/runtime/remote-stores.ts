@@ -3,6 +3,11 @@ import { createHttpStore } from '../blobs/http-store.ts'
 import { createS3Objects, withoutKeys } from '../blobs/s3/objects.ts'
 import { s3Credentials } from '../blobs/s3/settings.ts'
 import { createS3Store } from '../blobs/s3/store.ts'
+import { createSwiftObjects } from '../blobs/swift/objects.ts'
+import { swiftReference } from '../blobs/swift/reference.ts'
+import { swiftAccount } from '../blobs/swift/settings.ts'
+import { createSwiftStore } from '../blobs/swift/store.ts'
+import { shownSwiftUrl } from '../blobs/swift/url.ts'
 import type { ChunkStore, OwnedStore, UnfinishedWrites } from '../blobs/store.ts'
 import { ConfigError } from '../errors.ts'
 import type { AddressFilter } from '../http/address-filter.ts'
@@ -66,6 +71,29 @@ export function openS3(
     chunks: claimedChunks(parts, id, store),
     objects: createS3Objects(settings, fetch),
     shownUrl: withoutKeys,
+  }
+}
+
+/** `reference` is the text of `swift_store_config_file`; null where there is none. */
+export function openSwift(
+  parts: RegistryParts,
+  { id, options }: ConfigOf<'swift'>,
+  { fetch, reference }: { fetch: Fetch; reference: string | null },
+): Adapter {
+  const { default_swift_reference: name, swift_store_auth_version: version } = options
+  const account =
+    reference === null ? swiftAccount(options) : swiftReference(reference, name, version)
+  const settings = { ...options, account }
+  const store = createSwiftStore(settings, fetch)
+  const { swift_store_container: container } = options
+  return {
+    place: `swift:${options.swift_store_endpoint ?? account.auth_address} ${account.user ?? account.application_credential_id ?? ''} ${container}`,
+    writesAtOnce: WRITES_AT_ONCE,
+    properties: async () => ({ container }),
+    check: store.check,
+    chunks: claimedChunks(parts, id, store),
+    objects: createSwiftObjects(settings, fetch),
+    shownUrl: (url) => shownSwiftUrl(url) ?? url,
   }
 }
 

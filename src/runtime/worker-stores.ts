@@ -13,6 +13,7 @@ import {
   type ConfigOf,
   openHttp,
   openS3,
+  openSwift,
   type RegistryParts,
 } from './remote-stores.ts'
 
@@ -34,6 +35,10 @@ function openStore(parts: WorkerStoreParts, store: StoreConfig): Store {
         ...describeStore(store),
         ...openS3(parts, store, { fetch: send, env: texts(parts.env) }),
       }
+    case 'swift': {
+      const chosen = { fetch: send, reference: null }
+      return { ...describeStore(store), ...openSwift(parts, store, chosen) }
+    }
     case 'http': {
       const filter = createAddressFilter(parts.config.import_filtering_opts)
       return { ...describeStore(store), ...openHttp(send, filter) }

@@ -1,5 +1,5 @@
 import { answerWithin } from '../../http/deadline.ts'
-import type { Fetch } from '../../identity/keystone-http.ts'
+import type { Fetch } from '../../http/fetch.ts'
 import { sleep } from '../../sleep.ts'
 import { brokenBy, type Context, hasStatus, refusalOf, SwiftError } from './failure.ts'
 import { type Access, createLogin } from './login.ts'

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { answerWithin } from '../../http/deadline.ts'
-import { createSend, type Fetch } from '../../identity/keystone-http.ts'
+import type { Fetch } from '../../http/fetch.ts'
+import { createSend } from '../../identity/keystone-http.ts'
 import { authOf } from '../../identity/service-token.ts'
 import { createSingleFlight } from '../../identity/single-flight.ts'
 import { reasonOf } from '../../reason.ts'

@@ -1,4 +1,4 @@
-import type { Fetch } from '../../identity/keystone-http.ts'
+import type { Fetch } from '../../http/fetch.ts'
 import type { ObjectStore } from '../object-store.ts'
 import { createSwiftClient } from './client.ts'
 import { createDeletion } from './deletion.ts'

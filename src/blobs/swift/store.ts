@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readLimited } from '../../http/body.ts'
-import type { Fetch } from '../../identity/keystone-http.ts'
+import type { Fetch } from '../../http/fetch.ts'
 import { hasMd5, sha256 } from '../digest.ts'
 import {
   type ChunkStore,
