@@ -1,5 +1,4 @@
 import { HeliostatError } from '../errors.ts'
-import { imageNotFound } from '../images/access.ts'
 import type { FoundImage } from '../images/image.ts'
 import type { Services } from '../services.ts'
 import { refuseInUse } from '../stores/in-use.ts'
@@ -16,7 +15,7 @@ export function mountStores(app: App, services: Services): void {
       const { store, image_id: id } = context.req.param()
       requireStore(services, store)
       const caller = context.get('caller')
-      const image = await access.find(id, caller, imageNotFound)
+      const image = await access.find(id, caller, absent)
       access.requireOnImage('get_image_location', caller, image)
       access.requireOnImage('delete_image_location', caller, image)
       requireOtherCopy(image, store)
@@ -47,6 +46,10 @@ function requireOtherCopy({ id, status, locations }: FoundImage, store: string):
   if (new Set(locations.map((location) => location.store)).size <= 1) throw onlyCopy()
   if (locations.some((location) => location.store === store)) return
   throw new HeliostatError('not-found', `Image ${id} is not stored in store ${store}.`)
+}
+
+function absent(id: string): HeliostatError {
+  return new HeliostatError('not-found', `Failed to find image ${id}`)
 }
 
 function onlyCopy(): HeliostatError {

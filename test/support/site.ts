@@ -21,6 +21,10 @@ import { createFeed } from '../../src/mirror/feed/reader.ts'
 import { openRegistry, type Registry } from '../../src/registry/database.ts'
 import { openEmbedded } from '../../src/registry/embedded.ts'
 import { migrate } from '../../src/registry/migrate.ts'
+import { createAddressFilter } from '../../src/http/address-filter.ts'
+import { describeStore } from '../../src/runtime/describe-store.ts'
+import { createOutgoing } from '../../src/runtime/outgoing.ts'
+import { openHttp } from '../../src/runtime/remote-stores.ts'
 import { createChores } from '../../src/runtime/chores.ts'
 import { openPreferred } from '../../src/runtime/preferred.ts'
 import { createServices, type Parts } from '../../src/runtime/services.ts'
@@ -87,7 +91,11 @@ export async function createTestSite(raw: RawConfig = {}) {
     .map((store) => openInMemory(registry, config, store))
   const byDefault = opened.find(({ facts }) => facts.isDefault)
   if (!byDefault) throw new Error('The default store of a test site is one of files')
-  const stores = opened.map(({ facts }) => facts)
+  const stores = config.stores.flatMap((store) => {
+    const inMemory = opened.filter(({ facts }) => facts.id === store.id || isEdge(config))
+    if (store.kind === 'http') return [openWeb(config, store)]
+    return store.kind === 'file' ? inMemory.map(({ facts }) => facts) : []
+  })
   const services = createTestServices({ config, registry, stores })
   const app = createApp(services)
   return {
@@ -107,6 +115,11 @@ export async function createTestSite(raw: RawConfig = {}) {
       await folder.remove()
     },
   }
+}
+
+function openWeb(config: Config, store: Extract<StoreConfig, { kind: 'http' }>): Store {
+  const filter = createAddressFilter(config.import_filtering_opts)
+  return { ...describeStore(store), ...openHttp(createOutgoing({ filter }), filter) }
 }
 
 function openInMemory(registry: Registry, config: Config, { id, isDefault, options }: StoreConfig) {
