@@ -27,6 +27,11 @@ export const PATIENCE: Patience = {
   least: 160 << 10,
 }
 
+/** For who wants to know how things are: a second attempt is for a connection that was closed while it rested. */
+export function checkPatience(patience: Patience): Patience {
+  return { ...patience, attempts: 2, head: Math.min(patience.head, 5_000) }
+}
+
 /** Refusals that pass, besides 429 and 5xx; damage on the way is among them. */
 const PASSING = new Set([
   'BadDigest',

@@ -12,7 +12,7 @@ import {
 import { createS3Client, type S3Client } from './client.ts'
 import { S3Error } from './failure.ts'
 import type { S3Options } from './settings.ts'
-import { PATIENCE } from './patience.ts'
+import { checkPatience, PATIENCE } from './patience.ts'
 import { openObject } from './reading.ts'
 import { createS3Writing, deleteObject } from './writing.ts'
 import { type Listing, parseListing } from './xml.ts'
@@ -34,6 +34,7 @@ export type S3Store = ChunkStore & OwnedStore & UnfinishedWrites & Reachable
  */
 export function createS3Store(options: S3Options, fetch: Fetch, patience = PATIENCE): S3Store {
   const client = createS3Client(options, fetch, patience)
+  const checking = createS3Client(options, fetch, checkPatience(patience))
   const { put } = createS3Writing(client, options)
   const key = (digest: string) => PREFIX + requireDigest(digest)
 
@@ -63,7 +64,7 @@ export function createS3Store(options: S3Options, fetch: Fetch, patience = PATIE
     removeUnfinished: async () => undefined,
 
     async check() {
-      await listPage(client, { 'max-keys': '1' })
+      await listPage(checking, { 'max-keys': '1' })
     },
   }
 }

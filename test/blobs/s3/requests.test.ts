@@ -117,6 +117,15 @@ describe('a request to S3 is given up', () => {
     assert.ok(server.asked.length > 3 && server.asked.length < 40, `${server.asked.length}`)
   })
 
+  it('after a second attempt, where it only asks how things are [503]', async () => {
+    server.trouble = (outgoing) => sendError(outgoing, 503, 'SlowDown')
+    await assert.rejects(open().check(), /503 SlowDown/)
+    assert.equal(server.asked.length, 2)
+    server.trouble = () => true
+    await assert.rejects(open({}, { ...QUICK, head: 100 }).check(), /no answer within 0\.1 s/)
+    assert.equal(server.asked.length, 4)
+  })
+
   it('at once where another attempt would not help [403, 400, 501]', async () => {
     for (const [status, code] of [
       [403, 'AccessDenied'],
@@ -253,7 +262,7 @@ describe('a clock that is wrong', () => {
       server.clockAhead += HOUR
       return sendError(outgoing, 403, 'RequestTimeTooSkewed')
     }
-    await assert.rejects(open().check(), /403 RequestTimeTooSkewed/)
+    await assert.rejects(open().owner(), /403 RequestTimeTooSkewed/)
     assert.equal(server.asked.length, PATIENCE.attempts)
   })
 })
