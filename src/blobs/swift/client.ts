@@ -42,7 +42,6 @@ export function createSwiftClient(
 ): SwiftClient {
   const login = createLogin(options, fetch, patience)
   const send = createSend(fetch, patience)
-  const never = new AbortController().signal
 
   /** Once more with a new token, where the one before is no longer taken. */
   async function exchange(request: SwiftRequest, access: Access): Promise<Response> {
@@ -66,7 +65,7 @@ export function createSwiftClient(
   }
 
   async function ask<T>(purpose: string, request: SwiftRequest, use: Use<T>): Promise<T> {
-    const { signal = never } = request
+    const { signal = new AbortController().signal } = request
     const giveUpAt = performance.now() + patience.total + allowance(request)
     for (let made = 1; ; made++) {
       try {

@@ -29,7 +29,7 @@ type Granted = Access & { lifetime: number | null }
 /** Nothing is sent before the first request. */
 export function createLogin(options: SwiftOptions, fetch: Fetch, { head }: Patience): Login {
   const { account, swift_store_endpoint: endpoint } = options
-  const share = createSingleFlight<Access>(2 * head)
+  const share = createSingleFlight<Access>(head)
   const ask = isVersion1(account)
     ? () => askSwift(account, fetch, head)
     : () => askKeystone(options, fetch, head)
