@@ -47,6 +47,8 @@ swift_hash_path_suffix = last
 [storage-policy:0]
 name = only
 default = yes
+[swift-constraints]
+container_listing_limit = 100
 END
   local kind offset
   for kind in object:2 container:3 account:4; do
