@@ -9,12 +9,13 @@ export interface ClusterOptions {
   timeout: number
 }
 
-/** Connects to a cluster. The connection ends with `rados_shutdown`. */
-export async function connect(
+/** Has a connection to a cluster used, which is ended when that fails, and otherwise by `rados_shutdown`. */
+export async function connect<T>(
   library: Library,
   { conf, user, timeout }: ClusterOptions,
   require: Require,
-): Promise<{ cluster: Pointer; fsid: string }> {
+  use: (cluster: Pointer, fsid: string) => Promise<T>,
+): Promise<T> {
   const name = `client.${user}`
   const cluster = make((out) => {
     require(library.now('rados_create2', out, 'ceph', name, 0), `begin as "${name}"`)
@@ -25,7 +26,7 @@ export async function connect(
       require(library.now('rados_conf_set', cluster, option, value), `set "${option}"`)
     }
     require(await library.wait('rados_connect', cluster), `connect as "${name}"`)
-    return { cluster, fsid: fsidOf(library, cluster, require) }
+    return await use(cluster, fsidOf(library, cluster, require))
   } catch (error) {
     await library.settle('rados_shutdown', cluster)
     throw error

@@ -63,6 +63,7 @@ const LIBRBD = {
   rbd_snap_unprotect: 'int (void *image, const char *snap)',
   rbd_snap_remove: 'int (void *image, const char *snap)',
   rbd_list_children3: 'int (void *image, void *children, _Inout_ size_t *most)',
+  rbd_watchers_list: 'int (void *image, void *watchers, _Inout_ size_t *most)',
   rbd_remove: 'int (void *io, const char *name)',
   rbd_trash_move: 'int (void *io, const char *name, uint64_t delay)',
   rbd_set_image_notification: 'int (void *image, int fd, int type)',
@@ -161,13 +162,17 @@ async function loadFunctions(): Promise<Functions> {
   }
 }
 
-/** The address of what a function makes, which writes it to the array. */
+/** The address that a function has written to the array that it was given. */
+export function made([pointer]: (Pointer | null)[]): Pointer {
+  if (pointer === null || pointer === undefined) throw new Error('Ceph has made nothing')
+  return pointer
+}
+
+/** The address of what a function makes that returns at once. */
 export function make(by: (out: (Pointer | null)[]) => unknown): Pointer {
   const out: (Pointer | null)[] = [null]
   by(out)
-  const [made] = out
-  if (made === null || made === undefined) throw new Error('Ceph has made nothing')
-  return made
+  return made(out)
 }
 
 function open({ load }: Pick<typeof Koffi, 'load'>, file: string): Koffi.LibraryHandle {

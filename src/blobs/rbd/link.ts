@@ -40,7 +40,10 @@ export function createLink(options: PoolOptions): Link {
   function retire({ pool, readers }: Connection): void {
     current = null
     readers.clear()
-    const ended = pool.end(false).finally(() => ending.delete(ended))
+    const ended = pool
+      .end(false)
+      .catch(() => undefined)
+      .finally(() => ending.delete(ended))
     ending.add(ended)
   }
 

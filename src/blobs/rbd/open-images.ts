@@ -1,7 +1,7 @@
 import { ENOENT, type Require } from './ceph-error.ts'
 import { createCompletions } from './completions.ts'
 import { type Image, useImage } from './image.ts'
-import type { Library, Pointer } from './library.ts'
+import { type Library, made, type Pointer } from './library.ts'
 
 export interface OpenImages {
   /** Null where there is no such image, or no such snapshot of it. */
@@ -27,7 +27,10 @@ export function createOpenImages(library: Library, io: Pointer, require: Require
   }
 
   async function use(pointer: Pointer, name: string): Promise<Image> {
-    const image = await useImage(parts, pointer, name)
+    const image = await useImage(parts, pointer, name).catch(async (error: unknown) => {
+      await library.settle('rbd_close', pointer)
+      throw error
+    })
     let closing: Promise<void> | undefined
     const tracked = {
       ...image,
@@ -40,20 +43,22 @@ export function createOpenImages(library: Library, io: Pointer, require: Require
       },
     }
     images.add(tracked)
-    return tracked
+    if (!ended) return tracked
+    await tracked.close()
+    throw closed()
   }
 
   return {
     async open(name, how, snap) {
-      if (ended) throw new Error('The connection to Ceph is closed')
+      if (ended) throw closed()
       const open = how === 'read' ? 'rbd_open_read_only' : 'rbd_open'
-      const made: (Pointer | null)[] = [null]
+      const out: (Pointer | null)[] = [null]
       opening++
       try {
-        const result = await library.wait(open, io, name, made, snap)
+        const result = await library.wait(open, io, name, out, snap)
         if (result === -ENOENT) return null
         require(result, `open the image "${name}"`)
-        return await use(made[0] ?? 0n, name)
+        return await use(made(out), name)
       } finally {
         opening--
         look()
@@ -69,3 +74,5 @@ export function createOpenImages(library: Library, io: Pointer, require: Require
     },
   }
 }
+
+const closed = () => new Error('The connection to Ceph is closed')

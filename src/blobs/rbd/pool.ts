@@ -1,17 +1,27 @@
 import { createTurns } from '../../turns.ts'
-import { createRequire, EEXIST, ENOENT, ENOTCONN, ESHUTDOWN, ETIMEDOUT } from './ceph-error.ts'
-import { connect } from './cluster.ts'
-import { type Library, loadLibrary, make, type Pointer, type PoolFunction } from './library.ts'
+import {
+  createRequire,
+  EEXIST,
+  ENOENT,
+  ENOTCONN,
+  ESHUTDOWN,
+  ETIMEDOUT,
+  type Require,
+} from './ceph-error.ts'
+import { type ClusterOptions, connect } from './cluster.ts'
+import {
+  type Library,
+  loadLibrary,
+  made,
+  make,
+  type Pointer,
+  type PoolFunction,
+} from './library.ts'
 import { createOpenImages, type OpenImages } from './open-images.ts'
 import { roomOf } from './room.ts'
 
-export interface PoolOptions {
+export interface PoolOptions extends ClusterOptions {
   name: string
-  /** Path of ceph.conf; null for where librados looks for it. */
-  conf: string | null
-  user: string
-  /** Seconds that a call may take. */
-  timeout: number
   /** The objects of RADOS that new images are made of have 2 to the power of it bytes. */
   order: number
 }
@@ -35,41 +45,56 @@ export interface Pool extends OpenImages {
 }
 
 const LOST = [ETIMEDOUT, ESHUTDOWN, ENOTCONN]
-/** There is one in every pool of images. */
+/** The object that lists the images of a pool, unless there never was one. */
 const DIRECTORY = 'rbd_directory'
 
 /** Connects. The connection ends with `end`. */
 export async function openPool(options: PoolOptions): Promise<Pool> {
-  const { name: pool, conf, timeout, order } = options
+  const { name, conf, timeout } = options
   const library = await loadLibrary(timeout * 1000)
-  const told = createRequire(`in the pool "${pool}" of Ceph (${conf ?? 'ceph.conf'})`)
+  const told = createRequire(`in the pool "${name}" of Ceph (${conf ?? 'ceph.conf'})`)
   let lost = false
   const require = (result: number, what: string) => {
     lost ||= LOST.includes(-result)
     return told(result, what)
   }
-  const { cluster, fsid } = await connect(library, options, require)
-  const io = await useIo()
+  return connect(library, options, require, async (cluster, fsid) => {
+    const io = await openIo(library, cluster, name, require)
+    const parts = { library, cluster, io, require }
+    return { fsid, require, isLost: () => lost, ...createCalls(parts, options) }
+  })
+}
+
+async function openIo(
+  library: Library,
+  cluster: Pointer,
+  pool: string,
+  require: Require,
+): Promise<Pointer> {
+  const out: (Pointer | null)[] = [null]
+  require(await library.wait('rados_ioctx_create', cluster, pool, out), 'begin')
+  const io = made(out)
+  // What is full refuses at once then, instead of waiting for room.
+  library.now('rados_set_osdmap_full_try', io)
+  library.now('rados_set_pool_full_try', io)
+  return io
+}
+
+interface Parts {
+  library: Library
+  cluster: Pointer
+  io: Pointer
+  require: Require
+}
+
+function createCalls(
+  { library, cluster, io, require }: Parts,
+  { name: pool, order }: PoolOptions,
+): Omit<Pool, 'fsid' | 'require' | 'isLost'> {
   const images = createOpenImages(library, io, require)
   // It takes minutes to delete a large image. One at a time leaves a thread to the others.
   const inTurn = createTurns(1)
-
-  async function useIo(): Promise<Pointer> {
-    const made: (Pointer | null)[] = [null]
-    const result = await library.wait('rados_ioctx_create', cluster, pool, made)
-    if (result < 0) await library.settle('rados_shutdown', cluster)
-    require(result, 'begin')
-    const [io] = made
-    // What is full refuses at once, and lets images be deleted.
-    library.now('rados_set_osdmap_full_try', io ?? 0n)
-    library.now('rados_set_pool_full_try', io ?? 0n)
-    return io ?? 0n
-  }
-
   return {
-    fsid,
-    require,
-    isLost: () => lost,
     open: images.open,
     call: (name, image, ...args) => inTurn(() => library.wait(name, io, image, ...args)),
     room: () => roomOf(library, cluster, pool, require),

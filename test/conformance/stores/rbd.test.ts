@@ -186,6 +186,23 @@ describe('image that another client deletes', () => {
   })
 })
 
+describe('image that another client has open to write', () => {
+  it('stays as it is until that has closed it', async () => {
+    const { id, url, bytes } = await stored()
+    const args = ['--conf', ceph.conf, '--id', 'glance', 'watch', `images/${id}`]
+    const watcher = spawn('rbd', args, { stdio: ['pipe', 'pipe', 'inherit'] })
+    const exit = once(watcher, 'exit')
+    await once(watcher.stdout, 'data')
+    const erased = erase(url)
+    await new Promise((resolve) => setTimeout(resolve, 1000))
+    assert.ok(isSame(await readAt(url, 0, bytes.length), bytes))
+    watcher.stdin.end('\n')
+    await exit
+    assert.equal(await erased, 'gone')
+    assert.equal(await store.size(url), null)
+  })
+})
+
 /** A process that writes an image, until it is killed after so many writes and milliseconds more. */
 async function killedWriter(url: string, writes: number, milliseconds: number): Promise<void> {
   const child = spawn(process.execPath, ['--import', 'tsx', PROCESS, 'write', ceph.conf, url], {
