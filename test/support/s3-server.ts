@@ -93,7 +93,8 @@ interface Exchange {
 async function answer(server: S3Server, { incoming, outgoing, bytes }: Exchange): Promise<void> {
   const { method = '', headers } = incoming
   const { pathname, searchParams: query } = new URL(incoming.url ?? '', server.url)
-  const asked = { method, path: decodeURIComponent(pathname.slice(1)), query, headers, bytes }
+  const path = bucketInHost(headers.host) + decodeURIComponent(pathname.slice(1))
+  const asked = { method, path, query, headers, bytes }
   server.asked.push(asked)
   const now = Date.now() + server.clockAhead
   outgoing.setHeader('Date', new Date(now).toUTCString())
@@ -101,6 +102,12 @@ async function answer(server: S3Server, { incoming, outgoing, bytes }: Exchange)
   const refusal = await refusalOf(incoming, bytes, now)
   if (refusal) sendError(outgoing, ...refusal)
   else serve(server, asked, outgoing)
+}
+
+/** Of `images.s3.test`. */
+function bucketInHost(host = ''): string {
+  const [, bucket] = /^(.+)\.s3\.test(:|$)/.exec(host) ?? []
+  return bucket === undefined ? '' : `${bucket}/`
 }
 
 type Refusal = [status: number, code: string, more?: string]

@@ -1,3 +1,4 @@
+import { readLimited } from '../../http/body.ts'
 import type { Span } from '../store.ts'
 import type { S3Client } from './client.ts'
 import { brokenBy, type Context, S3Error } from './failure.ts'
@@ -34,7 +35,9 @@ export async function sizeOf(client: S3Client, key: string): Promise<number | nu
       `read "${key}"`,
       request,
       async ({ status, headers, body }) => {
-        await body?.cancel()
+        // Read, one byte leaves its connection to the next request.
+        if (status === 206) await readLimited(body, 1)
+        else await body?.cancel()
         const total = status === 206 ? totalOf(headers) : numberOf(headers.get('Content-Length'))
         if (total === null) throw new Error('does not say how long an object is')
         return total

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict'
+import { type IncomingMessage, request } from 'node:http'
+import type { LookupFunction } from 'node:net'
+import { buffer } from 'node:stream/consumers'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { S3Options } from '../../../src/blobs/s3/settings.ts'
 import { PATIENCE } from '../../../src/blobs/s3/patience.ts'
@@ -272,5 +275,55 @@ describe('a session token', () => {
     const credentials = { ...server.options.credentials, sessionToken: 'token' }
     await open({ credentials }).check()
     assert.equal(server.asked[0]?.headers['x-amz-security-token'], 'token')
+  })
+})
+
+/** Every name is that of this machine. */
+function fetchHere(url: string, { method, headers, body }: RequestInit): Promise<Response> {
+  const lookup: LookupFunction = (_name, { all }, found) =>
+    all ? found(null, [{ address: '127.0.0.1', family: 4 }]) : found(null, '127.0.0.1', 4)
+  const options = {
+    method: method ?? 'GET',
+    headers: Object.fromEntries(new Headers(headers)),
+    lookup,
+  }
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, options, async (incoming) => {
+      const bytes = new Uint8Array(await buffer(incoming))
+      const status = incoming.statusCode ?? 0
+      resolve(
+        new Response(status === 204 ? null : bytes, { status, headers: responseHeaders(incoming) }),
+      )
+    })
+    outgoing.on('error', reject).end(body)
+  })
+}
+
+function responseHeaders({ headers }: IncomingMessage): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
+}
+
+describe('a bucket that is a part of the name of its host', () => {
+  it('is asked there for all', async () => {
+    server.buckets.clear()
+    const store = createS3Store(
+      {
+        ...server.options,
+        s3_store_host: `s3.test:${new URL(server.url).port}`,
+        s3_store_bucket_url_format: 'virtual',
+        s3_store_create_bucket_on_put: true,
+      },
+      fetchHere,
+      QUICK,
+    )
+    const { digest, bytes } = randomChunk(1000)
+    await store.put(digest, bytes)
+    assert.deepEqual(await read(await store.get(digest)), bytes)
+    assert.equal((await gather(store.list())).length, 1)
+    await store.delete(digest)
+    assert.equal(await store.get(digest), null)
+    assert.deepEqual([...server.buckets.keys()], ['images'])
+    const hosts = new Set(server.asked.map(({ headers }) => headers.host))
+    assert.deepEqual(hosts, new Set([`images.s3.test:${new URL(server.url).port}`]))
   })
 })
