@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { baseUrl, choice, flag, integer, list, optionalText, text } from './option-kinds.ts'
 
 /** MiB, as in Glance. */
-const mebibytes = (fallback: number) => integer(fallback, { min: 1, max: 2 ** 20 })
+const mebibytes = (fallback: number) => integer(fallback, { min: 1 })
 
 const secret = optionalText.meta({ secret: true })
 
@@ -21,7 +21,6 @@ const S3_OPTIONS = {
   s3_store_bucket: optionalText,
   s3_store_create_bucket_on_put: flag(false),
   s3_store_bucket_url_format: choice(['auto', 'virtual', 'path'], 'auto'),
-  s3_store_thread_pools: integer(10, { min: 1 }),
   s3_store_cacert: optionalText,
 }
 
@@ -54,7 +53,10 @@ const RBD_OPTIONS = {
   rbd_store_pool: text('images'),
   rbd_store_user: optionalText,
   rbd_store_ceph_conf: text(''),
-  rbd_store_chunk_size: mebibytes(8),
+  rbd_store_chunk_size: mebibytes(8).refine(
+    (size) => size <= 32 && Number.isInteger(Math.log2(size)),
+    'a power of two of MiB, at most 32',
+  ),
   rbd_thin_provisioning: flag(false),
   rados_connect_timeout: integer(0),
 }

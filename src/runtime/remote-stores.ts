@@ -66,7 +66,7 @@ export function openS3(
   return {
     place: `s3:${host}/${bucket}`,
     writesAtOnce: WRITES_AT_ONCE,
-    properties: async () => ({ s3_store_thread_pools: options.s3_store_thread_pools }),
+    properties: async () => ({ bucket }),
     check: store.check,
     chunks: claimedChunks(parts, id, store),
     objects: createS3Objects(settings, fetch),

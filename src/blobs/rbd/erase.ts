@@ -30,7 +30,7 @@ export async function eraseImage(pool: Pool, name: string): Promise<'gone' | 'in
 
 async function tryToErase(pool: Pool, name: string): Promise<State> {
   const image = await pool.open(name, 'write', null)
-  if (!image) return 'gone'
+  if (!image) return goOn(pool, name)
   try {
     if (await isOpenElsewhere(pool, image, name)) return 'untouched'
     if (!(await removeSnap(pool, image, name))) return 'in-use'
@@ -43,6 +43,15 @@ async function tryToErase(pool: Pool, name: string): Promise<State> {
   // It begins with a note in the trash, for which there is no room where the cluster is full.
   if (result === -ENOSPC || result === -ENOENT) return emptyImage(pool, name)
   pool.require(result, `delete the image "${name}"`)
+  return 'gone'
+}
+
+/** An image whose deletion was broken off can no longer be opened; to delete it again goes on with that. */
+async function goOn(pool: Pool, name: string): Promise<State> {
+  const result = await pool.call('rbd_remove', name)
+  if (result === -ENOENT) return 'gone'
+  if (result === -EBUSY || result === -ENOSPC) return 'begun'
+  pool.require(result, `delete what is left of the image "${name}"`)
   return 'gone'
 }
 
@@ -77,7 +86,7 @@ async function moveToTrash(pool: Pool, name: string): Promise<State> {
 /** Leaves the image without bytes, so that there is some room again. */
 async function emptyImage(pool: Pool, name: string): Promise<State> {
   const image = await pool.open(name, 'write', null)
-  if (!image) return 'gone'
+  if (!image) return 'begun'
   try {
     pool.require(await image.call('rbd_resize', 0), `empty the image "${name}"`)
   } finally {

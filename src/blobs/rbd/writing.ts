@@ -37,14 +37,12 @@ export function createWriting({ link, poolName, find, erase }: WritingParts): Ob
   }
 }
 
-/** In place of one that was not finished. */
+/** In place of one whose writing or deletion was broken off, of which something may be left in the trash as well. */
 async function createImage(pool: Pool, name: string, size: number): Promise<Image> {
-  if (!(await pool.create(name, size))) {
-    if (await isFinished(pool, name)) throw conflict(`There is an image "${name}" already`)
-    const state = await eraseImage(pool, name)
-    if (state === 'in-use' || !(await pool.create(name, size))) {
-      throw conflict(`The image "${name}" is being written by another`)
-    }
+  if (await isFinished(pool, name)) throw conflict(`There is an image "${name}" already`)
+  const left = await eraseImage(pool, name)
+  if (left === 'in-use' || !(await pool.create(name, size))) {
+    throw conflict(`The image "${name}" is being written by another`)
   }
   const image = await pool.open(name, 'write', null)
   if (!image) throw conflict(`The image "${name}" was deleted when it was to be written`)

@@ -1,4 +1,5 @@
-/** A process that has a store of images: `write CONF URL` until it is killed, or `round-trip CONF MEBIBYTES`. */
+/** A process that has a store of images: `write CONF URL` or `renew CONF URL` until it is killed, or
+ * `round-trip CONF MEBIBYTES`. */
 import { createHash, randomBytes, randomFillSync, randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import process from 'node:process'
@@ -21,6 +22,17 @@ async function write(url: string): Promise<void> {
   for (let offset = 0; ; offset = (offset + CHUNK) % (8 * CHUNK)) {
     await writer?.write(offset, randomBytes(CHUNK))
     console.log('written')
+  }
+}
+
+/** Writes an image and deletes it, again and again. */
+async function renew(url: string): Promise<void> {
+  for (;;) {
+    const writer = await store.writing?.create(url, null)
+    await writer?.write(0, randomBytes(1000))
+    await writer?.finish(1000)
+    console.log('written')
+    await store.delete?.(url)
   }
 }
 
@@ -68,5 +80,6 @@ async function inTurn(
 }
 
 if (what === 'write') await write(argument)
+if (what === 'renew') await renew(argument)
 if (what === 'round-trip') await roundTrip((Number(argument) * 2 ** 20) / CHUNK)
 await store.close()

@@ -203,38 +203,52 @@ describe('image that another client has open to write', () => {
   })
 })
 
-/** A process that writes an image, until it is killed after so many writes and milliseconds more. */
-async function killedWriter(url: string, writes: number, milliseconds: number): Promise<void> {
-  const child = spawn(process.execPath, ['--import', 'tsx', PROCESS, 'write', ceph.conf, url], {
+/** Has a process write that is killed when it has written something, so many milliseconds later. */
+async function killed(what: 'write' | 'renew', url: string, milliseconds: number): Promise<void> {
+  const child = spawn(process.execPath, ['--import', 'tsx', PROCESS, what, ceph.conf, url], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const kill = () => child.kill('SIGKILL')
   process.once('exit', kill)
-  for (let i = 0; i < writes; i++) await once(child.stdout, 'data')
+  await once(child.stdout, 'data')
   await new Promise((resolve) => setTimeout(resolve, milliseconds))
   kill()
   await once(child, 'exit')
   process.off('exit', kill)
 }
 
-describe('writer that was killed', () => {
-  it('leaves an image that is absent, and that is deleted or written anew', async () => {
-    const urls = await Promise.all([0, 1, 2].map(() => writing().urlOf(randomUUID())))
-    await Promise.all(urls.map((url, i) => killedWriter(url, i * 3 + 1, i * 17)))
-    const [deleted = '', written = '', finished = ''] = urls
+const someUrls = (count: number) =>
+  Promise.all(Array.from({ length: count }, () => writing().urlOf(randomUUID())))
+
+describe('process that was killed', () => {
+  it('while it wrote leaves an image that is absent, and that is deleted or written anew', async () => {
+    const urls = await someUrls(3)
+    await Promise.all(urls.map((url, i) => killed('write', url, i * 50)))
     for (const url of urls) assert.equal(await store.size(url), null)
+    const [deleted = '', ...others] = urls
     const bytes = new Uint8Array(randomBytes(MIB))
     await Promise.all([
       erase(deleted).then((state) => assert.equal(state, 'gone')),
-      ...[written, finished].map(async (url) => {
+      ...others.map(async (url) => {
         const writer = await writing().create(url, MIB)
         await writer.write(0, bytes)
         await writer.finish(MIB)
         assert.ok(isSame(await readAt(url, 0, MIB), bytes))
       }),
     ])
-    const names = await ceph.rbd('glance', 'ls', 'images')
-    assert.ok(!names.includes(deleted.split('/').at(-2) ?? ''))
+  })
+
+  it('at any moment leaves nothing that cannot be deleted', async () => {
+    const urls = await someUrls(4)
+    await Promise.all(urls.map((url) => killed('renew', url, Math.random() * 300)))
+    assert.deepEqual(
+      await Promise.all(urls.map(erase)),
+      urls.map(() => 'gone'),
+    )
+    const images = await ceph.rbd('glance', 'ls', 'images')
+    const trash = await ceph.rbd('glance', 'trash', 'ls', '--all', 'images')
+    const left = urls.filter((url) => `${images} ${trash}`.includes(url.split('/').at(-2) ?? '-'))
+    assert.deepEqual(left, [])
   })
 })
 
