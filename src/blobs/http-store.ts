@@ -27,7 +27,7 @@ export function createHttpStore(options: HttpStoreOptions, fetch: Fetch): Object
       name,
       patience,
       send: (method, headers, signal) =>
-        ask(name, patience, (stop) => filtered(url, { method, headers, signal: stop }), signal),
+        ask(name, patience, (stop) => filtered(url, { method, headers, signal: stop }), { signal }),
     }
   }
 

@@ -25,9 +25,9 @@ export interface OutgoingOptions {
 type Answer = Dispatcher.ResponseData
 
 /**
- * A `fetch` with connections of its own, for Node and Deno. It follows no redirects and decodes no body; it sends texts,
- * bytes and streams, these with the `Content-Length` that it is given. Undici's own `fetch` would do as well, if on Deno
- * a body ended that breaks off.
+ * A `fetch` with connections of its own, for Node and Deno. It follows no redirects and decodes no body. It sends
+ * texts, bytes and streams, these with the `Content-Length` that it is given. Undici's own `fetch` would do as well, if a body
+ * that breaks off ended on Deno.
  */
 export function createOutgoing(options: OutgoingOptions): Fetch {
   // The caller has deadlines of his own, and an upload takes as long as it takes.

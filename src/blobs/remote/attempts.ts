@@ -1,5 +1,5 @@
 import type { Fetch } from '../../http/fetch.ts'
-import { answerWithin } from '../../http/deadline.ts'
+import { answerWithin, type Limit } from '../../http/deadline.ts'
 import { HeliostatError } from '../../errors.ts'
 import { reasonOf } from '../../reason.ts'
 import { sleep } from '../../sleep.ts'
@@ -30,28 +30,35 @@ export class PassingFailure extends Error {
   override readonly name = 'PassingFailure'
 }
 
+const MAX_PAUSE = 10_000
 /** Not implemented, HTTP version, no room. */
 const LASTING = [501, 505, 507]
 
 /** An answer in time. A server that says nothing, or that it cannot now, is a passing failure; `where` names it. */
 export async function ask(
   where: string,
-  { head, idle, least }: Patience,
+  limit: Limit,
   send: (signal: AbortSignal) => ReturnType<Fetch>,
-  signal?: AbortSignal,
+  {
+    signal,
+    isAnswer,
+  }: { signal?: AbortSignal | undefined; isAnswer?: (status: number) => boolean } = {},
 ): Promise<Response> {
   let response: Response
   try {
-    response = await answerWithin({ head, idle, least }, send, signal)
+    response = await answerWithin(limit, send, signal)
   } catch (error) {
     if (error instanceof HeliostatError) throw error
     throw new PassingFailure(`${where} does not answer: ${reasonOf(error)}`)
   }
   const { status } = response
-  const isPassing = status === 408 || status === 429 || (status >= 500 && !LASTING.includes(status))
-  if (!isPassing) return response
+  if (!isPassing(status) || isAnswer?.(status)) return response
   await response.body?.cancel()
   throw new PassingFailure(`${where} answers ${status}`)
+}
+
+function isPassing(status: number): boolean {
+  return status === 408 || status === 429 || (status >= 500 && !LASTING.includes(status))
 }
 
 /** Does again what failed in passing, for as long as the signal says nothing. */
@@ -66,6 +73,6 @@ export async function attempt<T>(
     } catch (error) {
       if (made >= attempts || !(error instanceof PassingFailure) || signal.aborted) throw error
     }
-    await sleep(pause * 2 ** (made - 1) * (0.5 + Math.random() / 2), signal)
+    await sleep(Math.min(pause * 2 ** (made - 1), MAX_PAUSE) * (0.5 + Math.random() / 2), signal)
   }
 }
