@@ -4,7 +4,6 @@ import { join, resolve } from 'node:path'
 import { NO_STORE } from '../../schema/tables.ts'
 import { createFileStore } from '../blobs/fs/store.ts'
 import { createGlanceFiles } from '../blobs/glance/files.ts'
-import { createRbdStore } from '../blobs/rbd/store.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import type { ChunkStore } from '../blobs/store.ts'
 import type { Config } from '../config.ts'
@@ -12,11 +11,11 @@ import { ConfigError } from '../errors.ts'
 import { createAddressFilter } from '../http/address-filter.ts'
 import type { StoreOwner } from '../inventory/store-owner.ts'
 import { shownPath } from '../masking.ts'
-import { MIB } from '../option-kinds.ts'
 import type { StoreConfig } from '../store-config.ts'
 import type { Store } from '../stores/store.ts'
 import { describeStore } from './describe-store.ts'
 import { whyNot } from './file-mistakes.ts'
+import { openRbd, openVmware } from './object-stores.ts'
 import { createOutgoing } from './outgoing.ts'
 import {
   type Adapter,
@@ -25,7 +24,6 @@ import {
   openHttp,
   openS3,
   openSwift,
-  WRITES_AT_ONCE,
   type RegistryParts,
 } from './remote-stores.ts'
 
@@ -136,6 +134,11 @@ async function openElsewhere(
     }
     case 'rbd':
       return openRbd(store)
+    case 'vmware': {
+      const { vmware_ca_file: file, vmware_insecure: insecure } = store.options
+      const ca = await readOptionFile(store.id, 'vmware_ca_file', file)
+      return openVmware(store, createOutgoing({ ca, insecure }))
+    }
     case 'http': {
       const filter = createAddressFilter(parts.config.import_filtering_opts)
       const { https_ca_certificates_file: file, https_insecure: insecure } = store.options
@@ -160,28 +163,6 @@ async function readOptionFile(
     throw new ConfigError(
       `[${store}] ${option}: cannot read "${shownPath(file)}": ${whyNot(error)}`,
     )
-  }
-}
-
-/** The libraries are loaded when the store is first used. */
-async function openRbd({
-  options,
-}: ConfigOf<'rbd'>): Promise<Adapter & { close(): Promise<void> }> {
-  const store = createRbdStore(options)
-  const {
-    rbd_store_pool: pool,
-    rbd_store_chunk_size: chunkSize,
-    rbd_store_ceph_conf: conf,
-  } = options
-  return {
-    place: `rbd:${conf} ${pool}`,
-    writesAtOnce: WRITES_AT_ONCE,
-    properties: async () => ({ chunk_size: chunkSize * MIB, pool, thin_provisioning: true }),
-    check: store.check,
-    chunks: null,
-    objects: store,
-    shownUrl: (url) => url,
-    close: store.close,
   }
 }
 
