@@ -46,7 +46,7 @@ async function slowestAnswer(url: string, signal: AbortSignal): Promise<number> 
 }
 
 /** The most memory that a process has ever had: bytes. */
-async function peakMemory({ pid }: Server): Promise<number> {
+export async function peakMemory({ pid }: Pick<Server, 'pid'>): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8')
   return Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
 }

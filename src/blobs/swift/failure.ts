@@ -62,6 +62,11 @@ export function brokenBy(error: unknown, context: Context): SwiftError {
   return new SwiftError(sentence(context, `fails: ${reasonOf(error)}`), { isPassing: true })
 }
 
+/** Of an answer that is not to the question, and would be the same again. */
+export function unfit(error: unknown, context: Context): SwiftError {
+  return new SwiftError(sentence(context, reasonOf(error)), { isPassing: false })
+}
+
 function sentence({ purpose, server, container }: Context, why: string): string {
   return `Cannot ${purpose}: container "${container}" at ${server} ${why}`
 }

@@ -141,12 +141,9 @@ function noEndpoint(options: SwiftOptions): string {
 
 function refused(address: string, status: number): SwiftError {
   if (passes(status)) return failed(address, `answers ${status}`, true)
-  if (status === 401 || status === 403)
-    return failed(address, `refuses the user and key (${status})`)
-  return failed(
-    address,
-    `answers ${status}: check swift_store_auth_address and swift_store_auth_version`,
-  )
+  const isUser = status === 401 || status === 403
+  const why = isUser ? 'refuses the user and key' : 'is no login: check swift_store_auth_address'
+  return failed(address, `${why} (${status})`)
 }
 
 function unanswered(address: string, error: unknown): SwiftError {

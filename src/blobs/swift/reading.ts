@@ -1,6 +1,6 @@
 import type { Span } from '../store.ts'
 import type { SwiftClient } from './client.ts'
-import { brokenBy, type Context, SwiftError } from './failure.ts'
+import { brokenBy, type Context, SwiftError, unfit } from './failure.ts'
 
 /** How often a body may break off before it is given up, at least. */
 const RESUMPTIONS = 4
@@ -66,7 +66,7 @@ function begin(
       return { reader: body.getReader(), length, etag, context }
     } catch (error) {
       await body.cancel().catch(() => undefined)
-      throw error
+      throw unfit(error, context)
     }
   })
 }
@@ -119,7 +119,7 @@ function createParts(first: Opened, { offset, resumptions, open }: Source): Part
     if (opened) ({ reader } = opened)
     if (opened && opened.etag === etag) return
     await opened?.reader.cancel().catch(() => undefined)
-    throw brokenBy(new Error('changed the object while it was read'), context)
+    throw unfit(new Error('changed the object while it was read'), context)
   }
 
   return {

@@ -153,7 +153,10 @@ describe('login', () => {
     for (const version of ['1', '3'] as const) {
       const store = open(version, account(version, { auth_address: `${server.url}/nowhere` }))
       server.trouble = (request) => (request.includes('nowhere') ? { status: 404 } : null)
-      await assert.rejects(store.get('0'.repeat(64)), /answers 404: check swift_store_auth_address/)
+      await assert.rejects(
+        store.get('0'.repeat(64)),
+        /is no login: check swift_store_auth_address \(404\)/,
+      )
     }
   })
 

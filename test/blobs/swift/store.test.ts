@@ -93,6 +93,7 @@ describe('body from Swift', () => {
     server.trouble = (request) => (request.startsWith('GET glance/chunks') ? { length: 5 } : null)
     const span = { offset: 10, length: 100 }
     await assert.rejects(store.get(digest, span), /sends 5 bytes from 10: wanted 100 from 10/)
+    assert.equal(requestsOf('GET glance/chunks'), 1)
   })
 
   it('ends in an error where the object is another one meanwhile', async () => {

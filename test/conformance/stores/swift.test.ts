@@ -6,7 +6,7 @@ import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync } from 'node:fs'
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -20,6 +20,7 @@ import type { SwiftOptions } from '../../../src/blobs/swift/settings.ts'
 import type { Fetch } from '../../../src/http/fetch.ts'
 import { chunkStoreContract } from '../../contract/chunk-store.ts'
 import { chunkOf, gather, randomChunk, read } from '../../support/chunks.ts'
+import { peakMemory } from '../../support/limits.ts'
 import { eventually } from '../../support/server.ts'
 import { swiftOptions } from '../../support/swift-server.ts'
 
@@ -151,7 +152,7 @@ async function uploadInSegments(
 /** What lies in a container, by its own listing. */
 async function names(kind: Kind, container: string): Promise<string[]> {
   const listed = await (await ask(kind, container, {})).text()
-  return listed.split('\n').slice(0, -1)
+  return listed.split('\n').filter((name) => name !== '')
 }
 
 async function upload(kind: Kind, path: string, bytes: Uint8Array, headers = {}): Promise<void> {
@@ -383,7 +384,8 @@ describe('application credential', () => {
 describe('1 GiB in chunks of 8 MiB, four at a time', () => {
   const CHUNK = 8 * MIB
   const COUNT = 128
-  const MOST_MEMORY = 400e6
+  /** Beyond what the tests took before: a chunk goes through several hands. */
+  const MOST_MEMORY = 300e6
   const template = randomBytes(CHUNK)
 
   /** Another chunk for each number. */
@@ -407,6 +409,7 @@ describe('1 GiB in chunks of 8 MiB, four at a time', () => {
     const store = createSwiftStore(optionsOf(own, { swift_store_container: 'big' }), fetch)
     const digests: string[] = []
     await writeFile('/proc/self/clear_refs', '5')
+    const before = await peakMemory(process)
     const inwards = await fourAtATime(async (number) => {
       const { digest, bytes } = chunk(number)
       digests[number] = digest
@@ -417,9 +420,10 @@ describe('1 GiB in chunks of 8 MiB, four at a time', () => {
       for await (const part of (await store.get(digests[number] ?? '')) ?? []) hash.update(part)
       assert.equal(hash.digest('hex'), digests[number])
     })
-    const status = await readFile('/proc/self/status', 'utf8')
-    const peak = Number(/^VmHWM:\s+(\d+) kB$/m.exec(status)?.[1]) * 1024
-    t.diagnostic(`in ${inwards} MB/s, out ${outwards} MB/s, at most ${peak / 1e6} MB of memory`)
-    assert.ok(peak < MOST_MEMORY, `${peak} bytes`)
+    const taken = (await peakMemory(process)) - before
+    t.diagnostic(
+      `in ${inwards} MB/s, out ${outwards} MB/s, ${taken / 1e6} MB of memory over ${before / 1e6}`,
+    )
+    assert.ok(taken < MOST_MEMORY, `${taken} bytes`)
   })
 })
