@@ -58,8 +58,6 @@ interface Kind {
   address: string | undefined
   user: string | undefined
   key: string | undefined
-  /** As Debian's client is told them. */
-  client: string[]
 }
 
 const ownLogin = (name: string, { swift_auth_url, swift_user, swift_key }: typeof about): Kind => ({
@@ -68,7 +66,6 @@ const ownLogin = (name: string, { swift_auth_url, swift_user, swift_key }: typeo
   address: swift_auth_url,
   user: swift_user,
   key: swift_key,
-  client: ['-A', swift_auth_url ?? '', '-U', swift_user ?? '', '-K', swift_key ?? ''],
 })
 
 const own = ownLogin('Swift by its own login', about)
@@ -78,11 +75,6 @@ const keystone: Kind = {
   address: about.keystone_url,
   user: about.keystone_user,
   key: about.keystone_key,
-  client: [
-    ...['-V', '3', '--os-auth-url', about.keystone_url ?? '', '--os-username', 'glance'],
-    ...['--os-password', about.keystone_key ?? '', '--os-project-name', 'service'],
-    ...['--os-user-domain-id', 'default', '--os-project-domain-id', 'default'],
-  ],
 }
 const rgw = process.env['SWIFT_RGW']
 const kinds = [own, keystone, ...(rgw === undefined ? [] : [ownLogin('radosgw', variablesOf(rgw))])]
@@ -132,12 +124,13 @@ for (const kind of kinds) {
     })
   })
 
-  describe(`image in ${kind.name}`, () => testImages(kind))
+  // By Keystone they would be read in the same way.
+  if (kind.version === '1') describe(`image in ${kind.name}`, () => testImages(kind))
 }
 
 /** By Debian's client. */
 async function uploadInSegments(
-  kind: Kind,
+  { address = '', user = '', key = '' }: Kind,
   container: string,
   name: string,
   { bytes, args }: { bytes: Uint8Array; args: string[] },
@@ -145,7 +138,8 @@ async function uploadInSegments(
   const file = join(folder, randomUUID())
   await writeFile(file, bytes)
   const command = ['upload', container, file, '--object-name', name, '--segment-size', `${MIB}`]
-  await promisify(execFile)('/usr/bin/swift', [...kind.client, ...command, ...args])
+  const login = ['-A', address, '-U', user, '-K', key]
+  await promisify(execFile)('/usr/bin/swift', [...login, ...command, ...args])
   await rm(file)
 }
 
