@@ -6,14 +6,22 @@ import { storeSections } from './store-config.ts'
 
 /** One sentence for each such option; `config` is null where there are mistakes in it. */
 export function warningsOf(raw: RawConfig, config: Config | null): string[] {
-  const stores = storeSections(raw)
-  const unknown = each(raw, (section, option, value) => {
-    const known = { ...stores[section]?.shape, ...optionsOf(section) }
-    return Object.hasOwn(known, option) ? null : withoutMeaning(section, option, value)
-  })
+  const known = knownSections(raw)
+  const unknown = each(raw, (...given) => withoutMeaning(known, given))
   return config === null
     ? unknown
     : [...unknown, ...each(raw, oldZero), ...each(raw, (...given) => withoutEffect(config, given))]
+}
+
+/** The options of each section, those of stores among them. */
+type Known = ReadonlyMap<string, readonly string[]>
+
+function knownSections(raw: RawConfig): Known {
+  const known = new Map(Object.keys(SECTIONS).map((name) => [name, Object.keys(optionsOf(name))]))
+  for (const [section, options] of Object.entries(storeSections(raw))) {
+    known.set(section, [...(known.get(section) ?? []), ...Object.keys(options)])
+  }
+  return known
 }
 
 type Given = [section: string, option: string, value: string]
@@ -31,36 +39,40 @@ const INSTEAD: Record<string, string> = {
   '[oslo_policy] policy_dirs': 'only policy_file is read',
 }
 
-function withoutMeaning(section: string, option: string, value: string): string {
+function withoutMeaning(known: Known, [section, option, value]: Given): string | null {
+  if (known.get(section)?.includes(option)) return null
   const name = `[${shownName(section)}] ${shownName(option)}`
   const sentence = `Option ${name} means nothing here and is ignored`
-  const advice = (value !== '' && INSTEAD[name]) || meantInstead(section, option)
+  const advice = (value !== '' && INSTEAD[name]) || meantInstead(known, section, option)
   return advice ? `${sentence}: ${advice}` : sentence
 }
 
-function meantInstead(section: string, option: string): string | null {
-  const [place, name] = placeMeant(section, option) ?? []
+function meantInstead(known: Known, section: string, option: string): string | null {
+  const [place, name] = placeMeant(known, section, option) ?? []
   if (place === undefined || name === undefined) return null
   const variable = place === 'DEFAULT' ? name : `${place}__${name}`
   return `did you mean [${place}] ${name} (in the environment HELIOSTAT_${variable.toUpperCase()})?`
 }
 
-const KNOWN = Object.keys(SECTIONS)
-
 /** The option that may have been mistyped, put into a section that is not its own, or named without one. */
-function placeMeant(section: string, option: string): [section: string, option: string] | null {
-  const place = KNOWN.includes(section) ? section : closest(section, KNOWN)
+function placeMeant(
+  known: Known,
+  section: string,
+  option: string,
+): [section: string, option: string] | null {
+  const sections = [...known.keys()]
+  const place = sections.includes(section) ? section : closest(section, sections)
   if (place === null) return null
-  const similar = closest(option, Object.keys(optionsOf(place)))
+  const similar = closest(option, known.get(place) ?? [])
   if (similar !== null) return [place, similar]
-  const elsewhere = KNOWN.find((other) => Object.hasOwn(optionsOf(other), option))
+  const elsewhere = sections.find((other) => known.get(other)?.includes(option))
   if (elsewhere !== undefined) return [elsewhere, option]
   // `HELIOSTAT_MIRROR_TOKENS` is an option of [DEFAULT], since it has one underscore where two are wanted.
-  const joined = KNOWN.flatMap((other) =>
-    Object.keys(optionsOf(other)).map((name) => [`${other}_${name}`, other, name] as const),
+  const joined = sections.flatMap((other) =>
+    (known.get(other) ?? []).map((name) => [`${other}_${name}`, other, name] as const),
   )
   const meant = closest(option, section === 'DEFAULT' ? joined.map(([name]) => name) : [])
-  const [, other, name] = joined.find(([known]) => known === meant) ?? []
+  const [, other, name] = joined.find(([word]) => word === meant) ?? []
   return other === undefined || name === undefined ? null : [other, name]
 }
 
@@ -90,6 +102,21 @@ const CONDITIONS: readonly Condition[] = [
     options: ['[DEFAULT] image_cache_max_size'],
     isMet: ({ mirror, caching }) => mirror.upstream.length > 0 || caching,
     wanted: 'at an edge, which has a [mirror] upstream, or with a flavor that ends with +caching',
+  },
+  {
+    options: ['[glance_store] stores', '[glance_store] default_store'],
+    isMet: ({ DEFAULT }) => DEFAULT.enabled_backends.length === 0,
+    wanted: 'without [DEFAULT] enabled_backends',
+  },
+  {
+    options: ['[glance_store] default_backend'],
+    isMet: ({ DEFAULT }) => DEFAULT.enabled_backends.length > 0,
+    wanted: 'with [DEFAULT] enabled_backends',
+  },
+  {
+    options: ['[store_type_location_strategy] store_type_preference'],
+    isMet: ({ DEFAULT }) => DEFAULT.location_strategy === 'store_type',
+    wanted: 'with [DEFAULT] location_strategy = store_type',
   },
   {
     options: ['[heliostat] token_file', '[heliostat] tokens'],

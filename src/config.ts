@@ -6,6 +6,7 @@ import { inCurrentWords } from './former-options.ts'
 import { shownMistake, shownValue } from './masking.ts'
 import { type Config, isMarked, type RawConfig, SECTIONS } from './options.ts'
 import { readStores } from './store-config.ts'
+import { SINGLE_STORE_OPTIONS } from './store-options.ts'
 
 export type { Config, RawConfig } from './options.ts'
 
@@ -66,11 +67,22 @@ export function fromEnvironment(environment: Record<string, unknown>): RawConfig
 
 /** The configuration in the form of its file, with secrets masked. */
 export function describeConfig(config: Config): string {
-  const sections = Object.keys(SECTIONS).map((section) =>
-    describeSection(section, config[section as keyof typeof SECTIONS]),
+  const { stores, DEFAULT } = config
+  const isNamed = DEFAULT.enabled_backends.length > 0
+  const sections = Object.keys(SECTIONS).map((section) => {
+    const single = section === 'glance_store' && !isNamed ? singleStoreOptions(config) : {}
+    return describeSection(section, { ...config[section as keyof typeof SECTIONS], ...single })
+  })
+  const named = isNamed ? stores.map(({ id, options }) => describeSection(id, options)) : []
+  return [...sections, ...named].join('\n')
+}
+
+/** What stands in one section for all stores together, where they have no names. */
+function singleStoreOptions({ stores }: Config): Record<string, unknown> {
+  const options = stores.flatMap((store) => Object.entries(store.options))
+  return Object.fromEntries(
+    options.filter(([option]) => Object.hasOwn(SINGLE_STORE_OPTIONS, option)),
   )
-  const stores = config.stores.map(({ id, options }) => describeSection(id, options))
-  return [...sections, ...(hasNamedStores(config) ? stores : [])].join('\n')
 }
 
 function describeSection(section: string, values: Readonly<Record<string, unknown>>): string {

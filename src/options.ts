@@ -70,8 +70,8 @@ const PASSWORD_PLUGINS = ['', 'password', 'v3password'] as const
 
 /**
  * Every option, by section as in glance-api.conf. Those that Glance has are named, and mean, as they do there;
- * `[mirror]` and `[heliostat]` hold our own, of which `-1` is no limit and `0` is none at all. `[glance_store]` and
- * `[database]` name what only Node and Deno have a default for.
+ * `[mirror]` and `[heliostat]` hold our own, of which `-1` is no limit and `0` is none at all. `[database]` names what
+ * only Node and Deno have a default for. What a store is given is in store-options.ts.
  */
 export const SECTIONS = {
   DEFAULT: z.object({
@@ -91,6 +91,7 @@ export const SECTIONS = {
     user_storage_quota: bytes(0),
     use_keystone_limits: flag(false),
     enabled_backends: list([]),
+    location_strategy: choice(['location_order', 'store_type'], 'location_order'),
     image_cache_dir: optionalText,
     image_cache_max_size: bytes(10 * 2 ** 30),
     image_size_cap: integer(2 ** 40, { min: 1, max: 2 ** 63 }),
@@ -116,8 +117,8 @@ export const SECTIONS = {
     stores: list(['file', 'http']),
     default_store: text('file'),
     default_backend: optionalText,
-    ...SINGLE_STORE_OPTIONS,
   }),
+  store_type_location_strategy: z.object({ store_type_preference: list([]) }),
   image_format: z.object({
     disk_formats: list('ami,ari,aki,vhd,vhdx,vmdk,raw,qcow2,vdi,iso,ploop'.split(',')),
     container_formats: list('ami,ari,aki,bare,ovf,ova,docker,compressed'.split(',')),

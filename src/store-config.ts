@@ -2,9 +2,11 @@
 import type { z } from 'zod'
 import { shownMistake, shownName } from './masking.ts'
 import { oneOf, splitList } from './option-kinds.ts'
+import { type Config, SECTIONS } from './options.ts'
 import {
   missingOptions,
   isStoreKind,
+  SINGLE_STORE_OPTIONS,
   STORE_KINDS,
   type StoreKind,
   type StoreOptions,
@@ -41,20 +43,18 @@ const SINGLE = 'glance_store'
 /** Glance's own names for where it stages data, and keeps tasks. */
 const RESERVED = /^os_glance_/
 const KINDS = Object.keys(STORE_KINDS)
+const OTHER_SECTIONS = Object.keys(SECTIONS).map((section) => section.toLowerCase())
 
 /** Whether stores have names, which callers then may use. */
 export function namesStores(raw: Raw): boolean {
   return splitList(raw['DEFAULT']?.['enabled_backends'] ?? '').length > 0
 }
 
-/** The sections that are those of stores, with the options that each may have. */
-export function storeSections(raw: Raw): Record<string, z.ZodObject> {
-  const { named } = nameStores(raw)
-  return Object.fromEntries(
-    named.flatMap(({ section, kind }) =>
-      section === SINGLE ? [] : [[section, STORE_KINDS[kind]]],
-    ),
-  )
+/** The sections that stores have their options in, with those that each may have. */
+export function storeSections(raw: Raw): Record<string, Readonly<Record<string, z.ZodType>>> {
+  if (!namesStores(raw)) return { [SINGLE]: SINGLE_STORE_OPTIONS }
+  const { named } = nameSeveral(raw)
+  return Object.fromEntries(named.map(({ section, kind }) => [section, STORE_KINDS[kind].shape]))
 }
 
 /** The stores of a configuration, in its order, with a sentence for each mistake, and for each that is left out. */
@@ -74,7 +74,8 @@ export function readStores(
     else if (isDefault || section !== SINGLE) mistakes.push(...missing.map(tell(section, id)))
     else warnings.push(`Store "${id}" is left out: it has no ${missing.join(', ')}`)
   }
-  return { stores, mistakes: [...mistakes, ...sharedFolders(stores)], warnings }
+  const folder = raw['heliostat']?.['data_dir'] ?? SECTIONS.heliostat.parse({}).data_dir
+  return { stores, mistakes: [...mistakes, ...sharedFolders(stores, folder)], warnings }
 }
 
 interface NamedStores {
@@ -95,12 +96,12 @@ function nameSeveral(raw: Raw): NamedStores {
     const isDefault = id === byDefault
     if (id === '' || kind === '' || rest.length > 0) {
       found.mistakes.push(mistaken(entry, 'pairs of a name and a kind such as fast:file'))
-    } else if (
-      RESERVED.test(id) ||
-      found.named.some((store) => store.section === id.toLowerCase())
-    ) {
+    } else if (isTaken(id) || found.named.some(({ section }) => section === id.toLowerCase())) {
       found.mistakes.push(
-        mistaken(id, 'names that are given once and do not begin with os_glance_'),
+        mistaken(
+          id,
+          'names that are given once, do not begin with os_glance_ and are those of no other section',
+        ),
       )
     } else if (isStoreKind(kind)) {
       found.named.push({ id, kind, isDefault, section: id.toLowerCase() })
@@ -110,10 +111,14 @@ function nameSeveral(raw: Raw): NamedStores {
   if (found.mistakes.length === 0 && !found.named.some(({ isDefault }) => isDefault)) {
     const names = oneOf(found.named.map(({ id }) => id))
     found.mistakes.push(
-      `[${SINGLE}] default_backend: got "${shownName(byDefault)}", wanted ${names}`,
+      `[${SINGLE}] default_backend: got "${byDefault && shownName(byDefault)}", wanted ${names}`,
     )
   }
   return found
+}
+
+function isTaken(id: string): boolean {
+  return RESERVED.test(id.toLowerCase()) || OTHER_SECTIONS.includes(id.toLowerCase())
 }
 
 /** Each is named by its kind; all their options stand in one section. */
@@ -129,7 +134,7 @@ function nameSingle(raw: Raw): NamedStores {
   if (!found.named.some(({ isDefault }) => isDefault)) {
     const wanted = oneOf(kinds.filter(isStoreKind))
     found.mistakes.push(
-      `[${SINGLE}] default_store: got "${shownName(byDefault)}", wanted ${wanted}`,
+      `[${SINGLE}] default_store: got "${byDefault && shownName(byDefault)}", wanted ${wanted}`,
     )
   }
   return found
@@ -151,16 +156,15 @@ function ofKind(
   options: Readonly<Record<string, string>>,
   kind: StoreKind,
 ): Record<string, string> {
-  const known = STORE_KINDS[kind].shape
-  return Object.fromEntries(Object.entries(options).filter(([name]) => Object.hasOwn(known, name)))
+  const isKnown = (name: string) =>
+    Object.hasOwn(STORE_KINDS[kind].shape, name) && Object.hasOwn(SINGLE_STORE_OPTIONS, name)
+  return Object.fromEntries(Object.entries(options).filter(([name]) => isKnown(name)))
 }
 
 /** Two stores in one folder would be one, whose chunks each would sweep from under the other. */
-function sharedFolders(stores: StoreConfig[]): string[] {
+function sharedFolders(stores: StoreConfig[], dataDir: string): string[] {
   const folders = stores.flatMap(({ id, kind, options }) =>
-    kind === 'file'
-      ? [{ id, folder: options.filesystem_store_datadir?.replace(/\/+$/, '') ?? '' }]
-      : [],
+    kind === 'file' ? [{ id, folder: plainPath(options.filesystem_store_datadir ?? dataDir) }] : [],
   )
   return folders.flatMap(({ id, folder }, index) =>
     folders.slice(0, index).some((other) => other.folder === folder)
@@ -169,4 +173,29 @@ function sharedFolders(stores: StoreConfig[]): string[] {
         ]
       : [],
   )
+}
+
+/** Without what makes one folder look like two: `//`, `.`, and a slash at the end. */
+function plainPath(path: string): string {
+  const steps = path.split('/').filter((step) => step !== '' && step !== '.')
+  return `${path.startsWith('/') ? '/' : ''}${steps.join('/')}`
+}
+
+/** What older releases of Glance call a kind in `store_type_preference`. */
+const FORMER_KINDS: Record<string, string> = { filesystem: 'file' }
+
+/** With `location_strategy = store_type` by the preference of their kinds, the others last; as they are otherwise. */
+export function byPreferredKind<T extends { kind: string }>(
+  stores: readonly T[],
+  {
+    DEFAULT,
+    store_type_location_strategy,
+  }: Pick<Config, 'DEFAULT' | 'store_type_location_strategy'>,
+): T[] {
+  if (DEFAULT.location_strategy !== 'store_type') return [...stores]
+  const kinds = store_type_location_strategy.store_type_preference.map(
+    (kind) => FORMER_KINDS[kind] ?? kind,
+  )
+  const rank = ({ kind }: T) => (kinds.includes(kind) ? kinds.indexOf(kind) : kinds.length)
+  return stores.toSorted((one, other) => rank(one) - rank(other))
 }

@@ -2,9 +2,6 @@
 import { z } from 'zod'
 import { baseUrl, choice, flag, integer, list, optionalText, text } from './option-kinds.ts'
 
-/** MiB, as in Glance. */
-const mebibytes = (fallback: number) => integer(fallback, { min: 1 })
-
 const secret = optionalText.meta({ secret: true })
 
 /** What every store may be given. Of several that have an image the one with the highest weight is read. */
@@ -53,9 +50,9 @@ const RBD_OPTIONS = {
   rbd_store_pool: text('images'),
   rbd_store_user: optionalText,
   rbd_store_ceph_conf: text(''),
-  rbd_store_chunk_size: mebibytes(8).refine(
-    (size) => size <= 32 && Number.isInteger(Math.log2(size)),
-    'a power of two of MiB, at most 32',
+  rbd_store_chunk_size: integer(8, { min: 1, max: 32 }).refine(
+    (size) => Number.isInteger(Math.log2(size)),
+    'a power of two from 1 to 32',
   ),
   rbd_thin_provisioning: flag(false),
   rados_connect_timeout: integer(0),
@@ -108,15 +105,28 @@ const REQUIRED: Partial<Record<StoreKind, readonly string[]>> = {
     'vmware_datastores',
   ],
 }
-const SWIFT_LOGIN = ['swift_store_auth_address', 'swift_store_user', 'swift_store_key']
+const SWIFT_PASSWORD = ['swift_store_user', 'swift_store_key']
+const SWIFT_CREDENTIAL = [
+  'swift_store_application_credential_id',
+  'swift_store_application_credential_secret',
+]
 
 /** Which options a store of a kind lacks. */
 export function missingOptions(kind: StoreKind, given: Readonly<Record<string, string>>): string[] {
-  const hasLogin =
-    given['swift_store_config_file'] || given['swift_store_application_credential_id']
-  const login = kind === 'swift' && !hasLogin ? SWIFT_LOGIN : []
+  const login = kind === 'swift' && !given['swift_store_config_file'] ? swiftLogin(given) : []
   return [...(REQUIRED[kind] ?? []), ...login].filter((option) => !given[option])
 }
+
+function swiftLogin(given: Readonly<Record<string, string>>): readonly string[] {
+  const hasCredential = SWIFT_CREDENTIAL.some((option) => given[option])
+  return ['swift_store_auth_address', ...(hasCredential ? SWIFT_CREDENTIAL : SWIFT_PASSWORD)]
+}
+
+/** What may be written several times in a file, each time with one more value. */
+export const REPEATED_OPTIONS: readonly string[] = [
+  'filesystem_store_datadirs',
+  'vmware_datastores',
+]
 
 /** All of them, as `[glance_store]` takes them for a single store. */
 export const SINGLE_STORE_OPTIONS = {

@@ -13,7 +13,9 @@ import {
 import { ConfigError } from '../errors.ts'
 import type { NamedFile } from '../runtime/exposed-files.ts'
 import { whyNot } from '../runtime/file-mistakes.ts'
+import { joinRepeated } from './repeated-options.ts'
 import { fillReferences } from './substitution.ts'
+import { unquote } from './unquote.ts'
 
 export interface ConfigOptions {
   configFile?: string
@@ -129,7 +131,7 @@ function mistakeOf(error: unknown): string {
 /** The dialect of oslo.config, which is that of INI files but for continued lines and colons. */
 export function parseConfigFile(text: string): RawConfig {
   const joined = joinContinuations(text).replace(/^([^[=:\s]+)[ \t]*:/gm, '$1 =')
-  const parsed = parse(joined, { autoTyping: false, comment: ['#', ';'] })
+  const parsed = parse(joinRepeated(joined), { autoTyping: false, comment: ['#', ';'] })
   const raw: RawConfig = { DEFAULT: {} }
   for (const [name, value] of Object.entries(parsed)) {
     // What stands before the first section belongs to [DEFAULT].
@@ -161,9 +163,4 @@ function stringsOf(options: object): Record<string, string> {
   return Object.fromEntries(
     Object.entries(options).map(([option, value]) => [option, unquote(String(value))]),
   )
-}
-
-/** oslo.config takes one pair of quotes off. */
-function unquote(value: string): string {
-  return value.replace(/^(["'])(.*)\1$/, '$2')
 }

@@ -4,6 +4,8 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { readConfig } from '../../src/cli/options.ts'
 import { type Config, loadConfig } from '../../src/config.ts'
+import type { StoreConfig } from '../../src/store-config.ts'
+import { STORE_KINDS } from '../../src/store-options.ts'
 import { folderOfFiles } from './heliostat.ts'
 
 /** Configuration files as the large deployment tools write them for a Glance. */
@@ -18,6 +20,8 @@ async function read(name: string) {
   const ignored = warnings.flatMap((text) => /^Option (.*) means nothing/.exec(text)?.[1] ?? [])
   return {
     arrived: withoutDefaults(config),
+    stores: config.stores.map(withoutStoreDefaults),
+    caching: config.caching,
     ignored: bySection(ignored),
     others: warnings.filter((text) => !text.includes('means nothing')),
     guesses: warnings.filter((text) => text.includes('did you mean')),
@@ -38,6 +42,15 @@ function withoutDefaults(config: Config): Record<string, Record<string, unknown>
   return Object.fromEntries(sections.filter(([, options]) => Object.keys(options).length > 0))
 }
 
+/** Of a store its id, its kind, whether it is the default, and the options that are set. */
+function withoutStoreDefaults({ id, kind, isDefault, options }: StoreConfig) {
+  const usual: Record<string, unknown> = STORE_KINDS[kind].parse({})
+  const given = Object.entries(options).filter(
+    ([option, value]) => JSON.stringify(value) !== JSON.stringify(usual[option]),
+  )
+  return { id, kind, isDefault, ...Object.fromEntries(given) }
+}
+
 function bySection(names: string[]): Record<string, string> {
   const sections: Record<string, string> = {}
   for (const name of names) {
@@ -49,16 +62,18 @@ function bySection(names: string[]): Record<string, string> {
 
 describe('the file of a Glance', () => {
   it('from Kolla-Ansible loses no option that has a meaning here', async () => {
-    const { arrived, ignored, others, guesses } = await read('kolla-ansible.conf')
+    const { arrived, stores, caching, ignored, others, guesses } = await read('kolla-ansible.conf')
     assert.deepEqual(arrived, {
       DEFAULT: {
         bind_host: '10.20.0.11',
         bind_port: 9293,
         log_file: '/var/log/kolla/glance/glance-api.log',
+        enabled_backends: ['file:file'],
+        image_cache_dir: '/var/lib/glance/image-cache',
         image_cache_max_size: 21474836480,
         property_protection_file: '/etc/glance/property-protections-rules.conf',
       },
-      glance_store: { filesystem_store_datadir: '/var/lib/glance/images/' },
+      glance_store: { default_backend: 'file' },
       paste_deploy: { flavor: 'keystone' },
       keystone_authtoken: {
         auth_type: 'password',
@@ -74,8 +89,16 @@ describe('the file of a Glance', () => {
       oslo_middleware: { enable_proxy_headers_parsing: true },
       cors: { allowed_origin: ['https://cloud.example'] },
     })
+    assert.deepEqual(stores, [
+      {
+        id: 'file',
+        kind: 'file',
+        isDefault: true,
+        filesystem_store_datadir: '/var/lib/glance/images/',
+      },
+    ])
     assert.deepEqual(ignored, {
-      DEFAULT: 'worker_self_reference_url workers transport_url image_cache_dir',
+      DEFAULT: 'worker_self_reference_url workers transport_url',
       database: 'connection_recycle_time max_pool_size max_retries',
       keystone_authtoken:
         'cafile region_name memcache_security_strategy memcache_secret_key memcached_servers',
@@ -86,22 +109,22 @@ describe('the file of a Glance', () => {
       oslo_messaging_rabbit:
         'use_queue_manager heartbeat_in_pthread rabbit_quorum_queue rabbit_transient_quorum_queue',
     })
-    assert.deepEqual(others, [
-      'Option [DEFAULT] image_cache_max_size has an effect only at an edge, which has a [mirror] upstream',
-    ])
-    assert.deepEqual(guesses, [])
+    assert.equal(caching, true)
+    assert.deepEqual([others, guesses], [[], []])
   })
 
   it('from OpenStack-Ansible loses no option that has a meaning here', async () => {
-    const { arrived, ignored, others, guesses } = await read('openstack-ansible.conf')
+    const { arrived, stores, ignored, others, guesses } = await read('openstack-ansible.conf')
     assert.deepEqual(arrived, {
       DEFAULT: {
         bind_host: '172.29.236.100',
         debug: true,
+        enabled_backends: ['http:http', 'cinder:cinder', 'file:file'],
+        image_cache_dir: '/var/lib/glance/cache/',
         property_protection_file: 'property-protection.conf',
         property_protection_rule_format: 'policies',
       },
-      glance_store: { filesystem_store_datadir: '/var/lib/glance/images/' },
+      glance_store: { default_backend: 'file' },
       paste_deploy: { flavor: 'keystone' },
       keystone_authtoken: {
         auth_type: 'password',
@@ -124,11 +147,19 @@ describe('the file of a Glance', () => {
         allow_methods: ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'],
       },
     })
+    assert.deepEqual(stores, [
+      { id: 'http', kind: 'http', isDefault: false },
+      {
+        id: 'file',
+        kind: 'file',
+        isDefault: true,
+        filesystem_store_datadir: '/var/lib/glance/images/',
+      },
+    ])
     assert.deepEqual(ignored, {
       DEFAULT:
         'use_stderr use_journal fatal_deprecations http_keepalive backlog workers ' +
-        'worker_self_reference_url image_cache_dir image_cache_stall_time ' +
-        'show_image_direct_url show_multiple_locations',
+        'worker_self_reference_url image_cache_stall_time',
       task: 'task_executor',
       database: 'max_overflow max_pool_size pool_timeout connection_recycle_time',
       keystone_authtoken:
@@ -139,13 +170,20 @@ describe('the file of a Glance', () => {
       profiler: 'enabled',
       oslo_concurrency: 'lock_path',
     })
-    assert.deepEqual([others, guesses], [[], []])
+    assert.deepEqual(
+      [others, guesses],
+      [
+        [
+          'Store "cinder" is left out, since "cinder" is no kind of store here: what lies in it cannot be read',
+        ],
+        [],
+      ],
+    )
   })
 
   it('from Debian’s package loses no option that has a meaning here', async () => {
-    const { arrived, ignored, others, guesses } = await read('debian.conf')
+    const { arrived, stores, ignored, others, guesses } = await read('debian.conf')
     assert.deepEqual(arrived, {
-      glance_store: { filesystem_store_datadir: '/var/lib/glance/images' },
       paste_deploy: { flavor: 'keystone' },
       keystone_authtoken: {
         auth_type: 'password',
@@ -158,6 +196,15 @@ describe('the file of a Glance', () => {
         project_domain_name: 'Default',
       },
     })
+    assert.deepEqual(stores, [
+      {
+        id: 'file',
+        kind: 'file',
+        isDefault: true,
+        filesystem_store_datadir: '/var/lib/glance/images',
+      },
+      { id: 'http', kind: 'http', isDefault: false },
+    ])
     assert.deepEqual(ignored, {
       DEFAULT: 'transport_url',
       keystone_authtoken: 'region_name',
@@ -171,10 +218,10 @@ describe('the file of a Glance', () => {
   })
 
   it('from the installation guide loses no option that has a meaning here', async () => {
-    const { arrived, ignored, others, guesses } = await read('install-guide.conf')
+    const { arrived, stores, ignored, others, guesses } = await read('install-guide.conf')
     assert.deepEqual(arrived, {
-      DEFAULT: { use_keystone_limits: true },
-      glance_store: { filesystem_store_datadir: '/var/lib/glance/images/' },
+      DEFAULT: { enabled_backends: ['fs:file'], use_keystone_limits: true },
+      glance_store: { default_backend: 'fs' },
       paste_deploy: { flavor: 'keystone' },
       keystone_authtoken: {
         auth_type: 'password',
@@ -195,6 +242,14 @@ describe('the file of a Glance', () => {
         password: 'limits-secret',
       },
     })
+    assert.deepEqual(stores, [
+      {
+        id: 'fs',
+        kind: 'file',
+        isDefault: true,
+        filesystem_store_datadir: '/var/lib/glance/images/',
+      },
+    ])
     assert.deepEqual(ignored, {
       keystone_authtoken: 'memcached_servers',
       oslo_limit: 'region_name',
@@ -203,7 +258,7 @@ describe('the file of a Glance', () => {
   })
 
   it('from Puppet loses no option that has a meaning here', async () => {
-    const { arrived, ignored, others, guesses } = await read('puppet.conf')
+    const { arrived, stores, ignored, others, guesses } = await read('puppet.conf')
     assert.deepEqual(arrived, {
       DEFAULT: {
         bind_host: '192.168.24.9',
@@ -217,8 +272,11 @@ describe('the file of a Glance', () => {
         user_storage_quota: 536870912000,
         image_size_cap: Number.MAX_SAFE_INTEGER,
         hashing_algorithm: 'sha256',
+        enabled_backends: ['ceph:rbd', 'local:file'],
+        image_cache_dir: '/var/lib/glance/image-cache',
         delayed_delete: true,
       },
+      glance_store: { default_backend: 'ceph' },
       image_format: {
         disk_formats: ['raw', 'qcow2'],
         container_formats: ['bare', 'ova'],
@@ -236,13 +294,18 @@ describe('the file of a Glance', () => {
       oslo_policy: { policy_file: '/etc/glance/policy.yaml' },
       healthcheck: { disable_by_file_path: '/run/glance/out-of-service' },
     })
+    assert.deepEqual(stores, [
+      { id: 'ceph', kind: 'rbd', isDefault: true, rbd_store_user: 'openstack' },
+      {
+        id: 'local',
+        kind: 'file',
+        isDefault: false,
+        filesystem_store_datadir: '/var/lib/glance/images',
+      },
+    ])
     assert.deepEqual(ignored, {
-      // Of two stores the default one is in Ceph, so the folder of the other is not where images go.
-      DEFAULT: 'backlog workers image_cache_dir image_location_quota use_syslog enabled_backends',
+      DEFAULT: 'backlog workers use_syslog',
       database: 'db_max_retries',
-      glance_store: 'default_backend',
-      ceph: 'rbd_store_pool rbd_store_user',
-      local: 'filesystem_store_datadir',
       keystone_authtoken: 'interface',
       healthcheck: 'detailed',
       oslo_policy: 'enforce_scope enforce_new_defaults',
