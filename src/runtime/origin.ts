@@ -13,6 +13,7 @@ import { openScrubNotes } from '../inventory/scrub-notes.ts'
 import type { Feed } from '../mirror/feed/reader.ts'
 import type { PinPolicy } from '../mirror/pinning/policy.ts'
 import type { Registry } from '../registry/database.ts'
+import { byPreferredKind } from '../store-config.ts'
 import { type Copies, createCopies } from '../stores/copies.ts'
 import { renameStores } from '../stores/known-stores.ts'
 import { createStoreOrder } from '../stores/order.ts'
@@ -75,7 +76,7 @@ export async function openOrigin(parts: OriginParts, bodies: Bodies): Promise<Or
   await renameStores(registry, stores)
   const copies = createCopies({
     stores,
-    order: createStoreOrder(stores),
+    order: createStoreOrder({ all: byPreferredKind(stores.all, config) }),
     places: createPlaces(registry),
     sizeOfChunk: manifests.sizeOfChunk,
   })

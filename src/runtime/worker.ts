@@ -11,6 +11,7 @@ import { createPlaces } from '../inventory/places.ts'
 import { createFeed } from '../mirror/feed/reader.ts'
 import { openRegistry } from '../registry/database.ts'
 import { openRemote } from '../registry/remote.ts'
+import { byPreferredKind } from '../store-config.ts'
 import { createCopies } from '../stores/copies.ts'
 import { createStoreOrder } from '../stores/order.ts'
 import { createStores } from '../stores/store.ts'
@@ -42,7 +43,7 @@ function createSite(env: WorkerEnv): Site {
   const stores = createStores(opened, hasNamedStores(config))
   const copies = createCopies({
     stores,
-    order: createStoreOrder(stores),
+    order: createStoreOrder({ all: byPreferredKind(stores.all, config) }),
     places: createPlaces(registry),
     sizeOfChunk: manifests.sizeOfChunk,
   })
