@@ -60,43 +60,55 @@ export function chunksOfOrigin(
   bodies: Bodies,
 ): SiteChunks {
   const damagedHere = () => own.reduce((sum, { chunks }) => sum + chunks.damaged(), 0)
-  const near = new Map(own.map(({ id, chunks }) => [id, readOwn(chunks, resident, bodies)]))
+  const far = resident && { ...chunksOfEdge(resident, bodies), ...resident.readThrough }
+  const near = new Map(own.map(({ id, chunks }) => [id, readOwn(chunks, { far, copies, bodies })]))
   const [only] = near.values()
-  if (!resident) {
+  if (!far) {
     if (!only) throw new Error('There is no store')
     return { ...only, isResident: () => true, damaged: damagedHere }
   }
-  const far = chunksOfEdge(resident, bodies)
-  const nearest = async (content: Content) => near.get((await storesOf(copies, content))[0] ?? '')
   return {
     async openBody(content, range) {
-      const own = await nearest(content)
-      return (await own?.openBody(content, range)) ?? far.openBody(content, range)
+      const [first = '', ...others] = await storesOf(copies, content)
+      const here = near.get(first)
+      const body = here ? await here.openBody(content, range) : null
+      return body || (here && others.length === 0) ? body : far.openBody(content, range)
     },
     async hasBytes(content) {
-      const own = await nearest(content)
-      if (await own?.hasBytes(content)) return true
-      return own === undefined && (await storesOf(copies, content)).length > 0
+      const [first, ...others] = await storesOf(copies, content)
+      const here = near.get(first ?? '')
+      return here && others.length === 0 ? here.hasBytes(content) : first !== undefined
     },
-    isResident: (digest) => far.isResident(digest),
+    // Of those that were never fetched it is not known, but most lie in a store that is here, if there is one.
+    isResident: (digest) => near.size > 0 || far.isResident(digest),
     damaged: () => damagedHere() + far.damaged(),
   }
 }
 
 type Reading = Pick<SiteChunks, 'openBody' | 'hasBytes'>
 
+interface Elsewhere {
+  far: Pick<Resident['readThrough'], 'get' | 'openChunk'> | null
+  copies: Copies
+  bodies: Bodies
+}
+
 /** Reads what lies in a store on this machine; what is damaged there comes from another copy, if there is one. */
 function readOwn(
   { store, openChunk, guard, hasBytes }: OwnChunks,
-  resident: OriginChunksParts['resident'],
-  bodies: Bodies,
+  { far, copies, bodies }: Elsewhere,
 ): Reading {
-  if (!resident) return { openBody: guard(bodies({ get: store.get, openChunk })), hasBytes }
-  const { readThrough } = resident
+  if (!far) return { openBody: guard(bodies({ get: store.get, openChunk })), hasBytes }
+  const isElsewhere = async (digest: string) => (await copies.storesOfChunk(digest)).length > 1
   const chunks = {
-    get: async (digest: string, span?: Span) =>
-      (await store.get(digest, span)) ?? readThrough.get(digest, span),
-    openChunk: async (digest: string) => (await openChunk(digest)) ?? readThrough.openChunk(digest),
+    async get(digest: string, span?: Span) {
+      const here = await store.get(digest, span)
+      return here || !(await isElsewhere(digest)) ? here : far.get(digest, span)
+    },
+    async openChunk(digest: string) {
+      const here = await openChunk(digest)
+      return here || !(await isElsewhere(digest)) ? here : far.openChunk(digest)
+    },
   }
   return { openBody: guard(bodies(chunks)), hasBytes }
 }
