@@ -17,7 +17,7 @@ export type OpenBody = (content: Content, range: Span) => Promise<OpenedBody | n
 /** Whether all of a blob can be had, as far as a site can tell without reading or fetching any of it. */
 export type HasBytes = (content: Content) => Promise<boolean>
 
-/** The pieces of a range, each asked for when the one before has been sent. */
+/** The pieces of a range, each asked for when the one before has been sent. Whoever leaves before the end says so. */
 export type Walk = (content: Content, range: Span) => Iterable<Piece>
 
 /**
@@ -27,8 +27,14 @@ export type Walk = (content: Content, range: Span) => Iterable<Piece>
 export function createBodyOpener(store: Pick<ChunkStore, 'get'>, walk: Walk = pieces): OpenBody {
   return async (content, range) => {
     const rest = walk(content, range)[Symbol.iterator]()
-    const first = await openNext(store, rest)
-    return first === 'missing' ? null : openStream(store, rest, first)
+    let opened: OpenedBody | null = null
+    try {
+      const first = await openNext(store, rest)
+      if (first !== 'missing') opened = openStream(store, rest, first)
+      return opened
+    } finally {
+      if (!opened) rest.return?.()
+    }
   }
 }
 
@@ -78,12 +84,14 @@ function openStream(
         controller.close()
       } catch (error) {
         resolve(bytes)
+        rest.return?.()
         throw error
       }
     },
     cancel(reason) {
       cancelled = true
       resolve(bytes)
+      rest.return?.()
       return current?.cancel(reason)
     },
   }

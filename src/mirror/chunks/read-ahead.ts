@@ -6,7 +6,7 @@ const WINDOW = 4
 
 interface Held {
   digest: string
-  /** Null once the chunk has been stored: its memory may go. */
+  /** Null once the chunk has been stored, so that its memory may go, and where it could not be had. */
   filling: Promise<Uint8Array> | null
   readers: number
 }
@@ -43,8 +43,8 @@ export function createReadAhead(
     const drop = () => {
       if (isResident(digest)) forget(entry)
     }
-    // A failure shows when the reader gets there.
-    filling.then(drop, () => undefined)
+    // What could not be had is asked for again by the reader who gets there.
+    filling.then(drop, () => forget(entry))
     return entry
   }
 
