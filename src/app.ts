@@ -10,6 +10,7 @@ import { mountHealth } from './api/health.ts'
 import { mountImageData } from './api/image-data.ts'
 import { mountImages } from './api/images.ts'
 import { mountInfo } from './api/info.ts'
+import { mountLegacyCache } from './api/legacy-cache.ts'
 import { refuseUndecodable } from './api/undecodable.ts'
 import { mountLocations } from './api/locations.ts'
 import { mountMembers } from './api/members.ts'
@@ -73,5 +74,6 @@ export function createApp(services: Services): App {
   mountSchemas(app, services)
   mountInfo(app, services)
   mountCache(app, services)
+  mountLegacyCache(app, services)
   return app
 }

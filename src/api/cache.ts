@@ -9,7 +9,7 @@ import { refuseBody, resource } from './resource.ts'
 
 const TARGET_HEADER = 'x-image-cache-clear-target'
 
-/** Mounts Glance's cache API, which is about what lies at this site. Only an edge has it; an origin holds everything. */
+/** Mounts Glance's cache API, which is about what lies at this site: at an edge, and at an origin with a cache. */
 export function mountCache(app: App, services: Services): void {
   // First, or these names would be taken for the ids of images.
   mountCare(app, services)
@@ -118,8 +118,18 @@ function parseTarget(text: string): ClearTarget {
   )
 }
 
-/** Times are seconds since 1970 UTC, with fractions. */
-function toEntry({ id, size, checksum, knownAt, hits, lastAccessedAt }: CompleteImage) {
+/** A cached image as Glance lists it. Times are seconds since 1970 UTC, with fractions. */
+interface CacheEntry {
+  image_id: string
+  last_accessed: number
+  last_modified: number
+  size: number
+  hits: number
+  checksum: string | null
+}
+
+export function toEntry(image: CompleteImage): CacheEntry {
+  const { id, size, checksum, knownAt, hits, lastAccessedAt } = image
   return {
     image_id: id,
     last_accessed: (lastAccessedAt ?? knownAt) / 1000,

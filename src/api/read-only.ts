@@ -6,7 +6,7 @@ import type { Env } from './context.ts'
 const SAFE = ['GET', 'HEAD', 'OPTIONS']
 
 /** What lies at this site is this site's own business. */
-const ABOUT_THIS_SITE = /^\/v2\/cache(\/|$)/
+const ABOUT_THIS_SITE = /^\/v2\/(cache|cached_images|queued_images)(\/|$)/
 
 /** An edge changes nothing by itself: whoever wants a change is told where to go [403]. */
 export function refuseWrites(origin: string): MiddlewareHandler<Env> {

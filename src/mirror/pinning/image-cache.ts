@@ -39,7 +39,10 @@ export interface ImageCache {
   add(id: string): Promise<void>
   /** Unpins an image and removes its bytes. One that a policy pins will be fetched again. */
   remove(id: string): Promise<void>
-  clear(target: ClearTarget): Promise<void>
+  /** No longer asks for an image that is not all here; what is here of it stays for as long as there is room. */
+  unqueue(id: string): Promise<void>
+  /** Tells how many images went. */
+  clear(target: ClearTarget): Promise<number>
   /** Removes what damaged chunks and broken-off writes have left. */
   clean(): Promise<void>
   /** Evicts down to the limit. */
@@ -60,6 +63,10 @@ export function createImageCache(parts: ImageCacheParts): ImageCache {
     const staying = pins.plan().pinned.filter(({ id }) => !leaving.has(id))
     const needed = new Set(staying.flatMap(({ chunks }) => [...chunks.keys()]))
     for (const digest of digests) if (!needed.has(digest)) await parts.remove(digest)
+  }
+
+  async function completeIds(): Promise<Set<string>> {
+    return new Set((await images.complete(account.digests())).map(({ id }) => id))
   }
 
   return {
@@ -85,8 +92,14 @@ export function createImageCache(parts: ImageCacheParts): ImageCache {
       await pins.refresh()
     },
 
+    async unqueue(id) {
+      if ((await completeIds()).has(id)) return
+      await images.withdraw([id])
+      await pins.refresh()
+    },
+
     async clear(target) {
-      const complete = new Set((await images.complete(account.digests())).map(({ id }) => id))
+      const complete = await completeIds()
       const requested = await images.requested()
       const leaving = requested.filter((id) =>
         complete.has(id) ? target !== 'queue' : target !== 'cache',
@@ -95,6 +108,8 @@ export function createImageCache(parts: ImageCacheParts): ImageCache {
       await pins.refresh()
       if (target !== 'queue') await removeChunks(account.digests(), complete)
       await pins.refresh()
+      if (target === 'queue') return leaving.length
+      return new Set([...complete, ...leaving]).size
     },
 
     clean: () => parts.removeUnfinished(Date.now() - STALLED_MS),
