@@ -4,6 +4,8 @@ import { blobChunks, blobs, imageLocations } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
 import { chunkBytes } from './blobs.ts'
 
+const ASKED_AT_ONCE = 1000
+
 export interface NeededChunk {
   digest: string
   /** Bytes. */
@@ -39,6 +41,20 @@ function selectNeeded(registry: Registry) {
     .innerJoin(blobs, eq(blobs.digest, blobChunks.blob))
     .where(isNotNull(blobChunks.digest))
     .groupBy(blobChunks.digest)
+}
+
+/** Those of the chunks that no blob has. */
+export async function unneededChunks(registry: Registry, digests: string[]): Promise<string[]> {
+  const unneeded: string[] = []
+  for (let i = 0; i < digests.length; i += ASKED_AT_ONCE) {
+    const list = JSON.stringify(digests.slice(i, i + ASKED_AT_ONCE))
+    const rows = await registry.values<[digest: string]>(sql`
+      SELECT value FROM json_each(${list})
+      WHERE NOT EXISTS (SELECT 1 FROM ${blobChunks} WHERE ${blobChunks.digest} = value)`)
+    // Over HTTP a row has numbers for keys, but is no array.
+    unneeded.push(...rows.map((row) => row[0]))
+  }
+  return unneeded
 }
 
 /** The ids of the images that need each of the chunks. */

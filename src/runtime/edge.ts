@@ -41,6 +41,7 @@ export async function openEdge(parts: EdgeParts): Promise<Edge> {
     ...parts,
     limit: config.DEFAULT.image_cache_max_size,
     policy: pinPolicy(config),
+    keepsImages: true,
     chunk: metrics.timeFills(upstream.chunk),
   })
   const { pins } = resident

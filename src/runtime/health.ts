@@ -16,10 +16,12 @@ import type { Edge } from './edge.ts'
 import { isFile } from './is-file.ts'
 import type { SiteMetrics } from './metrics.ts'
 import type { Scrubbed } from './origin.ts'
+import type { Resident } from './resident.ts'
 import {
   damageReadings,
   diskReadings,
   edgeReadings,
+  residentReadings,
   scrubReadings,
   upkeepReadings,
 } from './readings.ts'
@@ -42,10 +44,10 @@ export interface HealthParts {
   config: Config
   registry: Registry
   stores: Stores
-  /** Where chunks lie on this machine. */
-  disks: LocalStore[]
-  /** The stores on this machine that are read through slowly. */
+  /** The stores on this machine, which are read through slowly. */
   scrubbed: Scrubbed[]
+  resident: Pick<Resident, 'readThrough'> | null
+  cacheDisk: LocalStore | null
   manifests: Pick<Manifests, 'sizeOfChunk'>
   check: IsWhole
   edge: Edge | null
@@ -58,8 +60,8 @@ export interface HealthParts {
 
 /** Looks after a site on this machine: scrubs its store, checks its database, and tells how it is. */
 export function startHealth(parts: HealthParts): LocalHealth {
-  const { config, registry, stores, disks, scrubbed, damage, metrics, chores } = parts
-  const disk = disks.length > 0 ? () => conditionOf(disks) : null
+  const { config, registry, stores, scrubbed, resident, damage, metrics, chores } = parts
+  const disk = diskOf(parts)
   const recount = async () => sum(await Promise.all(scrubbed.map(({ lost }) => lost.recount())))
   const edge = parts.edge && createEdgeStatus(parts.edge)
   const scrubbers = scrubbed.map((store) => createStoreScrubber(parts, store))
@@ -70,6 +72,10 @@ export function startHealth(parts: HealthParts): LocalHealth {
   metrics.show(scrubReadings({ counters }))
   metrics.show(damageReadings({ ...parts, scrubber: { counters }, lost: { recount } }))
   metrics.show(upkeepReadings(chores))
+  if (resident) {
+    const { counters, room } = resident.readThrough
+    metrics.show(residentReadings({ counters, room: room.status }))
+  }
   if (edge) metrics.show(edgeReadings(edge))
   return {
     readiness: createReadiness({
@@ -107,9 +113,16 @@ function watchFile(config: Config, damage: Damage): () => Promise<void> {
     : async () => undefined
 }
 
+/** Where chunks lie on this machine. Without a cache that can be written they are only passed on. */
+function diskOf({ scrubbed, cacheDisk }: HealthParts): (() => Promise<DiskCondition>) | null {
+  const disks = scrubbed.map(({ store }) => store.disk)
+  if (cacheDisk) disks.push(async () => ({ ...(await cacheDisk.disk()), writable: true }))
+  return disks.length > 0 ? () => conditionOf(disks) : null
+}
+
 /** All of them together, for an operator who has to see to any. */
-async function conditionOf(disks: LocalStore[]): Promise<DiskCondition> {
-  const found = await Promise.all(disks.map((store) => store.disk()))
+async function conditionOf(disks: LocalStore['disk'][]): Promise<DiskCondition> {
+  const found = await Promise.all(disks.map((disk) => disk()))
   return {
     writable: found.every(({ writable }) => writable),
     full: found.some(({ full }) => full),

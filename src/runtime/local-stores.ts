@@ -79,6 +79,11 @@ export function chunkFolder({ heliostat, stores }: Pick<Config, 'heliostat' | 's
   return folderOf(heliostat, chosen?.options.filesystem_store_datadir ?? null)
 }
 
+/** What makes two folders of chunks the same. */
+export function placeOfFiles(folder: string): string {
+  return `file:${resolve(folder)}`
+}
+
 function folderOf({ data_dir }: Config['heliostat'], folder: string | null): string {
   return join(folder ?? data_dir, 'chunks')
 }
@@ -179,7 +184,7 @@ async function openFiles(
     local,
     close: () => local.close(),
     adapter: {
-      place: `file:${resolve(folder)}`,
+      place: placeOfFiles(folder),
       writesAtOnce: 1,
       properties: async () => ({
         data_dir: options.filesystem_store_datadir ?? heliostat.data_dir,

@@ -15,7 +15,6 @@ import { type Damage, openDamage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
 import { lostFrames } from '../registry/log-check.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
-import type { Services } from '../services.ts'
 import { createChores } from './chores.ts'
 import { connectionOf } from './connection.ts'
 import { createThreadedDigester } from './digest-threads.ts'
@@ -27,13 +26,13 @@ import { chunkFolder } from './local-stores.ts'
 import { createMetrics } from './metrics.ts'
 import { makeOperatorToken } from './operator-token.ts'
 import { openRules } from './rule-files.ts'
-import { createServices } from './services.ts'
+import { createServices, type SiteServices } from './services.ts'
 import { openEdgeSide, openOriginSide } from './side.ts'
 import type { Bodies } from './site-chunks.ts'
 import { scheduleUpkeep } from './upkeep.ts'
 
 export interface LocalSite {
-  services: Services
+  services: SiteServices
   /** Ends timers and threads, and lets go of all files. */
   close(): Promise<void>
 }
@@ -48,7 +47,12 @@ export async function openLocalSite(
   const tokens = await readTokens(config.heliostat.token_file)
   const parts = await openParts(config)
   const { registry, digester, metrics, damage } = parts
-  const side = await (isEdge(config) ? openEdgeSide(parts, bodies) : openOriginSide(parts, bodies))
+  const openSide = isEdge(config) ? openEdgeSide : openOriginSide
+  const side = await openSide(parts, bodies).catch(async (error: unknown) => {
+    await digester.close()
+    registry.$client.close()
+    throw error
+  })
   const { edge, chunks } = side
   const health = startHealth({ ...parts, ...side, damaged: chunks.damaged })
   const services = createServices({
@@ -56,7 +60,7 @@ export async function openLocalSite(
     ...side,
     digester: metrics.countReceived(digester),
     buffers: createChunkBuffers({ ...digester, spool: createSpool(chunkFolder(config)) }),
-    openBody: metrics.countBytes(chunks.openBody, chunks.isResident),
+    openBody: metrics.countBytes(chunks.openBody, chunks.residentOf),
     hasBytes: chunks.hasBytes,
     tokens,
     operatorToken: await makeOperatorToken(config),

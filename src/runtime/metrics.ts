@@ -8,6 +8,7 @@ import type { Upstream } from '../mirror/upstream/client.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import type { Metrics } from '../services.ts'
 import { createRequestCount } from './request-metrics.ts'
+import type { IsResident, SiteChunks } from './site-chunks.ts'
 
 /** Gauges that are named as counters; the same numbers are there by type. */
 const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_active_${what}_total`)
@@ -21,7 +22,7 @@ export type Reading = ['counter' | 'gauge', string, string, () => number | Promi
 export interface SiteMetrics {
   metrics: Metrics
   /** Counts the bytes of each body, once it has gone out, by where they lay when it was opened. */
-  countBytes(open: OpenBody, isResident: (digest: string) => boolean): OpenBody
+  countBytes(open: OpenBody, residentOf: SiteChunks['residentOf']): OpenBody
   /** Counts what is digested of uploads. */
   countReceived(digester: Digester): Digester
   timeFills(fetchChunk: Upstream['chunk']): Upstream['chunk']
@@ -47,7 +48,8 @@ export function createMetrics(): SiteMetrics {
   return {
     metrics,
 
-    countBytes: (open, isResident) => async (content, range) => {
+    countBytes: (open, residentOf) => async (content, range) => {
+      const isResident = await residentOf(content)
       const sources = [...pieces(content, range)].map(({ digest }) => sourceOf(digest, isResident))
       const body = await open(content, range)
       void body?.sent.then((sent) => {
@@ -119,7 +121,7 @@ function showBuild(registry: Registry): void {
   build.set({ version: packageJson.version, runtime }, 1)
 }
 
-function sourceOf(digest: string | null, isResident: (digest: string) => boolean): string {
+function sourceOf(digest: string | null, isResident: IsResident): string {
   if (digest === null) return 'zero'
   return isResident(digest) ? 'resident' : 'upstream'
 }
@@ -149,7 +151,7 @@ function createCounts(registry: Registry): Counts {
     }),
     fills: new Histogram({
       name: 'heliostat_fill_seconds',
-      help: 'How long the upstream took for a chunk',
+      help: 'How long the upstream, or a store that is far, took for a chunk',
       buckets: FILL_BUCKETS,
       registers,
     }),

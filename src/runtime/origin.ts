@@ -1,24 +1,26 @@
 import { join } from 'node:path'
 import type { Digester } from '../blobs/digest.ts'
-import { createFileStore } from '../blobs/fs/store.ts'
+import { createFileStore, type FileStore } from '../blobs/fs/store.ts'
 import type { IsWhole } from '../blobs/local/check.ts'
 import { createLostChunks, type LostChunks } from '../blobs/local/lost-chunks.ts'
 import { createOwnChunks, type OwnChunks } from '../blobs/local/own-chunks.ts'
 import type { ScrubNotes } from '../blobs/local/scrub.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import { type Config, hasNamedStores } from '../config.ts'
+import { ConfigError } from '../errors.ts'
 import type { Manifests } from '../inventory/manifests.ts'
 import { createPlaces } from '../inventory/places.ts'
 import { openScrubNotes } from '../inventory/scrub-notes.ts'
 import type { Feed } from '../mirror/feed/reader.ts'
 import type { PinPolicy } from '../mirror/pinning/policy.ts'
+import { shownPath } from '../masking.ts'
 import type { Registry } from '../registry/database.ts'
 import { byPreferredKind } from '../store-config.ts'
 import { type Copies, createCopies } from '../stores/copies.ts'
 import { renameStores } from '../stores/known-stores.ts'
 import { createStoreOrder } from '../stores/order.ts'
 import { createStores, type Stores } from '../stores/store.ts'
-import { openLocalStores, type OwnStore } from './local-stores.ts'
+import { openLocalStores, type OwnStore, placeOfFiles } from './local-stores.ts'
 import type { SiteMetrics } from './metrics.ts'
 import { openResident, type Resident } from './resident.ts'
 import { type Bodies, chunksOfOrigin, type OwnStoreChunks, type SiteChunks } from './site-chunks.ts'
@@ -53,8 +55,8 @@ export interface Origin {
   copies: Copies
   chunks: SiteChunks
   scrubbed: Scrubbed[]
-  /** Where chunks lie on this machine. */
-  disks: LocalStore[]
+  /** Where chunks are kept on this machine that lie elsewhere. */
+  cacheDisk: LocalStore | null
   resident: Resident | null
   close(): Promise<void>
 }
@@ -80,15 +82,15 @@ export async function openOrigin(parts: OriginParts, bodies: Bodies): Promise<Or
     places: createPlaces(registry),
     sizeOfChunk: manifests.sizeOfChunk,
   })
-  const cacheStore = needsCache(config) ? createFileStore(cacheFolder(config)) : null
+  const cacheStore = needsCache(config) ? await openCacheFolder(config, stores) : null
   const resident = cacheStore && (await openCache(parts, { store: cacheStore, copies }))
-  const refresh = resident && setInterval(resident.pins.refreshSoon, PINS_MS)
+  const refresh = config.caching && resident && setInterval(resident.pins.refreshSoon, PINS_MS)
   return {
     stores,
     copies,
     chunks: chunksOfOrigin({ own, resident, copies }, bodies),
     scrubbed: own,
-    disks: [...own.map(({ store }) => store), ...(cacheStore ? [cacheStore] : [])],
+    cacheDisk: cacheStore,
     resident,
     async close() {
       if (refresh) clearInterval(refresh)
@@ -114,8 +116,15 @@ function needsCache({ stores, caching }: Config): boolean {
   return caching || stores.length > 1 || stores[0]?.kind !== 'file'
 }
 
-function cacheFolder({ DEFAULT, heliostat }: Config): string {
-  return DEFAULT.image_cache_dir ?? join(heliostat.data_dir, 'cache')
+/** Refuses a folder that is a store's: what a cache makes room of may be the only copy that there is. */
+async function openCacheFolder({ DEFAULT, heliostat }: Config, stores: Stores): Promise<FileStore> {
+  const folder = DEFAULT.image_cache_dir ?? join(heliostat.data_dir, 'cache')
+  const cache = createFileStore(folder)
+  const isStore = stores.all.some(({ place }) => place === placeOfFiles(folder))
+  if (!isStore && (await cache.owner()) === null) return cache
+  throw new ConfigError(
+    `[DEFAULT] image_cache_dir: got "${shownPath(folder)}", which holds the chunks of a store, wanted a folder that no store has`,
+  )
 }
 
 function openCache(
@@ -129,6 +138,7 @@ function openCache(
     store,
     limit: caching ? DEFAULT.image_cache_max_size : CHUNKS_IN_TRANSIT * heliostat.chunk_size,
     policy: NO_POLICY,
+    keepsImages: caching,
     chunk: metrics.timeFills(copies.chunk),
   })
 }

@@ -2,6 +2,8 @@
 import type { LostChunks } from '../blobs/local/lost-chunks.ts'
 import type { Scrubber } from '../blobs/local/scrub.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
+import type { ReadThroughCounters } from '../mirror/chunks/read-through.ts'
+import type { Room } from '../mirror/chunks/residency.ts'
 import type { EdgeStatus } from '../mirror/edge-status.ts'
 import type { Damage } from '../registry/damage.ts'
 import type { Chores } from './chores.ts'
@@ -86,7 +88,13 @@ export function upkeepReadings({ failures, failing }: Chores): Reading[] {
   ]
 }
 
-export function edgeReadings({ counters, room, lag, withheld }: EdgeStatus): Reading[] {
+export interface ResidentParts {
+  counters(): ReadThroughCounters
+  room(): Room
+}
+
+/** Of what is kept here since it comes from afar: from the upstream of an edge, or from an origin's stores. */
+export function residentReadings({ counters, room }: ResidentParts): Reading[] {
   return [
     ['counter', 'hits_total', 'Chunks that were here when asked for', () => counters().hits],
     ['counter', 'misses_total', 'Chunks that had to be fetched', () => counters().misses],
@@ -99,7 +107,7 @@ export function edgeReadings({ counters, room, lag, withheld }: EdgeStatus): Rea
     [
       'counter',
       'upstream_bytes_total',
-      'Bytes of chunks that came from upstream',
+      'Bytes of chunks that came from upstream, or from a store that is far',
       () => counters().upstreamBytes,
     ],
     [
@@ -112,6 +120,11 @@ export function edgeReadings({ counters, room, lag, withheld }: EdgeStatus): Rea
     ['gauge', 'resident_bytes', 'Bytes of chunks that are here', () => room().used],
     ['gauge', 'resident_limit_bytes', 'Bytes that chunks may take', () => room().limit],
     ['gauge', 'resident_chunks', 'Chunks that are here', () => room().chunks],
+  ]
+}
+
+export function edgeReadings({ lag, withheld }: Pick<EdgeStatus, 'lag' | 'withheld'>): Reading[] {
+  return [
     [
       'gauge',
       'feed_lag_changes',

@@ -3,6 +3,7 @@ import type { IsWhole } from '../blobs/local/check.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import type { Config } from '../config.ts'
 import type { Manifests } from '../inventory/manifests.ts'
+import { unneededChunks } from '../inventory/needed-chunks.ts'
 import { createEdgeAccount, type EdgeAccount } from '../mirror/chunks/account.ts'
 import { createReadThrough, type ReadThrough } from '../mirror/chunks/read-through.ts'
 import type { ImageCache } from '../mirror/pinning/image-cache.ts'
@@ -12,6 +13,9 @@ import { createCachedImages } from '../mirror/pinning/rows.ts'
 import type { UpstreamContent } from '../mirror/upstream/content.ts'
 import type { Registry } from '../registry/database.ts'
 import { openEdgeCache } from './edge-cache.ts'
+
+/** Longer than any fetch takes. */
+const UNFINISHED_MS = 10 * 60_000
 
 export interface ResidentParts {
   config: Config
@@ -24,6 +28,8 @@ export interface ResidentParts {
   /** Bytes that they may take. */
   limit: number
   policy: PinPolicy
+  /** Whether whole images may be asked to stay. */
+  keepsImages: boolean
   /** Where they come from. */
   chunk: UpstreamContent['chunk']
 }
@@ -34,14 +40,18 @@ export interface Resident {
   readThrough: ReadThrough
   pins: Pins
   cache: ImageCache
+  /** Removes what no image needs any more, and what broken-off writes have left; tells how many chunks went. */
+  sweep(): Promise<number>
   close(): Promise<void>
 }
 
 export async function openResident(parts: ResidentParts): Promise<Resident> {
-  const { config, registry, store, limit, policy, chunk } = parts
+  const { config, registry, store, limit, policy, keepsImages, chunk } = parts
   const account = createEdgeAccount()
   const images = createCachedImages(registry)
-  const pins = createPins({ images, policy, limit, has: account.has })
+  // Those that were asked to stay are remembered, in case they may again.
+  const wanted = keepsImages ? images : { ...images, requested: async () => [] }
+  const pins = createPins({ images: wanted, policy, limit, has: account.has })
   const readThrough = createReadThrough({
     ...parts,
     account,
@@ -60,5 +70,25 @@ export async function openResident(parts: ResidentParts): Promise<Resident> {
   })
   // The limit may have been lowered since.
   await readThrough.room.prune()
-  return { account, readThrough, pins, cache, close }
+  return {
+    account,
+    readThrough,
+    pins,
+    cache,
+    sweep: () => sweepResident({ registry, store, account, readThrough }),
+    close,
+  }
+}
+
+async function sweepResident({
+  registry,
+  store,
+  account,
+  readThrough,
+}: Pick<ResidentParts, 'registry' | 'store'> &
+  Pick<Resident, 'account' | 'readThrough'>): Promise<number> {
+  const digests = await unneededChunks(registry, account.digests())
+  for (const digest of digests) await readThrough.remove(digest)
+  await store.removeUnfinished(Date.now() - UNFINISHED_MS)
+  return digests.length
 }

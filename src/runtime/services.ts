@@ -54,6 +54,8 @@ export interface Parts {
   hasBytes: HasBytes
   openPreferred: Services['openPreferred']
   cache: ImageCache | null
+  /** Removes chunks that are kept here beside the stores and no image needs any more; tells how many. */
+  sweepCache(): Promise<number>
   /** The lines of the token file, where there is one. */
   tokens: string
   operatorToken: string | null
@@ -83,6 +85,7 @@ const NOT_COUNTED: NonNullable<Parts['count']> = {
 /** The services, and what a runtime does by itself now and then. */
 export interface SiteServices extends Services {
   sweeper: Sweeper
+  sweepCache: Parts['sweepCache']
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
   chores: Chores
 }
@@ -135,6 +138,7 @@ export function createServices(parts: Parts): SiteServices {
     operatorToken: parts.operatorToken,
     origin: config.mirror.upstream[0] ?? null,
     sweeper,
+    sweepCache: parts.sweepCache,
     rememberedTokens,
     chores: parts.chores,
   }

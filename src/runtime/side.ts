@@ -8,16 +8,20 @@ import { type Edge, openEdge } from './edge.ts'
 import { openLocalStore, storeOfEdge } from './local-stores.ts'
 import { openOrigin, type OriginParts, type Scrubbed } from './origin.ts'
 import { openPreferred } from './preferred.ts'
+import type { Resident } from './resident.ts'
 import type { Parts } from './services.ts'
 import { type Bodies, chunksOfEdge, type SiteChunks, sweptAtEdge } from './site-chunks.ts'
 
 /** What differs between an origin and an edge. */
-export interface Side extends Pick<Parts, 'stores' | 'cache' | 'openPreferred'> {
+export interface Side extends Pick<Parts, 'stores' | 'cache' | 'openPreferred' | 'sweepCache'> {
   edge: Edge | null
   chunks: SiteChunks
   /** The stores on this machine that are read through slowly. */
   scrubbed: Scrubbed[]
-  disks: LocalStore[]
+  /** What is kept here since it comes from afar; null where nothing does. */
+  resident: Resident | null
+  /** Where that lies, if not in a store. */
+  cacheDisk: LocalStore | null
   close(): Promise<void>
 }
 
@@ -39,8 +43,11 @@ export async function openEdgeSide(parts: OriginParts, bodies: Bodies): Promise<
     chunks: chunksOfEdge(edge, bodies),
     stores: createStores([storeOfEdge(sweptAtEdge(edge, store), { owner, local: store })], false),
     scrubbed: [{ store, lost, notes }],
-    disks: [store],
+    resident: edge,
+    cacheDisk: null,
     cache: edge.cache,
+    // Swept as a store.
+    sweepCache: async () => 0,
     openPreferred: null,
     async close() {
       await edge.close()
@@ -56,6 +63,7 @@ export async function openOriginSide(parts: OriginParts, bodies: Bodies): Promis
     ...origin,
     edge: null,
     cache: parts.config.caching ? (resident?.cache ?? null) : null,
+    sweepCache: async () => (await resident?.sweep()) ?? 0,
     openPreferred: (prefer) => openPreferred({ ...parts, copies }, prefer),
   }
 }

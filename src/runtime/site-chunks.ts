@@ -1,8 +1,9 @@
 import type { HasBytes, OpenBody, Walk } from '../blobs/body.ts'
 import type { OwnChunks } from '../blobs/local/own-chunks.ts'
-import type { LocalStore } from '../blobs/local/store.ts'
+import type { LocalStore, OpenChunk } from '../blobs/local/store.ts'
 import type { Content } from '../blobs/manifest.ts'
 import type { ChunkStore, Span } from '../blobs/store.ts'
+import { HeliostatError } from '../errors.ts'
 import type { Copies } from '../stores/copies.ts'
 import type { Resident } from './resident.ts'
 import type { ChunkFiles } from './socket-bodies.ts'
@@ -10,12 +11,14 @@ import type { ChunkFiles } from './socket-bodies.ts'
 /** How downloads are read from chunks that lie on this machine. */
 export type Bodies = (chunks: Pick<ChunkStore, 'get'> & ChunkFiles, walk?: Walk) => OpenBody
 
+export type IsResident = (digest: string) => boolean
+
 /** How the chunks of a site on this machine are read. */
 export interface SiteChunks {
   openBody: OpenBody
   hasBytes: HasBytes
-  /** Whether a chunk has to come from nowhere else. */
-  isResident(digest: string): boolean
+  /** Tells of each chunk of a blob whether it lies on this machine. */
+  residentOf(content: Content): Promise<IsResident>
   /** How many were found damaged by whoever read them, since the start. */
   damaged(): number
 }
@@ -36,7 +39,7 @@ export function chunksOfEdge(
   return {
     openBody: readThrough.guard(bodies(readThrough, readThrough.walk)),
     hasBytes: async () => true,
-    isResident: account.has,
+    residentOf: async () => account.has,
     damaged: () => readThrough.counters().corrupt,
   }
 }
@@ -65,22 +68,30 @@ export function chunksOfOrigin(
   const [only] = near.values()
   if (!far) {
     if (!only) throw new Error('There is no store')
-    return { ...only, isResident: () => true, damaged: damagedHere }
+    return { ...only, residentOf: async () => () => true, damaged: damagedHere }
   }
   return {
     async openBody(content, range) {
       const [first = '', ...others] = await storesOf(copies, content)
       const here = near.get(first)
-      const body = here ? await here.openBody(content, range) : null
-      return body || (here && others.length === 0) ? body : far.openBody(content, range)
+      if (here && others.length === 0) return here.openBody(content, range)
+      const body = here && (await orElsewhere(here.openBody(content, range)))
+      return body ?? far.openBody(content, range)
     },
     async hasBytes(content) {
-      const [first, ...others] = await storesOf(copies, content)
-      const here = near.get(first ?? '')
-      return here && others.length === 0 ? here.hasBytes(content) : first !== undefined
+      const [first = '', ...others] = await storesOf(copies, content)
+      const only = near.get(first)
+      if (only && others.length === 0) return only.hasBytes(content)
+      for (const id of [first, ...others]) {
+        const here = near.get(id)
+        if (here ? await orElsewhere(here.hasBytes(content)) : id !== '') return true
+      }
+      return false
     },
-    // Of those that were never fetched it is not known, but most lie in a store that is here, if there is one.
-    isResident: (digest) => near.size > 0 || far.isResident(digest),
+    async residentOf(content) {
+      const [first = ''] = await storesOf(copies, content)
+      return near.has(first) ? () => true : far.residentOf(content)
+    },
     damaged: () => damagedHere() + far.damaged(),
   }
 }
@@ -99,18 +110,40 @@ function readOwn(
   { far, copies, bodies }: Elsewhere,
 ): Reading {
   if (!far) return { openBody: guard(bodies({ get: store.get, openChunk })), hasBytes }
-  const isElsewhere = async (digest: string) => (await copies.storesOfChunk(digest)).length > 1
+
+  /** The other stores are asked for only when they are wanted. */
+  async function either<T>(
+    digest: string,
+    here: Promise<T | null>,
+    elsewhere: () => Promise<T>,
+  ): Promise<T | null> {
+    const isElsewhere = async () => (await copies.storesOfChunk(digest)).length > 1
+    try {
+      const found = await here
+      if (found !== null || !(await isElsewhere())) return found
+    } catch (error) {
+      if (!(await isElsewhere())) throw error
+    }
+    return elsewhere()
+  }
+
   const chunks = {
-    async get(digest: string, span?: Span) {
-      const here = await store.get(digest, span)
-      return here || !(await isElsewhere(digest)) ? here : far.get(digest, span)
-    },
-    async openChunk(digest: string) {
-      const here = await openChunk(digest)
-      return here || !(await isElsewhere(digest)) ? here : far.openChunk(digest)
-    },
+    get: (digest: string, span?: Span) =>
+      either(digest, store.get(digest, span), () => far.get(digest, span)),
+    openChunk: (digest: string) =>
+      either<OpenChunk>(digest, openChunk(digest), () => far.openChunk(digest)),
   }
   return { openBody: guard(bodies(chunks)), hasBytes }
+}
+
+/** What a disk gives; null where it fails, which is told of by whoever tries all copies in turn. */
+async function orElsewhere<T>(reading: Promise<T>): Promise<T | null> {
+  try {
+    return await reading
+  } catch (error) {
+    if (error instanceof HeliostatError) throw error
+    return null
+  }
 }
 
 /** By its blob; a chunk that is asked for by itself has none. */

@@ -5,7 +5,7 @@
  * |----------------------------------------------------------|-----------------------------|----------------------------|
  * | dead uploads end                                         | 5 s                         | here                       |
  * | pending deletes, objects that no image needs, compaction of the feed, expired tokens, | 10 min; on Workers when the | here                       |
- * | sweeping                                                 | cron says so                |                            |
+ * | sweeping, also of a cache                                | cron says so                |                            |
  * | scrubbing of chunks                                      | always, slowly              | `health.ts`                |
  * | the check of the database file                           | at the start, then each 6 h | `health.ts`                |
  * | an edge follows its upstream                             | always, by long polls       | `edge.ts`                  |
@@ -28,6 +28,8 @@ export interface Upkeep extends Pick<
   'config' | 'uploader' | 'images' | 'feed' | 'looseObjects' | 'locationReader'
 > {
   sweeper: Sweeper
+  /** Tells how many chunks went. */
+  sweepCache(): Promise<number>
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
   chores: Chores
 }
@@ -37,6 +39,7 @@ export async function runUpkeep(upkeep: Upkeep): Promise<void> {
   const {
     config,
     sweeper,
+    sweepCache,
     uploader,
     images,
     looseObjects,
@@ -61,6 +64,10 @@ export async function runUpkeep(upkeep: Upkeep): Promise<void> {
   await chores.run('sweep', async () => {
     const { blobs, chunks } = await sweeper.sweep(config.heliostat.sweep_grace * 1000)
     if (blobs + chunks > 0) log.info('Swept {blobs} blobs and {chunks} chunks', { blobs, chunks })
+  })
+  await chores.run('sweep-cache', async () => {
+    const chunks = await sweepCache()
+    if (chunks > 0) log.info('Swept {chunks} chunks from the cache', { chunks })
   })
 }
 

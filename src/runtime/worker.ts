@@ -60,6 +60,7 @@ function createSite(env: WorkerEnv): Site {
     openPreferred: (prefer) =>
       withLength(openPreferred({ copies, manifests, digester: inlineDigester }, prefer)),
     cache: null,
+    sweepCache: async () => 0,
     tokens: '',
     operatorToken: null,
     isDisabled: async () => false,

@@ -67,6 +67,7 @@ export function createTestServices({ config, registry, stores: all }: ServicePar
     openPreferred: (prefer) =>
       openPreferred({ copies, manifests, digester: inlineDigester }, prefer),
     cache: null,
+    sweepCache: async () => 0,
     tokens: '',
     operatorToken: null,
     isDisabled: async () => false,
