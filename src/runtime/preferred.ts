@@ -6,7 +6,7 @@ import type { Copies } from '../stores/copies.ts'
 export interface PreferredParts {
   copies: Pick<Copies, 'chunk'>
   manifests: Pick<Manifests, 'sizeOfChunk'>
-  digester: Pick<Digester, 'sha256' | 'allocate'>
+  digester: Pick<Digester, 'sha256'>
 }
 
 /** Bodies from the stores that the caller prefers, past what is kept here. */
@@ -20,7 +20,7 @@ export function openPreferred(
     async get(digest, span) {
       const size = await manifests.sizeOfChunk(digest)
       if (size === null) return null
-      const memory = digester.allocate(size)
+      const memory = new Uint8Array(size)
       const bytes = await copies.chunk(digest, memory, { prefer, isWhole: isWhole(digest) })
       const { offset, length } = span ?? { offset: 0, length: size }
       return bytes && new Blob([bytes.slice(offset, offset + length)]).stream()

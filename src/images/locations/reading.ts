@@ -126,9 +126,9 @@ async function digest(parts: ReadingParts, location: UnreadLocation): Promise<Di
 }
 
 /** The memory of uploads is for chunks of one size. */
-function buffersFor(chunkSize: number, { digester, options }: ReadingParts, buffers: ChunkBuffers) {
+function buffersFor(chunkSize: number, { options }: ReadingParts, buffers: ChunkBuffers) {
   if (chunkSize === options.chunk_size) return buffers
-  const take = async () => ({ bytes: digester.allocate(chunkSize), release: () => undefined })
+  const take = async () => ({ bytes: new Uint8Array(chunkSize), release: () => undefined })
   return { take, offer: () => () => undefined, spool: null }
 }
 

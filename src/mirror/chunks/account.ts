@@ -70,12 +70,21 @@ export function createEdgeAccount(): EdgeAccount {
 }
 
 /** Who is using which chunk right now. */
-function createUsers() {
+export interface Users {
+  has(digest: string): boolean
+  /** How many chunks somebody is using. */
+  count(): number
+  /** Notes one more, until the function returned is called. */
+  add(digest: string): () => void
+}
+
+export function createUsers(): Users {
   const counts = new Map<string, number>()
   return {
-    has: (digest: string) => counts.has(digest),
+    has: (digest) => counts.has(digest),
+    count: () => counts.size,
 
-    add(digest: string): () => void {
+    add(digest) {
       counts.set(digest, (counts.get(digest) ?? 0) + 1)
       let released = false
       return () => {

@@ -20,7 +20,7 @@ export interface FillingParts {
   local: Pick<LocalChunks, 'keep' | 'claimOrRead'>
   residency: Pick<Residency, 'reserve' | 'settle'>
   sizeOfChunk(digest: string): Promise<number | null>
-  digester: Pick<Digester, 'sha256' | 'allocate'>
+  digester: Pick<Digester, 'sha256'>
 }
 
 /** Counted since the start. */
@@ -90,7 +90,8 @@ function createFetch({ upstream, digester }: FillingParts, counters: FillCounter
   const absences = createAbsences(ABSENT_MS)
   return async (digest: string, size: number): Promise<Uint8Array> => {
     if (absences.has(digest)) throw nowhere(digest)
-    const memory = digester.allocate(size)
+    // Not shared with the threads, though they copy it then: shared memory that is garbage may stay for gigabytes.
+    const memory = new Uint8Array(size)
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       let came = false
       // Its length too: a manifest may say another one than its bytes have, which no answer could keep to.

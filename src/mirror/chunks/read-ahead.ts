@@ -1,5 +1,6 @@
 import type { Walk } from '../../blobs/body.ts'
 import { type Piece, pieces } from '../../blobs/manifest.ts'
+import { createUsers } from './account.ts'
 
 /** Chunks that are fetched ahead of a reader. */
 const WINDOW = 4
@@ -14,21 +15,30 @@ interface Held {
 interface Ahead {
   piece: Piece
   holding: Held | null
+  leave(): void
 }
 
 /** What readers have had fetched ahead and could not be stored, for as long as they may want it. */
 export interface ReadAhead {
   /** The pieces of a range, the next ones of which are fetched while the reader takes the one he has. */
   walk: Walk
+  /** Whether some reader is about to take a chunk: it should not make room for another one. */
+  isWanted(digest: string): boolean
   /** The bytes of a chunk that some reader has had fetched ahead; null for any other. */
   held(digest: string): Promise<Uint8Array> | null
 }
 
-export function createReadAhead(
-  isResident: (digest: string) => boolean,
-  fill: (digest: string) => Promise<Uint8Array>,
-): ReadAhead {
+export interface ReadAheadParts {
+  isResident(digest: string): boolean
+  fill(digest: string): Promise<Uint8Array>
+  /** Bytes that all chunks may take: readers have no more fetched ahead than fits. */
+  limit: number
+}
+
+export function createReadAhead({ isResident, fill, limit }: ReadAheadParts): ReadAhead {
   const held = new Map<string, Held>()
+  /** Who is at a chunk, or will be soon. */
+  const readers = createUsers()
 
   function hold(digest: string): Held {
     const entry = held.get(digest) ?? start(digest)
@@ -53,8 +63,9 @@ export function createReadAhead(
     if (held.get(entry.digest) === entry) held.delete(entry.digest)
   }
 
-  function letGo({ holding }: Ahead): void {
+  function letGo({ holding, leave }: Ahead): void {
     if (holding && --holding.readers === 0) forget(holding)
+    leave()
   }
 
   function* advance(ahead: Ahead[]): Generator<Piece> {
@@ -68,12 +79,15 @@ export function createReadAhead(
 
   const walk: Walk = function* walkAhead(content, range) {
     const ahead: Ahead[] = []
+    const room = Math.floor(limit / content.chunkSize)
+    const isFar = () => ahead.length > WINDOW || (ahead.length > 0 && readers.count() >= room)
     try {
       for (const piece of pieces(content, range)) {
+        while (isFar()) yield* advance(ahead)
         const { digest } = piece
+        const leave = digest === null ? () => undefined : readers.add(digest)
         const holding = digest !== null && !isResident(digest) ? hold(digest) : null
-        ahead.push({ piece, holding })
-        if (ahead.length > WINDOW) yield* advance(ahead)
+        ahead.push({ piece, holding, leave })
       }
       while (ahead.length > 0) yield* advance(ahead)
     } finally {
@@ -83,6 +97,7 @@ export function createReadAhead(
 
   return {
     walk,
+    isWanted: readers.has,
     held: (digest) => held.get(digest)?.filling ?? null,
   }
 }

@@ -17,7 +17,7 @@ export interface ReadThroughParts {
   local: LocalStore
   upstream: Pick<Upstream, 'chunk'>
   manifests: { sizeOfChunk(digest: string): Promise<number | null> }
-  digester: Pick<Digester, 'sha256' | 'allocate'>
+  digester: Pick<Digester, 'sha256'>
   check: IsWhole
   /** Bytes that chunks may take on this machine. */
   limit: number
@@ -50,9 +50,10 @@ export function createReadThrough(parts: ReadThroughParts): ReadThrough {
   const { account, upstream, digester, manifests, check, limit, isPinned } = parts
   const { sizeOfChunk } = manifests
   const local = createLocalChunks({ store: parts.local, sizeOfChunk, check, account })
-  const residency = createResidency({ account, limit, isPinned, remove: local.remove })
+  const stays = (digest: string) => isPinned(digest) || readAhead.isWanted(digest)
+  const residency = createResidency({ account, limit, isPinned: stays, remove: local.remove })
   const filling = createFilling({ upstream, local, residency, sizeOfChunk, digester })
-  const readAhead = createReadAhead(account.has, filling.fill)
+  const readAhead = createReadAhead({ isResident: account.has, fill: filling.fill, limit })
   let hits = 0
 
   async function openChunk(digest: string): Promise<OpenChunk> {
