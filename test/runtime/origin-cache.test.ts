@@ -259,6 +259,25 @@ describe('the cache of an origin', () => {
     await requireWhole(id, bytes)
   })
 
+  it('is told of by the metrics that an edge has too', async () => {
+    const [far, near] = [randomData(2 * MIB), randomData(MIB)]
+    const [farId, nearId] = [await publish(far), await publish(near, 'files')]
+    for (const _ of [1, 2]) await requireWhole(farId, far)
+    await requireWhole(nearId, near)
+    const text = await (await ask('GET', '/metrics')).text()
+    const values = [
+      'misses_total 2',
+      'evictions_total 0',
+      'resident_chunks 2',
+      `resident_bytes ${2 * MIB}`,
+      `upstream_bytes_total ${2 * MIB}`,
+      `bytes_sent_total{source="upstream"} ${2 * MIB}`,
+      `bytes_sent_total{source="resident"} ${3 * MIB}`,
+    ]
+    for (const value of values) assert.ok(text.includes(`\nheliostat_${value}\n`), value)
+    assert.doesNotMatch(text, /heliostat_feed_lag/)
+  })
+
   it('is no folder of a store, whose chunks it would remove', async () => {
     const options = { image_cache_dir: join(folder.path, 'files', 'chunks') }
     await assert.rejects(open(options), /image_cache_dir: got .* which holds the chunks of a store/)
