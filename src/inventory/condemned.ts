@@ -23,6 +23,20 @@ export function isCondemned(store: string, digest: SQL | string | null, now: num
   )`
 }
 
+/** Whether a sweeper is removing any chunk of the blob from the store. */
+export async function hasCondemned(
+  registry: Registry,
+  store: string,
+  blob: string,
+): Promise<boolean> {
+  const found = await registry
+    .select({ digest: blobChunks.digest })
+    .from(blobChunks)
+    .where(and(eq(blobChunks.blob, blob), isCondemned(store, sql`blob_chunks.digest`, Date.now())))
+    .limit(1)
+  return found.length > 0
+}
+
 /**
  * Condemns those of the chunks that nothing needs in the store: in one statement, so that each is condemned or needed,
  * whoever comes first. A blob that was released is needed wherever it lies.

@@ -18,7 +18,7 @@ export interface NewCopy {
   store: string
   url: string | null
   /** Null while the digests are not known yet. */
-  blob: string | null
+  blob: string | SQL | null
 }
 
 /** Begins a copy of the image that meets the condition on `images`. */

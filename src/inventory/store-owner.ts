@@ -1,4 +1,4 @@
-import { and, eq, isNotNull, isNull, type SQL } from 'drizzle-orm'
+import { and, eq, isNotNull, isNull, ne, type SQL } from 'drizzle-orm'
 import { blobChunks, imageLocations } from '../../schema/tables.ts'
 import type { ChunkStore, OwnedStore } from '../blobs/store.ts'
 import { ConfigError, HeliostatError } from '../errors.ts'
@@ -112,8 +112,13 @@ async function namesChunks(registry: Registry, storeId: string): Promise<boolean
   return found.length > 0
 }
 
+/** Copies that are still being written make no store ours, nor an empty one suspicious. */
 function isChunksIn(storeId: string): SQL | undefined {
-  return and(eq(imageLocations.store, storeId), isNull(imageLocations.url))
+  return and(
+    eq(imageLocations.store, storeId),
+    isNull(imageLocations.url),
+    ne(imageLocations.status, 'saving'),
+  )
 }
 
 function missing(own: string): HeliostatError {

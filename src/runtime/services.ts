@@ -35,11 +35,14 @@ import { createReadiness } from '../readiness.ts'
 import type { Registry } from '../registry/database.ts'
 import { createRememberedTokens, type RememberedTokens } from '../registry/remembered-tokens.ts'
 import type { Services } from '../services.ts'
+import type { Copies } from '../stores/copies.ts'
+import type { Copier } from '../stores/copying.ts'
 import { createLooseObjects, type LooseObjects } from '../stores/loose.ts'
 import { conditionsOf, type Stores, sweptStore } from '../stores/store.ts'
 import type { Chores } from './chores.ts'
 import type { SiteHealth } from './health.ts'
 import type { SiteMetrics } from './metrics.ts'
+import { createSiteCopier } from './site-copier.ts'
 
 /** What differs from runtime to runtime. */
 export interface Parts {
@@ -48,6 +51,8 @@ export interface Parts {
   feed: Feed
   manifests: Manifests
   stores: Stores
+  /** Null at an edge, which copies nothing. */
+  copies: Copies | null
   digester: Digester
   buffers: ChunkBuffers
   openBody: OpenBody
@@ -86,6 +91,8 @@ const NOT_COUNTED: NonNullable<Parts['count']> = {
 export interface SiteServices extends Services {
   sweeper: Sweeper
   sweepCache: Parts['sweepCache']
+  /** Null at an edge. */
+  copier: Copier | null
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
   chores: Chores
 }
@@ -139,6 +146,7 @@ export function createServices(parts: Parts): SiteServices {
     origin: config.mirror.upstream[0] ?? null,
     sweeper,
     sweepCache: parts.sweepCache,
+    copier: parts.copies && createSiteCopier({ ...parts, copies: parts.copies, looseObjects }),
     rememberedTokens,
     chores: parts.chores,
   }

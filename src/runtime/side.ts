@@ -13,7 +13,10 @@ import type { Parts } from './services.ts'
 import { type Bodies, chunksOfEdge, type SiteChunks, sweptAtEdge } from './site-chunks.ts'
 
 /** What differs between an origin and an edge. */
-export interface Side extends Pick<Parts, 'stores' | 'cache' | 'openPreferred' | 'sweepCache'> {
+export interface Side extends Pick<
+  Parts,
+  'stores' | 'copies' | 'cache' | 'openPreferred' | 'sweepCache'
+> {
   edge: Edge | null
   chunks: SiteChunks
   /** The stores on this machine that are read through slowly. */
@@ -42,6 +45,7 @@ export async function openEdgeSide(parts: OriginParts, bodies: Bodies): Promise<
     edge,
     chunks: chunksOfEdge(edge, bodies),
     stores: createStores([storeOfEdge(sweptAtEdge(edge, store), { owner, local: store })], false),
+    copies: null,
     scrubbed: [{ store, lost, notes }],
     resident: edge,
     cacheDisk: null,

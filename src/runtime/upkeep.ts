@@ -3,7 +3,7 @@
  *
  * | what                                                     | how often                   | started by                 |
  * |----------------------------------------------------------|-----------------------------|----------------------------|
- * | dead uploads end                                         | 5 s                         | here                       |
+ * | dead uploads, and dead copies from store to store, end    | 5 s                         | here                       |
  * | pending deletes, objects that no image needs, compaction of the feed, expired tokens, | 10 min; on Workers when the | here                       |
  * | sweeping, also of a cache                                | cron says so                |                            |
  * | scrubbing of chunks                                      | always, slowly              | `health.ts`                |
@@ -16,9 +16,11 @@ import { isEdge } from '../config.ts'
 import type { Sweeper } from '../inventory/sweep.ts'
 import type { RememberedTokens } from '../registry/remembered-tokens.ts'
 import type { Services } from '../services.ts'
+import type { Copier } from '../stores/copying.ts'
 import type { Chores } from './chores.ts'
 
 const DEAD_UPLOADS = 'dead-uploads'
+const DEAD_COPIES = 'dead-copies'
 
 const log = getLogger(['heliostat', 'upkeep'])
 
@@ -30,6 +32,7 @@ export interface Upkeep extends Pick<
   sweeper: Sweeper
   /** Tells how many chunks went. */
   sweepCache(): Promise<number>
+  copier: Pick<Copier, 'recover'> | null
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
   chores: Chores
 }
@@ -40,7 +43,6 @@ export async function runUpkeep(upkeep: Upkeep): Promise<void> {
     config,
     sweeper,
     sweepCache,
-    uploader,
     images,
     looseObjects,
     locationReader,
@@ -48,7 +50,7 @@ export async function runUpkeep(upkeep: Upkeep): Promise<void> {
     rememberedTokens,
     chores,
   } = upkeep
-  await chores.run(DEAD_UPLOADS, uploader.recover)
+  await recoverDead(upkeep)
   // At an edge only the feed deletes.
   if (!isEdge(config)) {
     await chores.run('pending-deletes', async () => {
@@ -71,13 +73,17 @@ export async function runUpkeep(upkeep: Upkeep): Promise<void> {
   })
 }
 
+async function recoverDead({ chores, uploader, copier }: Upkeep): Promise<void> {
+  await chores.run(DEAD_UPLOADS, uploader.recover)
+  if (copier) await chores.run(DEAD_COPIES, copier.recover)
+}
+
 const RECOVER_MS = 5_000
 const SWEEP_MS = 10 * 60_000
 
 /** Upkeep by timers, for runtimes that stay alive. Returns the function that ends it. */
 export function scheduleUpkeep(upkeep: Upkeep): () => void {
-  const { chores, uploader } = upkeep
-  const recover = setInterval(() => void chores.run(DEAD_UPLOADS, uploader.recover), RECOVER_MS)
+  const recover = setInterval(() => void recoverDead(upkeep), RECOVER_MS)
   const sweep = setInterval(() => void runUpkeep(upkeep), SWEEP_MS)
   void runUpkeep(upkeep)
   return () => {

@@ -52,6 +52,7 @@ function createSite(env: WorkerEnv): Site {
     registry,
     feed,
     stores,
+    copies,
     manifests,
     digester: inlineDigester,
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),

@@ -58,6 +58,7 @@ export function createTestServices({ config, registry, stores: all }: ServicePar
     config,
     registry,
     stores,
+    copies,
     feed: createFeed(registry),
     manifests,
     digester: inlineDigester,

@@ -1,6 +1,6 @@
 import { getLogger } from '@logtape/logtape'
+import { createPace } from '../../pace.ts'
 import { reasonOf } from '../../reason.ts'
-import { sleep } from '../../sleep.ts'
 import { UnreachableError } from '../upstream/sites.ts'
 import type { Pins } from './pins.ts'
 import type { Wanted } from './plan.ts'
@@ -171,27 +171,5 @@ function createBell(signal: AbortSignal) {
       rung = false
       clearTimeout(timer)
     },
-  }
-}
-
-/**
- * Holds the prefetching to its rate: each chunk waits here before its fetch begins. Once it begins, the next one waits
- * for as long as the chunk's bits take at that rate, however fast they come: 6.7 s for 8 MiB at 10 Mbit/s. All chunks
- * wait in one line, so the fetches that run side by side share the rate. A chunk that is no longer wanted when it gets
- * to the head of the line holds nobody up.
- */
-function createPace(mbits: number, signal: AbortSignal) {
-  let endOfLine: Promise<void> = Promise.resolve()
-  let nextMayBeginAt = 0
-
-  async function waitAtHead(bytes: number, isWanted: () => boolean): Promise<void> {
-    if (!isWanted()) return
-    await sleep(nextMayBeginAt - performance.now(), signal)
-    nextMayBeginAt = performance.now() + (bytes * 8) / (mbits * 1000)
-  }
-
-  return (bytes: number, isWanted: () => boolean): Promise<void> => {
-    if (mbits < Infinity) endOfLine = endOfLine.then(() => waitAtHead(bytes, isWanted))
-    return endOfLine
   }
 }

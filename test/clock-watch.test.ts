@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createClockWatch } from '../../../src/images/upload/clock-watch.ts'
+import { createClockWatch } from '../src/clock-watch.ts'
 
 const DOUBT = 15_000
 
