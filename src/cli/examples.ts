@@ -48,6 +48,15 @@ const EXAMPLES: Record<string, readonly string[]> = {
   ],
   'heliostat db unload-metadefs': ['heliostat db unload-metadefs --data-dir /var/lib/heliostat'],
   'heliostat db export-metadefs': ['heliostat db export-metadefs ./metadefs'],
+  'heliostat store': ['heliostat store list --config-file /etc/glance/glance-api.conf'],
+  'heliostat store list': ['heliostat store list --json'],
+  'heliostat store check': ['heliostat store check ceph --config-file /etc/glance/glance-api.conf'],
+  'heliostat store copy': [
+    'heliostat store copy --to ceph --all --rate 800',
+    `heliostat store copy --to ceph --from fast ${ID}`,
+  ],
+  'heliostat store verify': ['heliostat store verify ceph --repair'],
+  'heliostat store drain': ['heliostat store drain old --to ceph'],
   'heliostat mirror': [`heliostat mirror status ${EDGE}`],
   'heliostat mirror status': [
     `HELIOSTAT_MIRROR_TOKEN=$(cat token) heliostat mirror status ${EDGE}`,

@@ -6,6 +6,7 @@ import { addExamples } from './examples.ts'
 import { addMirrorCommands } from './mirror.ts'
 import { addPolicyCommands } from './policy.ts'
 import { addServeCommand } from './serve.ts'
+import { addStoreCommands } from './store.ts'
 import { addTokenCommand } from './token.ts'
 
 /** The command line: every command with its options and its help. */
@@ -20,6 +21,7 @@ export function createProgram(): Command {
   addServeCommand(program)
   addDbCommands(program)
   addMirrorCommands(program)
+  addStoreCommands(program)
   addConfigCommand(program)
   addPolicyCommands(program)
   addTokenCommand(program)

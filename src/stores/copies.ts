@@ -100,7 +100,8 @@ interface Opened {
   body: ReadableStream<Uint8Array>
 }
 
-async function openPlace(
+/** Opens a span of a chunk in one store; null where it is not there. */
+export async function openPlace(
   store: Store | null,
   { url, offset }: Place,
   { digest, span }: { digest: string; span: Span },
@@ -111,7 +112,10 @@ async function openPlace(
 }
 
 /** Fills the memory. Throws where a body is shorter or longer than what was asked for. */
-async function collect(body: ReadableStream<Uint8Array>, memory: Uint8Array): Promise<Uint8Array> {
+export async function collect(
+  body: ReadableStream<Uint8Array>,
+  memory: Uint8Array,
+): Promise<Uint8Array> {
   let filled = 0
   for await (const part of body) {
     if (filled + part.length > memory.length) throw wrongLength(memory.length, 'more')
