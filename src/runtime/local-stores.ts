@@ -150,8 +150,8 @@ async function openElsewhere(
       const ca = await readOptionFile(store.id, 'https_ca_certificates_file', file)
       return openHttp(createOutgoing({ ca, insecure, filter }), filter)
     }
-    default:
-      throw new ConfigError(`Store "${store.id}": "${store.kind}" is no kind of store here`)
+    case 'r2':
+      throw new ConfigError(`Store "${store.id}": only a Worker has a bucket bound to it`)
   }
 }
 

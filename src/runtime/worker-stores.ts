@@ -43,7 +43,9 @@ function openStore(parts: WorkerStoreParts, store: StoreConfig): Store {
       const filter = createAddressFilter(parts.config.import_filtering_opts)
       return { ...describeStore(store), ...openHttp(send, filter) }
     }
-    default:
+    case 'file':
+    case 'rbd':
+    case 'vmware':
       throw new ConfigError(
         `Store "${store.id}": a Worker has no stores of the kind "${store.kind}"`,
       )
