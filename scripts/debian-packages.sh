@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# Installs what the scripts in test/conformance need of Debian, if it is missing. Needs root for that.
+# Installs what the scripts in test/conformance need of Debian, if it is missing: debian-packages.sh [stores]
+# With "stores" also the real stores, which only test/conformance/stores needs. Needs root for that.
 set -euo pipefail
 
-wanted=(ceph-common ceph-mgr ceph-mon ceph-osd curl dosfstools e2fsprogs exfatprogs gdisk glance-common
-  golang-github-vmware-govmomi-dev golang-go librbd1 memcached nginx-light ntfs-3g openssl parted python3-boto3 python3-glance-store
-  python3-glanceclient python3-keystone python3-keystonemiddleware python3-openstackclient python3-swiftclient
-  qemu-block-extra qemu-utils radosgw swift-account swift-container swift-object swift-proxy tempest uwsgi-plugin-python3 wget)
+wanted=(curl dosfstools e2fsprogs exfatprogs gdisk glance-common ntfs-3g parted python3-glanceclient
+  python3-keystone python3-openstackclient qemu-block-extra qemu-utils tempest
+  uwsgi-plugin-python3 wget)
+stores=(ceph-common ceph-mgr ceph-mon ceph-osd golang-github-vmware-govmomi-dev golang-go librbd1 memcached
+  nginx-light openssl python3-boto3 python3-glance-store python3-keystonemiddleware python3-swiftclient radosgw
+  swift-account swift-container swift-object swift-proxy)
+[[ ${1:-} != stores ]] || wanted+=("${stores[@]}")
 
 is_installed() {
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]

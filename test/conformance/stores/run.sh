@@ -2,6 +2,7 @@
 # The stores against the real ones: Ceph with its gateway, Swift with its S3, nginx. Each is started once, for all tests.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
+bash scripts/debian-packages.sh stores
 
 folder=$(mktemp -d)
 finish() {
