@@ -36,8 +36,6 @@ describe('a configuration without any option', () => {
         image_location_quota: 10,
         show_image_direct_url: false,
         show_multiple_locations: false,
-        do_secure_hash: true,
-        http_retries: 3,
         enabled_backends: [],
         location_strategy: 'location_order',
         image_cache_dir: null,

@@ -51,7 +51,12 @@ describe('a change of an image that was read before', () => {
 
   it('saves all that differs', async () => {
     assert.equal(await repo.update(image, changed(), QUOTAS), true)
-    const { blob: _blob, isMember: _isMember, ...found } = (await find()) ?? {}
+    const {
+      blob: _blob,
+      locations: _locations,
+      isMember: _isMember,
+      ...found
+    } = (await find()) ?? {}
     assert.deepEqual(found, changed())
   })
 
