@@ -2,7 +2,8 @@ import type { AddressFilter } from '../http/address-filter.ts'
 import type { Fetch } from '../http/fetch.ts'
 import { createFilteredFetch } from '../http/filtered-fetch.ts'
 import type { ObjectStore } from './object-store.ts'
-import { ask, PATIENCE, type Patience } from './remote/attempts.ts'
+import { ask, FILE_PATIENCE } from './remote/attempts.ts'
+import type { Patience } from './remote/patience.ts'
 import { getRange, type RemoteFile, sizeOf } from './remote/ranged-get.ts'
 
 export interface HttpStoreOptions {
@@ -16,7 +17,7 @@ export interface HttpStoreOptions {
  * `https_insecure` and `https_ca_certificates_file`, and refuses the addresses that names resolve to.
  */
 export function createHttpStore(options: HttpStoreOptions, fetch: Fetch): ObjectStore {
-  const { filter, patience = PATIENCE } = options
+  const { filter, patience = FILE_PATIENCE } = options
   const filtered = createFilteredFetch(fetch, filter)
 
   function fileAt(url: string): RemoteFile {

@@ -5,7 +5,8 @@ import type { ServerResponse } from 'node:http'
 import { after, before, beforeEach, describe, it } from 'node:test'
 import { createHttpStore } from '../../src/blobs/http-store.ts'
 import type { ObjectStore } from '../../src/blobs/object-store.ts'
-import { PATIENCE, type Patience } from '../../src/blobs/remote/attempts.ts'
+import { FILE_PATIENCE } from '../../src/blobs/remote/attempts.ts'
+import type { Patience } from '../../src/blobs/remote/patience.ts'
 import { createAddressFilter } from '../../src/http/address-filter.ts'
 import { createOutgoing } from '../../src/runtime/outgoing.ts'
 import { NO_RULES } from '../support/address-rules.ts'
@@ -21,7 +22,7 @@ let url: string
 
 before(async () => {
   server = await startFileServer()
-  store = storeWith({ pause: 1 })
+  store = storeWith({ firstPause: 1 })
 })
 
 after(() => server.close())
@@ -34,7 +35,7 @@ beforeEach(() => {
 
 function storeWith(patience: Partial<Patience>): ObjectStore {
   const filter = createAddressFilter({ ...NO_RULES, allowed_hosts: ['127.0.0.1'] })
-  const options = { filter, patience: { ...PATIENCE, ...patience } }
+  const options = { filter, patience: { ...FILE_PATIENCE, ...patience } }
   return createHttpStore(options, createOutgoing({ filter }))
 }
 
@@ -164,7 +165,7 @@ describe('a file behind HTTP', () => {
 
   it('is given up when the answer does not come', async () => {
     always(() => undefined)
-    const impatient = storeWith({ attempts: 2, pause: 1, head: 50 })
+    const impatient = storeWith({ attempts: 2, firstPause: 1, head: 50 })
     await assert.rejects(() => impatient.size(url), /does not answer: no answer within 0.05 s/)
     assert.equal(server.requests.length, 2)
   })
@@ -229,7 +230,7 @@ describe('a span of a file behind HTTP', () => {
 
   it('goes on where its connection stood still', async () => {
     server.answers.push(cutAfter(10, () => undefined))
-    const impatient = storeWith({ pause: 1, idle: 50 })
+    const impatient = storeWith({ firstPause: 1, idle: 50 })
     const got = await read(await impatient.get(url, WHOLE))
     assert.ok(Buffer.compare(got, bytes) === 0)
     assert.deepEqual(server.requests, ['GET bytes=0-299999', 'GET bytes=10-299999'])
@@ -238,7 +239,7 @@ describe('a span of a file behind HTTP', () => {
   it('breaks when the connection breaks again and again', async () => {
     always(cutAfter(10, hangUp))
     await assert.rejects(() => get(), /broke off/)
-    assert.equal(server.requests.length, PATIENCE.attempts)
+    assert.equal(server.requests.length, FILE_PATIENCE.attempts)
   })
 
   it('breaks when the file has become another one meanwhile', async () => {

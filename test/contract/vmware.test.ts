@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
-import { PATIENCE, type Patience } from '../../src/blobs/remote/attempts.ts'
+import { FILE_PATIENCE } from '../../src/blobs/remote/attempts.ts'
+import type { Patience } from '../../src/blobs/remote/patience.ts'
 import type { VmwareOptions } from '../../src/blobs/vmware/settings.ts'
 import { createVmwareStore } from '../../src/blobs/vmware/store.ts'
 import type { Fetch } from '../../src/http/fetch.ts'
@@ -32,8 +33,8 @@ function open(
     ...changes,
   }
   return createVmwareStore(options, withoutTls, {
-    ...PATIENCE,
-    pause: 1,
+    ...FILE_PATIENCE,
+    firstPause: 1,
     ...patience,
   })
 }

@@ -2,37 +2,20 @@ import type { Fetch } from '../../http/fetch.ts'
 import { answerWithin, type Limit } from '../../http/deadline.ts'
 import { HeliostatError } from '../../errors.ts'
 import { reasonOf } from '../../reason.ts'
-import { sleep } from '../../sleep.ts'
+import { isPassingStatus, PATIENCE, type Patience, pauseBefore, persist } from './patience.ts'
 
-/** How long a server is waited for and how often it is asked; times in milliseconds. */
-export interface Patience {
-  attempts: number
-  /** Before the second attempt; doubles from one to the next, and half of it is left to chance. */
-  pause: number
-  /** For the head of an answer. */
-  head: number
-  /** In each of these, so many bytes of its body have to come. */
-  idle: number
-  least: number
-}
-
-/** Short enough for a reader who may have the bytes from another store. */
-export const PATIENCE: Patience = {
+/** For single files: a VMware server has a number of attempts of its own, however long they take. */
+export const FILE_PATIENCE: Patience = {
+  ...PATIENCE,
   attempts: 4,
-  pause: 250,
-  head: 20_000,
-  idle: 20_000,
-  least: 160 << 10,
+  firstPause: 250,
+  total: Infinity,
 }
 
 /** What may be well a moment later: no connection, no answer in time, an overloaded server. */
 export class PassingFailure extends Error {
   override readonly name = 'PassingFailure'
 }
-
-const MAX_PAUSE = 10_000
-/** Not implemented, HTTP version, no room. */
-const LASTING = [501, 505, 507]
 
 /** An answer in time. A server that says nothing, or that it cannot now, is a passing failure; `where` names it. */
 export async function ask(
@@ -52,27 +35,21 @@ export async function ask(
     throw new PassingFailure(`${where} does not answer: ${reasonOf(error)}`)
   }
   const { status } = response
-  if (!isPassing(status) || isAnswer?.(status)) return response
+  if (!isPassingStatus(status) || isAnswer?.(status)) return response
   await response.body?.cancel()
   throw new PassingFailure(`${where} answers ${status}`)
 }
 
-function isPassing(status: number): boolean {
-  return status === 408 || status === 429 || (status >= 500 && !LASTING.includes(status))
-}
-
 /** Does again what failed in passing, for as long as the signal says nothing. */
-export async function attempt<T>(
-  { attempts, pause }: Patience,
+export function attempt<T>(
+  patience: Patience,
   work: () => Promise<T>,
-  signal: AbortSignal = new AbortController().signal,
+  signal?: AbortSignal,
 ): Promise<T> {
-  for (let made = 1; ; made++) {
-    try {
-      return await work()
-    } catch (error) {
-      if (made >= attempts || !(error instanceof PassingFailure) || signal.aborted) throw error
-    }
-    await sleep(Math.min(pause * 2 ** (made - 1), MAX_PAUSE) * (0.5 + Math.random() / 2), signal)
-  }
+  return persist(work, {
+    signal,
+    total: patience.total,
+    pauseAfter: (error, made) =>
+      pauseBefore(made, { isPassing: error instanceof PassingFailure, retryAfter: null }, patience),
+  })
 }

@@ -1,7 +1,10 @@
 import { HeliostatError } from '../../errors.ts'
 import { reasonOf } from '../../reason.ts'
 import type { Span } from '../store.ts'
-import { attempt, type Patience } from './attempts.ts'
+import { attempt } from './attempts.ts'
+import type { Patience } from './patience.ts'
+import { type Body, bodyOf, type BodyReader, type Parts } from './resumed-body.ts'
+import { bytesIn } from './wire.ts'
 
 /** A file behind HTTP. */
 export interface RemoteFile {
@@ -12,10 +15,8 @@ export interface RemoteFile {
   patience: Patience
 }
 
-type Body = ReadableStream<Uint8Array>
-
 interface Part {
-  reader: ReadableStreamDefaultReader<Uint8Array>
+  reader: BodyReader
   /** Which file it is a part of, as `If-Range` takes it; null where the server does not say. */
   version: string | null
 }
@@ -30,7 +31,7 @@ export async function sizeOf(file: RemoteFile): Promise<number | null> {
   if (ABSENT.includes(head.status)) return null
   if (head.ok) {
     requirePlain(file, head)
-    const length = numberOf(head.headers.get('Content-Length'))
+    const length = bytesIn(head.headers.get('Content-Length'))
     if (length !== null) return length
   } else if (!NO_HEAD.includes(head.status)) throw answers(file, head)
   return sizeByGet(file)
@@ -47,7 +48,7 @@ async function sizeByGet(file: RemoteFile): Promise<number | null> {
   if (response.status !== 206 && response.status !== 200) throw answers(file, response)
   requirePlain(file, response)
   const length = response.status === 206 ? total : response.headers.get('Content-Length')
-  const size = numberOf(length)
+  const size = bytesIn(length)
   if (size === null) throw new Error(`${file.name} does not say how long it is`)
   return size
 }
@@ -100,7 +101,7 @@ function requirePart(file: RemoteFile, response: Response, wanted: Wanted): void
   if (version !== null && (status === 200 || versionOf(response) !== version)) {
     throw new Error(`${file.name} has changed while it was read, or cannot be read on`)
   }
-  const announced = numberOf(headers.get('Content-Length'))
+  const announced = bytesIn(headers.get('Content-Length'))
   if (status === 200) {
     if (offset > 0) throw noRanges(wanted)
     if (announced === null || announced >= length) return
@@ -126,10 +127,6 @@ function identity(headers: Record<string, string> = {}): Headers {
   return new Headers({ 'Accept-Encoding': 'identity', ...headers })
 }
 
-function numberOf(text: string | null | undefined): number | null {
-  return text && /^\d{1,15}$/.test(text) ? Number(text) : null
-}
-
 function noRanges({ offset, length }: Span): HeliostatError {
   const message = 'Getting images randomly from this store is not supported.'
   return new HeliostatError('invalid', `${message} Offset: ${offset}, length: ${length}`)
@@ -145,12 +142,6 @@ interface Reading {
   first: Part
   span: Span
   open(rest: Span, version: string | null): Promise<Part | null>
-}
-
-interface Parts {
-  /** Null at the end. */
-  next(signal: AbortSignal): Promise<Uint8Array | null>
-  cancel(reason: unknown): Promise<void>
 }
 
 function createParts(file: RemoteFile, { first, span, open }: Reading): Parts {
@@ -202,22 +193,4 @@ function createParts(file: RemoteFile, { first, span, open }: Reading): Parts {
 async function letGo(reader: Part['reader']): Promise<void> {
   const { done } = await reader.read().catch(() => ({ done: true }))
   if (!done) await reader.cancel().catch(() => undefined)
-}
-
-function bodyOf(parts: Parts, stop: AbortController): Body {
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const bytes = await parts.next(stop.signal)
-        if (bytes) controller.enqueue(bytes)
-        else controller.close()
-      },
-      async cancel(reason) {
-        // It may be about to begin anew.
-        stop.abort(reason)
-        await parts.cancel(reason).catch(() => undefined)
-      },
-    },
-    { highWaterMark: 0 },
-  )
 }

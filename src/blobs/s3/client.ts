@@ -1,16 +1,15 @@
 import { AwsV4Signer } from 'aws4fetch'
 import { answerWithin } from '../../http/deadline.ts'
 import type { Fetch } from '../../http/fetch.ts'
-import { sleep } from '../../sleep.ts'
+import { allowanceFor, type Patience, pauseBefore, persist } from '../remote/patience.ts'
+import { unshared } from '../remote/wire.ts'
 import { type BucketAddress, bucketAddress } from './address.ts'
 import { brokenBy, type Context, hasCode, refusalOf, S3Error } from './failure.ts'
 import type { S3Options } from './settings.ts'
-import { type Patience, pauseBefore } from './patience.ts'
+import { failureOf } from './patience.ts'
 
 /** SHA-256 of nothing. */
 const NOTHING = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
-/** Bytes a millisecond (1 Mbit/s) that an upload may be held to. */
-const SLOWEST = 128
 /** Servers allow a quarter of an hour. */
 const CLOCK_MS = 60_000
 
@@ -60,27 +59,32 @@ export function createS3Client(options: S3Options, fetch: Fetch, patience: Patie
         signal: stop,
       })
     const { idle, least, head } = patience
-    const limit = { head: head + allowance(request), idle, least }
+    const limit = { head: head + allowanceFor(body?.bytes), idle, least }
     const response = await answerWithin(limit, send, signal)
     if (response.ok) return response
     throw await refusalOf(response, context)
   }
 
+  /** What a request fails with is always an S3Error. */
+  async function attempt<T>(request: S3Request, context: Context, use: Use<T>): Promise<T> {
+    try {
+      return await use(await exchange(request, context), context)
+    } catch (error) {
+      throw error instanceof S3Error ? error : brokenBy(error, context)
+    }
+  }
+
+  function pauseAfter(error: unknown, made: number): number | null {
+    if (!(error instanceof S3Error)) return null
+    if (made < patience.attempts && sign.hasCorrectedClock(error)) return 0
+    return pauseBefore(made, failureOf(error), patience)
+  }
+
   async function ask<T>(purpose: string, request: S3Request, use: Use<T>): Promise<T> {
     const context = { purpose, address }
-    const { signal = new AbortController().signal } = request
-    const giveUpAt = performance.now() + patience.total + allowance(request)
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await use(await exchange(request, context), context)
-      } catch (thrown) {
-        const error = thrown instanceof S3Error ? thrown : brokenBy(thrown, context)
-        const isMended = attempt < patience.attempts && sign.hasCorrectedClock(error)
-        const pause = isMended ? 0 : pauseBefore(attempt, error, patience)
-        if (pause === null || performance.now() + pause > giveUpAt || signal.aborted) throw error
-        await sleep(pause, signal)
-      }
-    }
+    const { signal, body } = request
+    const total = patience.total + allowanceFor(body?.bytes)
+    return persist(() => attempt(request, context, use), { signal, total, pauseAfter })
   }
 
   return {
@@ -96,11 +100,6 @@ export function createS3Client(options: S3Options, fetch: Fetch, patience: Patie
       }
     },
   }
-}
-
-/** The time that the body of a request takes on a slow line. */
-function allowance({ body }: S3Request): number {
-  return (body?.bytes.length ?? 0) / SLOWEST
 }
 
 /** Signs by the clock of the server, once it has refused ours. */
@@ -143,11 +142,4 @@ function createSigning({ credentials }: S3Options, { region, urlOf }: BucketAddr
       return true
     },
   }
-}
-
-/** `fetch` takes no bytes of shared memory. */
-function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer, byteOffset, length } = bytes
-  if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer, byteOffset, length)
-  return new Uint8Array(bytes)
 }

@@ -1,5 +1,6 @@
 import { readLimited } from '../../http/body.ts'
 import { reasonOf } from '../../reason.ts'
+import { retryAfterOf } from '../remote/patience.ts'
 import type { BucketAddress } from './address.ts'
 import { type ErrorDocument, parseError } from './xml.ts'
 
@@ -61,7 +62,7 @@ export function refusal(
   return new S3Error(sentence(context, whyRefused(told)), {
     status,
     code,
-    retryAfter: millisecondsUntil(headers.get('Retry-After')),
+    retryAfter: retryAfterOf(headers),
     serverTime: timeOf(headers.get('Date')),
   })
 }
@@ -107,14 +108,6 @@ const REASONS: Record<string, string> = {
 /** Of what a stranger says, a name or nothing. */
 function plain(word: string | undefined): string {
   return word && /^[\w.:-]{1,253}$/.test(word) ? word : ''
-}
-
-/** https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3 */
-function millisecondsUntil(retryAfter: string | null): number | null {
-  if (retryAfter === null) return null
-  if (/^\d{1,9}$/.test(retryAfter)) return Number(retryAfter) * 1000
-  const time = timeOf(retryAfter)
-  return time && Math.max(0, time - Date.now())
 }
 
 function timeOf(date: string | null): number | null {

@@ -3,7 +3,7 @@ import type { Fetch } from '../../http/fetch.ts'
 import type { ObjectStore } from '../object-store.ts'
 import { createS3Client } from './client.ts'
 import type { S3Options } from './settings.ts'
-import { PATIENCE } from './patience.ts'
+import { PATIENCE } from '../remote/patience.ts'
 import { openObject, sizeOf } from './reading.ts'
 import { deleteObject } from './writing.ts'
 

@@ -1,21 +1,12 @@
 import { readLimited } from '../../http/body.ts'
+import { type Body, bodyOf, type Opened, resumedParts } from '../remote/resumed-body.ts'
+import { bytesIn } from '../remote/wire.ts'
 import type { Span } from '../store.ts'
 import type { S3Client } from './client.ts'
 import { brokenBy, type Context, S3Error } from './failure.ts'
 
 /** How often a body may break off before it is given up. */
 const RESUMPTIONS = 4
-
-type Body = ReadableStream<Uint8Array>
-
-/** A body that has begun. */
-interface Opened {
-  reader: ReadableStreamDefaultReader<Uint8Array>
-  /** Null where the server does not say. */
-  length: number | null
-  etag: string | null
-  context: Context
-}
 
 /** An object, or a span of it, whose body goes on where its connection broke. Null where there is no such object. */
 export async function openObject(client: S3Client, key: string, span?: Span): Promise<Body | null> {
@@ -24,7 +15,11 @@ export async function openObject(client: S3Client, key: string, span?: Span): Pr
   const stop = new AbortController()
   const open = (part?: Span) => begin(client, { key, part, signal: stop.signal })
   const first = await open(span)
-  return first && stream(createParts(first, span?.offset ?? 0, open), stop)
+  if (!first) return null
+  const broken = (error: unknown) => brokenBy(error, first.context)
+  const offset = span?.offset ?? 0
+  const resumption = { offset, most: RESUMPTIONS, open, broken, changed: broken }
+  return bodyOf(resumedParts(first, resumption), stop)
 }
 
 /** Null where there is no such object. Not by HEAD, whose answer does not tell a missing object from a missing bucket. */
@@ -38,7 +33,7 @@ export async function sizeOf(client: S3Client, key: string): Promise<number | nu
         // Read, one byte leaves its connection to the next request.
         if (status === 206) await readLimited(body, 1)
         else await body?.cancel()
-        const total = status === 206 ? totalOf(headers) : numberOf(headers.get('Content-Length'))
+        const total = status === 206 ? totalOf(headers) : bytesIn(headers.get('Content-Length'))
         if (total === null) throw new Error('does not say how long an object is')
         return total
       },
@@ -56,12 +51,15 @@ interface Beginning {
   signal: AbortSignal
 }
 
-function begin(client: S3Client, { key, part, signal }: Beginning): Promise<Opened | null> {
+function begin(
+  client: S3Client,
+  { key, part, signal }: Beginning,
+): Promise<(Opened & { context: Context }) | null> {
   const range = part && { Range: `bytes=${part.offset}-${part.offset + part.length - 1}` }
   const request = { method: 'GET' as const, key, signal, ...(range && { headers: range }) }
   return client.askIfPresent(`read "${key}"`, request, async (response, context) => {
     const { headers } = response
-    const length = numberOf(headers.get('Content-Length')) ?? part?.length ?? null
+    const length = bytesIn(headers.get('Content-Length')) ?? part?.length ?? null
     const body: Body = response.body ?? new Blob().stream()
     const fault = faultOf(response, part, length)
     if (fault === null)
@@ -86,86 +84,11 @@ function faultOf(
   return `sends ${length} bytes from ${offset}: wanted ${part.length} from ${part.offset}`
 }
 
-interface Parts {
-  /** Null at the end. */
-  next(signal: AbortSignal): Promise<Uint8Array | null>
-  cancel(reason: unknown): Promise<void>
-}
-
-function createParts(
-  { length, etag, context, ...first }: Opened,
-  offset: number,
-  open: (part: Span) => Promise<Opened | null>,
-): Parts {
-  let { reader } = first
-  let position = 0
-  let resumptions = 0
-
-  async function read(): Promise<Uint8Array | null> {
-    const { done, value } = await reader.read()
-    if (!done) {
-      position += value.length
-      return value
-    }
-    if (position < (length ?? 0)) throw new Error(`sends ${position} bytes: wanted ${length}`)
-    return null
-  }
-
-  async function resume(total: number): Promise<void> {
-    const opened = await open({ offset: offset + position, length: total - position })
-    if (opened) ({ reader } = opened)
-    if (opened?.etag === etag) return
-    await opened?.reader.cancel()
-    throw brokenBy(new Error('changed the object while it was read'), context)
-  }
-
-  return {
-    async next(signal) {
-      for (;;) {
-        try {
-          return await read()
-        } catch (error) {
-          await reader.cancel(error).catch(() => undefined)
-          if (signal.aborted || length === null || resumptions === RESUMPTIONS) {
-            throw brokenBy(error, context)
-          }
-        }
-        if (position >= length) return null
-        resumptions++
-        await resume(length)
-      }
-    },
-    cancel: (reason) => reader.cancel(reason),
-  }
-}
-
-function stream(parts: Parts, stop: AbortController): Body {
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const bytes = await parts.next(stop.signal)
-        if (bytes) controller.enqueue(bytes)
-        else controller.close()
-      },
-      async cancel(reason) {
-        await parts.cancel(reason).catch(() => undefined)
-        // It may be about to begin anew.
-        stop.abort(reason)
-      },
-    },
-    { highWaterMark: 0 },
-  )
-}
-
 /** https://www.rfc-editor.org/rfc/rfc9110#section-14.4 */
 function totalOf(headers: Headers): number | null {
-  return numberOf(/^bytes \d+-\d+\/(\d+)$/.exec(headers.get('Content-Range') ?? '')?.[1])
+  return bytesIn(/^bytes \d+-\d+\/(\d+)$/.exec(headers.get('Content-Range') ?? '')?.[1])
 }
 
 function firstOf(headers: Headers): number | null {
-  return numberOf(/^bytes (\d+)-/.exec(headers.get('Content-Range') ?? '')?.[1])
-}
-
-function numberOf(text: string | null | undefined): number | null {
-  return text && /^\d{1,15}$/.test(text) ? Number(text) : null
+  return bytesIn(/^bytes (\d+)-/.exec(headers.get('Content-Range') ?? '')?.[1])
 }

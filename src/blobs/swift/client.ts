@@ -1,13 +1,10 @@
 import { answerWithin } from '../../http/deadline.ts'
 import type { Fetch } from '../../http/fetch.ts'
-import { sleep } from '../../sleep.ts'
+import { allowanceFor, type Patience, pauseBefore, persist } from '../remote/patience.ts'
+import { unshared } from '../remote/wire.ts'
 import { brokenBy, type Context, hasStatus, refusalOf, SwiftError } from './failure.ts'
 import { type Access, createLogin } from './login.ts'
-import { type Patience, pauseBefore } from './patience.ts'
 import type { SwiftOptions } from './settings.ts'
-
-/** Bytes a millisecond (1 Mbit/s) that an upload may be held to. */
-const SLOWEST = 128
 
 export interface SwiftRequest {
   method: 'GET' | 'HEAD' | 'PUT' | 'DELETE'
@@ -64,18 +61,14 @@ export function createSwiftClient(
     }
   }
 
+  function pauseAfter(error: unknown, made: number): number | null {
+    return error instanceof SwiftError ? pauseBefore(made, error, patience) : null
+  }
+
   async function ask<T>(purpose: string, request: SwiftRequest, use: Use<T>): Promise<T> {
-    const { signal = new AbortController().signal } = request
-    const giveUpAt = performance.now() + patience.total + allowance(request)
-    for (let made = 1; ; made++) {
-      try {
-        return await attempt(purpose, request, use)
-      } catch (error) {
-        const pause = error instanceof SwiftError ? pauseBefore(made, error, patience) : null
-        if (pause === null || performance.now() + pause > giveUpAt || signal.aborted) throw error
-        await sleep(pause, signal)
-      }
-    }
+    const { signal, body } = request
+    const total = patience.total + allowanceFor(body)
+    return persist(() => attempt(purpose, request, use), { signal, total, pauseAfter })
   }
 
   /** Swift says 404 of an object also where there is no container. */
@@ -106,7 +99,7 @@ function createSend(fetch: Fetch, { idle, least, head }: Patience) {
     const headers = { ...request.headers, 'X-Auth-Token': token, 'Accept-Encoding': 'identity' }
     const init = { method, headers, body: body ? unshared(body) : null }
     return answerWithin(
-      { head: head + allowance(request), idle, least: request.least ?? least },
+      { head: head + allowanceFor(body), idle, least: request.least ?? least },
       // A redirect would take the token elsewhere.
       (stop) => fetch(url + pathOf(request), { ...init, redirect: 'manual', signal: stop }),
       signal,
@@ -119,11 +112,6 @@ export async function drain(response: Response): Promise<void> {
   await response.arrayBuffer()
 }
 
-/** The time that the body of a request takes on a slow line. */
-function allowance({ body }: SwiftRequest): number {
-  return (body?.length ?? 0) / SLOWEST
-}
-
 function pathOf({ container, key, query }: SwiftRequest): string {
   const parts = [container, ...(key === null ? [] : key.split('/'))]
   // No encoding keeps these from being taken for a way up.
@@ -134,11 +122,4 @@ function pathOf({ container, key, query }: SwiftRequest): string {
   }
   const path = parts.map((part) => `/${encodeURIComponent(part)}`).join('')
   return query ? `${path}?${new URLSearchParams(query)}` : path
-}
-
-/** `fetch` takes no bytes of shared memory. */
-function unshared(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const { buffer, byteOffset, length } = bytes
-  if (buffer instanceof ArrayBuffer) return new Uint8Array(buffer, byteOffset, length)
-  return new Uint8Array(bytes)
 }

@@ -1,9 +1,8 @@
 import { reasonOf } from '../../reason.ts'
+import { isPassingStatus, retryAfterOf } from '../remote/patience.ts'
 
-/** Refusals that pass: late, clocks that differ, bytes damaged on their way, too many requests. */
-const PASSING = [408, 409, 422, 429, 498]
-/** Not implemented, HTTP version, no room. */
-const LASTING = [501, 505, 507]
+/** Refusals that pass, besides those that any server has: clocks that differ, bytes damaged on their way, too many requests. */
+const PASSING = [409, 422, 498]
 
 /** A request that has failed, as it may be shown: it names the server and the container, and nothing that is secret. */
 export class SwiftError extends Error {
@@ -31,7 +30,7 @@ export function hasStatus(error: unknown, status: number): boolean {
 
 /** Whether a server that says so may say something else a moment later. */
 export function passes(status: number): boolean {
-  return PASSING.includes(status) || (status >= 500 && !LASTING.includes(status))
+  return PASSING.includes(status) || isPassingStatus(status)
 }
 
 /** What a request is for (`read "owner"`), and where it goes. */
@@ -53,7 +52,7 @@ export async function refusalOf(response: Response, context: Context): Promise<S
   return new SwiftError(sentence(context, `${whyRefused(status, context)} (${answer})`), {
     status,
     isPassing: passes(status),
-    retryAfter: retryAfter(headers),
+    retryAfter: retryAfterOf(headers),
   })
 }
 
@@ -86,12 +85,4 @@ const REASONS: Record<number, string> = {
   416: 'has not that many bytes of it',
   422: 'has got other bytes than were sent',
   507: 'has no room for it',
-}
-
-/** https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3 */
-function retryAfter(headers: Headers): number | null {
-  const value = headers.get('Retry-After') ?? ''
-  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
-  const time = Date.parse(value)
-  return Number.isNaN(time) ? null : Math.max(0, time - Date.now())
 }

@@ -6,7 +6,7 @@ import { authOf } from '../../identity/service-token.ts'
 import { createSingleFlight } from '../../identity/single-flight.ts'
 import { reasonOf } from '../../reason.ts'
 import { passes, SwiftError } from './failure.ts'
-import type { Patience } from './patience.ts'
+import type { Patience } from '../remote/patience.ts'
 import { isVersion1, type SwiftAccount, type SwiftOptions } from './settings.ts'
 
 /** What a login gives. */

@@ -12,7 +12,7 @@ import {
 import { createSwiftClient, drain, type SwiftClient } from './client.ts'
 import { brokenBy, hasStatus } from './failure.ts'
 import { listObjects } from './listing.ts'
-import { PATIENCE } from './patience.ts'
+import { PATIENCE } from '../remote/patience.ts'
 import { openObject } from './reading.ts'
 import { requireSwiftOptions, type SwiftOptions } from './settings.ts'
 

@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { readLimited } from '../../http/body.ts'
 import type { Fetch } from '../../http/fetch.ts'
 import { reasonOf } from '../../reason.ts'
-import { ask, attempt, PassingFailure, PATIENCE, type Patience } from '../remote/attempts.ts'
+import { ask, attempt, FILE_PATIENCE, PassingFailure } from '../remote/attempts.ts'
+import type { Patience } from '../remote/patience.ts'
 import type { VmwareOptions } from './settings.ts'
 import {
   callOf,
@@ -49,7 +50,7 @@ interface Opened {
 export function createSession(
   options: VmwareOptions,
   fetch: Fetch,
-  patience: Patience = PATIENCE,
+  patience: Patience = FILE_PATIENCE,
 ): Session {
   const server = `https://${options.vmware_server_host}`
   const callPatience = { ...patience, attempts: options.vmware_api_retry_count + 1 }

@@ -1,7 +1,7 @@
 import { HeliostatError } from '../../errors.ts'
 import type { Fetch } from '../../http/fetch.ts'
 import type { ObjectStore, ObjectWriting } from '../object-store.ts'
-import { PATIENCE } from '../remote/attempts.ts'
+import { FILE_PATIENCE } from '../remote/attempts.ts'
 import { getRange, type RemoteFile, sizeOf } from '../remote/ranged-get.ts'
 import type { Reachable } from '../store.ts'
 import { createFileManager } from './file-manager.ts'
@@ -19,7 +19,7 @@ import { createUpload } from './upload.ts'
 export function createVmwareStore(
   options: VmwareOptions,
   fetch: Fetch,
-  patience = PATIENCE,
+  patience = FILE_PATIENCE,
 ): ObjectStore & Reachable & { writing: ObjectWriting } {
   const places = createPlaces(options)
   const session = createSession(options, fetch, patience)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, before, beforeEach, describe, it } from 'node:test'
-import { PATIENCE } from '../../../src/blobs/s3/patience.ts'
+import { PATIENCE } from '../../../src/blobs/remote/patience.ts'
 import { createS3Store } from '../../../src/blobs/s3/store.ts'
 import { parseError, parseListing } from '../../../src/blobs/s3/xml.ts'
 import { gather, randomChunk } from '../../support/chunks.ts'

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { ObjectStore } from '../../../src/blobs/object-store.ts'
 import { createS3Objects, withoutKeys } from '../../../src/blobs/s3/objects.ts'
-import { PATIENCE } from '../../../src/blobs/s3/patience.ts'
+import { PATIENCE } from '../../../src/blobs/remote/patience.ts'
 import { randomChunk, read } from '../../support/chunks.ts'
 import { type S3Server, sendError, startS3Server } from '../../support/s3-server.ts'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { PATIENCE } from '../../../src/blobs/s3/patience.ts'
+import { PATIENCE } from '../../../src/blobs/remote/patience.ts'
 import { createS3Store } from '../../../src/blobs/s3/store.ts'
 import type { Span } from '../../../src/blobs/store.ts'
 import { type Chunk, randomChunk, read } from '../../support/chunks.ts'

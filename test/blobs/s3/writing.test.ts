@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import type { S3Options } from '../../../src/blobs/s3/settings.ts'
-import { PATIENCE } from '../../../src/blobs/s3/patience.ts'
+import { PATIENCE } from '../../../src/blobs/remote/patience.ts'
 import { createS3Store } from '../../../src/blobs/s3/store.ts'
 import { randomChunk, read } from '../../support/chunks.ts'
 import { type S3Server, sendError, startS3Server } from '../../support/s3-server.ts'

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { PATIENCE } from '../../../src/blobs/swift/patience.ts'
+import { PATIENCE } from '../../../src/blobs/remote/patience.ts'
 import { createSwiftStore } from '../../../src/blobs/swift/store.ts'
 import { gather, randomChunk, read } from '../../support/chunks.ts'
 import { startSwiftServer, type SwiftServer, type Trouble } from '../../support/swift-server.ts'

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { PATIENCE } from '../../../src/blobs/remote/attempts.ts'
+import { FILE_PATIENCE } from '../../../src/blobs/remote/attempts.ts'
 import type { VmwareOptions } from '../../../src/blobs/vmware/settings.ts'
 import { createVmwareStore } from '../../../src/blobs/vmware/store.ts'
 import type { Fetch } from '../../../src/http/fetch.ts'
@@ -45,7 +45,7 @@ before(async () => {
 after(() => vcenter('stop'))
 
 const open = (changes: Partial<VmwareOptions> = {}) =>
-  createVmwareStore({ ...OPTIONS, ...changes }, fetch, { ...PATIENCE, pause: 10 })
+  createVmwareStore({ ...OPTIONS, ...changes }, fetch, { ...FILE_PATIENCE, firstPause: 10 })
 
 const endSessions = async () => (await fetch(`https://${host}/test/end-sessions`, {})).text()
 
