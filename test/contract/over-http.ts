@@ -1,5 +1,6 @@
 /** The port over HTTP, so that the contract, which runs on Node, reaches an adapter on another runtime. */
 import type { ChunkStore, OwnedStore, StoredChunk } from '../../src/blobs/store.ts'
+import type { Fetch } from '../../src/http/fetch.ts'
 
 /** The header of each question that has the options of the store, as JSON, where an adapter needs them. */
 export const OPTIONS = 'Store-Options'
@@ -11,6 +12,22 @@ export async function answer(store: ChunkStore & OwnedStore, request: Request): 
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error))
     return Response.json({ name, message }, { status: 500 })
+  }
+}
+
+/** A handler for adapters that are made of the options in each question; one store serves all that have the same. */
+export function handlerFor<Options>(
+  create: (options: Options, fetch: Fetch) => ChunkStore & OwnedStore,
+) {
+  const stores = new Map<string, ChunkStore & OwnedStore>()
+  return {
+    fetch(request: Request): Promise<Response> {
+      const options = request.headers.get(OPTIONS) ?? ''
+      const store =
+        stores.get(options) ?? create(JSON.parse(options), (url, init) => fetch(url, init))
+      stores.set(options, store)
+      return answer(store, request)
+    },
   }
 }
 
