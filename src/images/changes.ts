@@ -1,8 +1,9 @@
-import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
 import { images, imageTags } from '../../schema/tables.ts'
 import { HeliostatError } from '../errors.ts'
 import { announceImages } from '../registry/announcements.ts'
 import { changesOne, freeing, type Registry, type Statement } from '../registry/database.ts'
+import { alive } from './alive.ts'
 import type { Image, ImageStatus } from './image.ts'
 import { mostOf, type Quotas } from './quota.ts'
 import {
@@ -146,10 +147,6 @@ function changeStatus(
     announceImages(registry, where, at),
     registry.update(images).set({ status, updated_at: at }).where(where),
   )
-}
-
-function alive(id: string): SQL | undefined {
-  return and(eq(images.id, id), isNull(images.deleted_at))
 }
 
 function touch(registry: Registry, where: SQL | undefined, at: number): Statement {

@@ -1,4 +1,4 @@
-import { and, asc, eq, inArray, isNull, lte, type SQL, sql } from 'drizzle-orm'
+import { and, asc, eq, inArray, lte, type SQL, sql } from 'drizzle-orm'
 import {
   imageLocations,
   imageMembers,
@@ -11,6 +11,7 @@ import { HeliostatError } from '../errors.ts'
 import { removeLocations } from '../inventory/locations.ts'
 import { announceImages } from '../registry/announcements.ts'
 import { changesOne, freeing, type Registry, type Statement } from '../registry/database.ts'
+import { alive } from './alive.ts'
 import type { ImageStatus } from './image.ts'
 import { STEPS } from './status.ts'
 
@@ -84,7 +85,7 @@ function removeCopies(
     eq(imageLocations.status, 'active'),
     elsewhere,
   )
-  const where = and(eq(images.id, id), isNull(images.deleted_at), elsewhere)
+  const where = and(alive(id), elsewhere)
   return changesOne(
     registry,
     announceImages(registry, where, at),
@@ -109,7 +110,7 @@ async function restore(registry: Registry, id: string, at: number): Promise<Imag
       .where(isPending(id)),
     moveLocations(registry, id, {
       to: 'active',
-      where: and(eq(images.id, id), isNull(images.deleted_at)),
+      where: alive(id),
     }),
   )
   const image = await registry
@@ -189,7 +190,7 @@ function moveLocations(
 }
 
 function deletable(id: string): SQL | undefined {
-  return and(eq(images.id, id), isNull(images.deleted_at), eq(images.protected, false))
+  return and(alive(id), eq(images.protected, false))
 }
 
 function isPending(id: string): SQL | undefined {

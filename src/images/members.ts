@@ -7,6 +7,7 @@ import { affectedRows, changesOne, freeing, type Registry } from '../registry/da
 import { insertSelected } from '../registry/insert-selected.ts'
 import { wireTime } from '../wire-time.ts'
 import { imageNotFound } from './access.ts'
+import { alive } from './alive.ts'
 import type { Image } from './image.ts'
 import type { MemberStatus } from './member-body.ts'
 import { isMemberOf, type Viewer } from './visibility.ts'
@@ -100,7 +101,7 @@ async function add(registry: Registry, offer: Offer, quota: number): Promise<Mem
     registry
       .select({ visibility: images.visibility, members: count })
       .from(images)
-      .where(and(eq(images.id, image_id), isNull(images.deleted_at))),
+      .where(alive(image_id)),
   ])
   if (row && affectedRows(inserted) === 1) return row
   if (!image) throw imageNotFound(image_id)
@@ -166,7 +167,7 @@ function isShared(imageId: string): SQL {
 
 /** The image, where it is shared, as a condition on `images`. */
 function isSharedImage(imageId: string): SQL | undefined {
-  return and(eq(images.id, imageId), eq(images.visibility, 'shared'), isNull(images.deleted_at))
+  return and(alive(imageId), eq(images.visibility, 'shared'))
 }
 
 /** Refuses something with the members of an image: mostly since it is not shared [403]. */

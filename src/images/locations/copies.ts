@@ -1,5 +1,5 @@
 /** The registry's side of copying images from store to store. */
-import { and, eq, gt, inArray, isNotNull, isNull, lt, not, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, gt, inArray, isNotNull, lt, not, or, type SQL, sql } from 'drizzle-orm'
 import { imageLocations, images } from '../../../schema/tables.ts'
 import { HeliostatError } from '../../errors.ts'
 import { hasCondemned } from '../../inventory/condemned.ts'
@@ -10,6 +10,7 @@ import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, freeing, type Registry } from '../../registry/database.ts'
 import { blobOf } from '../../registry/image-columns.ts'
 import type { BegunCopy, CopyRows, CopyTarget } from '../../stores/copy.ts'
+import { alive } from '../alive.ts'
 import { storageExceeded } from '../storage-quota.ts'
 import { storedBytes } from '../usage.ts'
 
@@ -52,7 +53,7 @@ export function createCopyRows(registry: Registry, quota = Infinity): CopyRows {
 const READABLE = ['active', 'deactivated'] as const
 
 function isAlive(imageId: string): SQL | undefined {
-  return and(eq(images.id, imageId), isNull(images.deleted_at), inArray(images.status, READABLE))
+  return and(alive(imageId), inArray(images.status, READABLE))
 }
 
 /** An upload has no blob before its end, and a lease of its own. */

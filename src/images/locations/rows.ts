@@ -5,6 +5,7 @@ import { removeLocations } from '../../inventory/locations.ts'
 import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, changesOne, freeing, type Registry } from '../../registry/database.ts'
 import { insertSelected } from '../../registry/insert-selected.ts'
+import { alive } from '../alive.ts'
 import { endReading, findUnread, type Hash, reject, type UnreadLocation } from './unread.ts'
 
 /** Whoever reads an object tells so at least that often; after that somebody else may. */
@@ -50,10 +51,9 @@ export function createLocationRepo(registry: Registry): LocationRepo {
     remove: (imageId, id, at) => remove(freeing(registry), { imageId, id, at }),
 
     async setMetadata(imageId, id, metadata, at) {
-      const alive = and(eq(images.id, imageId), isNull(images.deleted_at))
       await registry.batch([
-        announceImages(registry, alive, at),
-        registry.update(images).set({ updated_at: at }).where(alive),
+        announceImages(registry, alive(imageId), at),
+        registry.update(images).set({ updated_at: at }).where(alive(imageId)),
         registry
           .update(imageLocations)
           .set({ metadata: { ...metadata }, updated_at: at })
@@ -114,11 +114,7 @@ function add(registry: Registry, { imageId, location, most, at }: Addition): Pro
   const { store, url, metadata, size, hash, checksum, status } = location
   const count = sql`(SELECT count(*) FROM image_locations l
     WHERE l.image_id = ${imageId} AND l.status = 'active')`
-  const takes = and(
-    eq(images.id, imageId),
-    isNull(images.deleted_at),
-    inArray(images.status, ['queued', 'active']),
-  )
+  const takes = and(alive(imageId), inArray(images.status, ['queued', 'active']))
   const isAdded = sql`EXISTS (SELECT 1 FROM image_locations l WHERE l.image_id = ${imageId}
     AND l.store = ${store} AND l.url = ${url} AND l.created_at = ${at})`
   const row = {
@@ -157,12 +153,12 @@ function remove(
 ): Promise<boolean> {
   const others = sql`EXISTS (SELECT 1 FROM image_locations o
     WHERE o.image_id = ${imageId} AND o.status = 'active' AND o.id <> ${id})`
-  const alive = and(eq(images.id, imageId), isNull(images.deleted_at), others)
+  const where = and(alive(imageId), others)
   const leaving = sql`(${and(eq(imageLocations.id, id), eq(imageLocations.image_id, imageId), others)})`
   return changesOne(
     registry,
-    announceImages(registry, alive, at),
-    registry.update(images).set({ updated_at: at }).where(alive),
+    announceImages(registry, where, at),
+    registry.update(images).set({ updated_at: at }).where(where),
     ...removeLocations(registry, leaving, at),
   )
 }

@@ -6,6 +6,7 @@ import { insertManifest } from '../../inventory/blobs.ts'
 import { keepUsed, removeLocations } from '../../inventory/locations.ts'
 import { announceImages } from '../../registry/announcements.ts'
 import type { Registry } from '../../registry/database.ts'
+import { alive } from '../alive.ts'
 import { NO_DATA } from '../no-data.ts'
 import { STEPS } from '../status.ts'
 
@@ -70,7 +71,7 @@ export async function endReading(
   const blob = manifestDigest(manifest)
   const { size, checksum, hashAlgorithm, hashValue } = manifest
   const isRead = sql`EXISTS (SELECT 1 FROM image_locations l WHERE l.id = ${id} AND l.blob = ${blob})`
-  const alive = and(eq(images.id, imageId), isNull(images.deleted_at), isRead)
+  const where = and(alive(imageId), isRead)
   await registry.batch([
     ...insertManifest(registry, blob, manifest, at),
     registry.update(imageLocations).set({ blob, updated_at: at }).where(isStillUnread(location)),
@@ -83,9 +84,9 @@ export async function endReading(
         status: sql`CASE ${images.status} WHEN 'importing' THEN 'active' ELSE ${images.status} END`,
         updated_at: at,
       })
-      .where(alive),
+      .where(where),
     keepUsed(registry, sql`blobs.digest = ${blob}`),
-    announceImages(registry, alive, at),
+    announceImages(registry, where, at),
   ])
 }
 
@@ -97,13 +98,12 @@ export async function reject(
   const { imageId, id } = location
   const others = sql`EXISTS (SELECT 1 FROM image_locations o
     WHERE o.image_id = ${imageId} AND o.status = 'active' AND o.id <> ${id})`
-  const alive = and(eq(images.id, imageId), isNull(images.deleted_at))
   await registry.batch([
-    announceImages(registry, alive, at),
+    announceImages(registry, alive(imageId), at),
     registry
       .update(images)
       .set({ status: STEPS.abortUpload.to, ...NO_DATA, updated_at: at })
-      .where(and(alive, sql`NOT ${others}`)),
+      .where(and(alive(imageId), sql`NOT ${others}`)),
     ...removeLocations(registry, sql`(${isStillUnread(location)})`, at),
   ])
 }

@@ -1,4 +1,4 @@
-import { and, eq, isNull, not, type SQL, sql } from 'drizzle-orm'
+import { and, eq, not, type SQL, sql } from 'drizzle-orm'
 import { images, uploads } from '../../../schema/tables.ts'
 import { type Manifest, manifestDigest } from '../../blobs/manifest.ts'
 import { insertBlob } from '../../inventory/blobs.ts'
@@ -23,6 +23,7 @@ import {
 import { isBeingDeleted } from '../../inventory/loose-objects.ts'
 import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, freeing, type Registry } from '../../registry/database.ts'
+import { alive } from '../alive.ts'
 import { NO_DATA } from '../no-data.ts'
 import type { StorageSpace } from '../storage-quota.ts'
 import { STEPS } from '../status.ts'
@@ -73,8 +74,7 @@ export function createUploadRepo(registry: Registry, quota = Infinity): UploadRe
     abortDead: (upload, at) => abort(freeing(registry), upload, { at, only: isDead() }),
 
     async hasImage({ imageId }) {
-      const there = and(eq(images.id, imageId), isNull(images.deleted_at))
-      return (await registry.$count(images, there)) === 1
+      return (await registry.$count(images, alive(imageId))) === 1
     },
 
     heartbeat: (upload) => heartbeat(registry, upload),
@@ -90,12 +90,7 @@ async function begin(
   const { from, to } = STEPS.beginUpload
   const { imageId, store } = upload
   const isBusy = url === null ? sql`false` : isBeingDeleted({ store, url }, at)
-  const isQueued = and(
-    eq(images.id, imageId),
-    eq(images.status, from),
-    isNull(images.deleted_at),
-    not(isBusy),
-  )
+  const isQueued = and(alive(imageId), eq(images.status, from), not(isBusy))
   const [begun, , , , [waiting]] = await registry.batch([
     announceImages(registry, isQueued, at),
     beginLease(registry, { ...upload, at }, isQueued),
@@ -182,9 +177,8 @@ async function abort(
 /** The upload's image, as long as nobody else has ended the upload, of which `only` holds, or deleted the image. */
 function isSaving(upload: RunningUpload, only?: SQL): SQL | undefined {
   return and(
-    eq(images.id, upload.imageId),
+    alive(upload.imageId),
     eq(images.status, STEPS.endUpload.from),
-    isNull(images.deleted_at),
     isRunning(upload, only),
   )
 }
