@@ -41,6 +41,14 @@ export interface Digester {
   allocate(size: number): Uint8Array<ArrayBufferLike>
 }
 
+/** Tells of bytes whether they are the chunk of that name. */
+export function hasDigest(
+  digester: Pick<Digester, 'sha256'>,
+  digest: string,
+): (bytes: Uint8Array) => Promise<boolean> {
+  return async (bytes) => (await digester.sha256(bytes)) === digest
+}
+
 /** Hashes where it is called. For runtimes without threads. */
 export const inlineDigester: Digester = {
   start(algorithm, checksum = 'md5') {

@@ -1,3 +1,4 @@
+import { hasDigest } from '../blobs/digest.ts'
 import type { Manifest } from '../blobs/manifest.ts'
 import { HeliostatError } from '../errors.ts'
 import type { HeldCopy } from '../images/locations/held.ts'
@@ -76,7 +77,7 @@ async function readElsewhere(
 ): Promise<Uint8Array> {
   signal.throwIfAborted()
   const memory = digester.allocate(Math.min(chunkSize, size - position * chunkSize))
-  const isWhole = async (bytes: Uint8Array) => (await digester.sha256(bytes)) === digest
+  const isWhole = hasDigest(digester, digest)
   const bytes = await elsewhere.chunk(digest, memory, { isWhole })
   if (bytes) return bytes
   throw new HeliostatError('conflict', `chunk ${digest} is whole in no other store`)

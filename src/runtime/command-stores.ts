@@ -1,14 +1,13 @@
 import { hasNamedStores, type Config } from '../config.ts'
 import { createManifests, type Manifests } from '../inventory/manifests.ts'
-import { createPlaces } from '../inventory/places.ts'
 import { createFeed } from '../mirror/feed/reader.ts'
 import type { Registry } from '../registry/database.ts'
-import { type Copies, createCopies } from '../stores/copies.ts'
+import type { Copies } from '../stores/copies.ts'
 import { createLooseObjects, type LooseObjects } from '../stores/loose.ts'
-import { createStoreOrder } from '../stores/order.ts'
 import { createStores, type Store, type Stores } from '../stores/store.ts'
 import { createThreadedDigester, type ThreadedDigester } from './digest-threads.ts'
 import { openLocalStores, type OwnStore } from './local-stores.ts'
+import { createSiteCopies } from './site-copies.ts'
 
 /** The stores of an origin, for a command that works on them, beside a service or without one. */
 export interface CommandStores {
@@ -34,22 +33,17 @@ export async function openCommandStores(
   const stores = createStores(opened.all, hasNamedStores(config))
   const manifests = createManifests(registry)
   const digester = createThreadedDigester()
-  const copiesIn = (all: readonly Store[]) =>
-    createCopies({
-      stores,
-      order: createStoreOrder({ all }),
-      places: createPlaces(registry),
-      sizeOfChunk: manifests.sizeOfChunk,
-    })
+  const parts = { config, registry, stores, manifests }
   return {
-    config,
-    registry,
-    stores,
-    manifests,
+    ...parts,
     digester,
-    copies: copiesIn(stores.all),
+    copies: createSiteCopies(parts),
     looseObjects: createLooseObjects(registry, stores),
-    copiesWithout: (store) => copiesIn(stores.all.filter((other) => other !== store)),
+    copiesWithout: (store) =>
+      createSiteCopies(
+        parts,
+        stores.all.filter((other) => other !== store),
+      ),
     async close() {
       await digester.close()
       await opened.close()

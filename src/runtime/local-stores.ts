@@ -194,7 +194,6 @@ async function openFiles(
       check: async () => undefined,
       chunks: { ...chunks, room: local },
       objects: createGlanceFiles(options),
-      shownUrl: (url) => url,
     },
   }
 }

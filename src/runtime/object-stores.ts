@@ -22,7 +22,6 @@ export async function openRbd({
     check: store.check,
     chunks: null,
     objects: store,
-    shownUrl: (url) => url,
     close: store.close,
   }
 }
@@ -46,6 +45,5 @@ export function openVmware({ options }: ConfigOf<'vmware'>, fetch: Fetch): Adapt
     check: store.check,
     chunks: null,
     objects: store,
-    shownUrl: (url) => url,
   }
 }

@@ -9,20 +9,18 @@ import type { LocalStore } from '../blobs/local/store.ts'
 import { type Config, hasNamedStores } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import type { Manifests } from '../inventory/manifests.ts'
-import { createPlaces } from '../inventory/places.ts'
 import { openScrubNotes } from '../inventory/scrub-notes.ts'
 import type { Feed } from '../mirror/feed/reader.ts'
 import type { PinPolicy } from '../mirror/pinning/policy.ts'
 import { shownPath } from '../masking.ts'
 import type { Registry } from '../registry/database.ts'
-import { byPreferredKind } from '../store-config.ts'
-import { type Copies, createCopies } from '../stores/copies.ts'
+import type { Copies } from '../stores/copies.ts'
 import { renameStores } from '../stores/known-stores.ts'
-import { createStoreOrder } from '../stores/order.ts'
 import { createStores, type Stores } from '../stores/store.ts'
 import { openLocalStores, type OwnStore, placeOfFiles } from './local-stores.ts'
 import type { SiteMetrics } from './metrics.ts'
 import { openResident, type Resident } from './resident.ts'
+import { createSiteCopies } from './site-copies.ts'
 import { type Bodies, chunksOfOrigin, type OwnStoreChunks, type SiteChunks } from './site-chunks.ts'
 
 /** Without a cache chunks that come from afar stay for as long as it takes to send them: so many have room. */
@@ -76,12 +74,7 @@ export async function openOrigin(parts: OriginParts, bodies: Bodies): Promise<Or
   })
   const stores = createStores(opened.all, hasNamedStores(config))
   await renameStores(registry, stores)
-  const copies = createCopies({
-    stores,
-    order: createStoreOrder({ all: byPreferredKind(stores.all, config) }),
-    places: createPlaces(registry),
-    sizeOfChunk: manifests.sizeOfChunk,
-  })
+  const copies = createSiteCopies({ config, registry, stores, manifests })
   const cacheStore = needsCache(config) ? await openCacheFolder(config, stores) : null
   const resident = cacheStore && (await openCache(parts, { store: cacheStore, copies }))
   const refresh = config.caching && resident && setInterval(resident.pins.refreshSoon, PINS_MS)

@@ -1,5 +1,5 @@
 import { createBodyOpener, type OpenBody } from '../blobs/body.ts'
-import type { Digester } from '../blobs/digest.ts'
+import { type Digester, hasDigest } from '../blobs/digest.ts'
 import type { Manifests } from '../inventory/manifests.ts'
 import type { Copies } from '../stores/copies.ts'
 
@@ -14,14 +14,13 @@ export function openPreferred(
   { copies, manifests, digester }: PreferredParts,
   prefer: readonly string[],
 ): OpenBody {
-  const isWhole = (digest: string) => async (bytes: Uint8Array) =>
-    (await digester.sha256(bytes)) === digest
   return createBodyOpener({
     async get(digest, span) {
       const size = await manifests.sizeOfChunk(digest)
       if (size === null) return null
       const memory = new Uint8Array(size)
-      const bytes = await copies.chunk(digest, memory, { prefer, isWhole: isWhole(digest) })
+      const isWhole = hasDigest(digester, digest)
+      const bytes = await copies.chunk(digest, memory, { prefer, isWhole })
       const { offset, length } = span ?? { offset: 0, length: size }
       return bytes && new Blob([bytes.slice(offset, offset + length)]).stream()
     },

@@ -27,8 +27,9 @@ export type ConfigOf<K extends StoreKind> = Extract<StoreConfig, { kind: K }>
 /** What a kind of store gives to a `Store`. */
 export type Adapter = Pick<
   Store,
-  'place' | 'writesAtOnce' | 'properties' | 'check' | 'chunks' | 'objects' | 'shownUrl'
->
+  'place' | 'writesAtOnce' | 'properties' | 'check' | 'chunks' | 'objects'
+> &
+  Partial<Pick<Store, 'shownUrl'>>
 
 export interface RegistryParts {
   registry: Registry
@@ -106,6 +107,5 @@ export function openHttp(fetch: Fetch, filter: Pick<AddressFilter, 'check'>): Ad
     check: null,
     chunks: null,
     objects: createHttpStore({ filter }, fetch),
-    shownUrl: (url) => url,
   }
 }

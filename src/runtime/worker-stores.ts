@@ -9,6 +9,7 @@ import type { StoreConfig } from '../store-config.ts'
 import type { Store } from '../stores/store.ts'
 import { describeStore } from './describe-store.ts'
 import {
+  type Adapter,
   claimedChunks,
   type ConfigOf,
   openHttp,
@@ -23,26 +24,22 @@ export interface WorkerStoreParts extends RegistryParts {
 }
 
 export function openWorkerStores(parts: WorkerStoreParts): Store[] {
-  return parts.config.stores.map((store) => openStore(parts, store))
+  return parts.config.stores.map((store) => ({
+    ...describeStore(store),
+    ...openAdapter(parts, store),
+  }))
 }
 
-function openStore(parts: WorkerStoreParts, store: StoreConfig): Store {
+function openAdapter(parts: WorkerStoreParts, store: StoreConfig): Adapter {
   switch (store.kind) {
     case 'r2':
       return openBucket(parts, store)
     case 's3':
-      return {
-        ...describeStore(store),
-        ...openS3(parts, store, { fetch: send, env: texts(parts.env) }),
-      }
-    case 'swift': {
-      const chosen = { fetch: send, reference: null }
-      return { ...describeStore(store), ...openSwift(parts, store, chosen) }
-    }
-    case 'http': {
-      const filter = createAddressFilter(parts.config.import_filtering_opts)
-      return { ...describeStore(store), ...openHttp(send, filter) }
-    }
+      return openS3(parts, store, { fetch: send, env: texts(parts.env) })
+    case 'swift':
+      return openSwift(parts, store, { fetch: send, reference: null })
+    case 'http':
+      return openHttp(send, createAddressFilter(parts.config.import_filtering_opts))
     case 'file':
     case 'rbd':
     case 'vmware':
@@ -57,7 +54,7 @@ const bucket = z.custom<ChunkBucket>(
   (value) => typeof value === 'object' && value !== null && 'head' in value && 'list' in value,
 )
 
-function openBucket({ env, ...parts }: WorkerStoreParts, config: ConfigOf<'r2'>): Store {
+function openBucket({ env, ...parts }: WorkerStoreParts, config: ConfigOf<'r2'>): Adapter {
   const { r2_binding: name } = config.options
   const { data: bound } = bucket.safeParse(env[name])
   if (!bound) {
@@ -66,14 +63,12 @@ function openBucket({ env, ...parts }: WorkerStoreParts, config: ConfigOf<'r2'>)
     )
   }
   return {
-    ...describeStore(config),
     place: `r2:${name}`,
     writesAtOnce: 1,
     properties: async () => ({ binding: name }),
     check: async () => undefined,
     chunks: claimedChunks(parts, config.id, createR2Store(bound)),
     objects: null,
-    shownUrl: (url) => url,
   }
 }
 

@@ -7,18 +7,15 @@ import { hasNamedStores } from '../config.ts'
 import { ConfigError } from '../errors.ts'
 import { errorBody, reasonPhrase } from '../http/error-body.ts'
 import { createManifests } from '../inventory/manifests.ts'
-import { createPlaces } from '../inventory/places.ts'
 import { createFeed } from '../mirror/feed/reader.ts'
 import { openRegistry } from '../registry/database.ts'
 import { openRemote } from '../registry/remote.ts'
-import { byPreferredKind } from '../store-config.ts'
-import { createCopies } from '../stores/copies.ts'
-import { createStoreOrder } from '../stores/order.ts'
 import { createStores } from '../stores/store.ts'
 import { createChores } from './chores.ts'
 import { jsonLine } from './json-log.ts'
 import { openPreferred } from './preferred.ts'
 import { createServices } from './services.ts'
+import { createSiteCopies } from './site-copies.ts'
 import { runUpkeep } from './upkeep.ts'
 import { readWorkerConfig } from './worker-config.ts'
 import { openWorkerStores } from './worker-stores.ts'
@@ -41,12 +38,7 @@ function createSite(env: WorkerEnv): Site {
   const manifests = createManifests(registry)
   const opened = openWorkerStores({ config, registry, siteId: feed.siteId, env })
   const stores = createStores(opened, hasNamedStores(config))
-  const copies = createCopies({
-    stores,
-    order: createStoreOrder({ all: byPreferredKind(stores.all, config) }),
-    places: createPlaces(registry),
-    sizeOfChunk: manifests.sizeOfChunk,
-  })
+  const copies = createSiteCopies({ config, registry, stores, manifests })
   const services = createServices({
     config,
     registry,

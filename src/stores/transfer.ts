@@ -1,3 +1,4 @@
+import { hasDigest } from '../blobs/digest.ts'
 import type { NamedManifest } from '../blobs/manifest.ts'
 import { HeliostatError } from '../errors.ts'
 import { createPace } from '../pace.ts'
@@ -95,7 +96,7 @@ async function putChunk(
   { copy, sink }: Flow,
   { position, digest, memory, prefer }: WantedChunk,
 ): Promise<void> {
-  const isWhole = async (bytes: Uint8Array) => (await digester.sha256(bytes)) === digest
+  const isWhole = hasDigest(digester, digest)
   const bytes = await copies.chunk(digest, memory, { isWhole, prefer })
   if (!bytes) throw lost(copy, digest)
   await sink.put(position, digest, bytes)

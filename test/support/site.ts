@@ -15,7 +15,6 @@ import {
   type RawConfig,
 } from '../../src/config.ts'
 import { createManifests } from '../../src/inventory/manifests.ts'
-import { createPlaces } from '../../src/inventory/places.ts'
 import { createStoreOwner } from '../../src/inventory/store-owner.ts'
 import { createFeed } from '../../src/mirror/feed/reader.ts'
 import { openRegistry, type Registry } from '../../src/registry/database.ts'
@@ -28,9 +27,8 @@ import { openHttp } from '../../src/runtime/remote-stores.ts'
 import { createChores } from '../../src/runtime/chores.ts'
 import { openPreferred } from '../../src/runtime/preferred.ts'
 import { createServices, type Parts } from '../../src/runtime/services.ts'
+import { createSiteCopies } from '../../src/runtime/site-copies.ts'
 import type { StoreConfig } from '../../src/store-config.ts'
-import { createCopies } from '../../src/stores/copies.ts'
-import { createStoreOrder } from '../../src/stores/order.ts'
 import { createStores, type Store } from '../../src/stores/store.ts'
 import { chunksIn } from './stores.ts'
 
@@ -48,12 +46,7 @@ interface ServiceParts extends Pick<Parts, 'config' | 'registry'> {
 export function createTestServices({ config, registry, stores: all }: ServiceParts) {
   const stores = createStores(all, hasNamedStores(config))
   const manifests = createManifests(registry)
-  const copies = createCopies({
-    stores,
-    order: createStoreOrder(stores),
-    places: createPlaces(registry),
-    sizeOfChunk: manifests.sizeOfChunk,
-  })
+  const copies = createSiteCopies({ config, registry, stores, manifests })
   return createServices({
     config,
     registry,
