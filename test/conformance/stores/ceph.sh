@@ -6,6 +6,8 @@
 # $CEPH_PORT is the monitor's port; the daemons take some of the 40 above it. $CEPH_SIZE is the room for objects, which is
 # taken from memory as it is used. $CEPH_MGR=1 starts a manager, which alone knows how much of a pool is used.
 set -euo pipefail
+# shellcheck source=daemons.sh
+source "$(dirname "$0")/daemons.sh"
 
 port=${CEPH_PORT:-26789}
 rgw_port=${CEPH_RGW_PORT:-$((port + 50))}
@@ -174,15 +176,7 @@ swift_key=SWIFTSECRET
 END
 }
 
-stop() {
-  local pids=() file
-  for file in "$folder"/run/*.pid; do
-    [[ ! -s $file ]] || pids+=("$(<"$file")")
-  done
-  # Whoever asks for it wants nothing of it any more, and one that was stopped by a signal hears no other.
-  ((${#pids[@]} == 0)) || kill -KILL "${pids[@]}" 2>/dev/null || true
-  rm -rf "$folder"
-}
+stop() { end_daemons "$folder"; }
 
 case $command in
   start | rgw | stop) "$command" ;;

@@ -9,6 +9,8 @@
 #   stop   ends everything and removes the folder
 # $SWIFT_PORT is the first of six ports; Keystone takes a free one.
 set -euo pipefail
+# shellcheck source=daemons.sh
+source "$(dirname "$0")/daemons.sh"
 here=$(dirname "${BASH_SOURCE[0]}")
 source "$here/../server.sh"
 source "$here/../keystone.sh"
@@ -180,15 +182,7 @@ await_proxy() {
   fail "Swift has not started: $(tail -n 5 "$folder"/log/*)"
 }
 
-stop() {
-  local file pids=()
-  for file in "$folder"/run/*.pid; do
-    [[ ! -s $file ]] || pids+=("$(<"$file")")
-  done
-  # Whoever asks for it wants nothing of it any more.
-  ((${#pids[@]} == 0)) || kill -KILL "${pids[@]}" 2>/dev/null || true
-  rm -rf "$folder"
-}
+stop() { end_daemons "$folder"; }
 
 case $command in
   start | stop) "$command" ;;
