@@ -1,6 +1,6 @@
-/** The stores that locations name, and those that are configured. */
+/** The stores that the registry names, and those that are configured. */
 import { getLogger } from '@logtape/logtape'
-import { eq, notInArray, sql } from 'drizzle-orm'
+import { eq, sql } from 'drizzle-orm'
 import { z } from 'zod'
 import { imageLocations, looseObjects, NO_STORE } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
@@ -11,6 +11,7 @@ const KEY = 'stores'
 
 /** Where the store of each name was. */
 const places = z.record(z.string(), z.string())
+type Places = z.output<typeof places>
 
 const log = getLogger(['heliostat', 'stores'])
 
@@ -21,19 +22,31 @@ const log = getLogger(['heliostat', 'stores'])
 export async function renameStores(registry: Registry, stores: Stores): Promise<void> {
   const found = await findValue(registry, KEY)
   const known = found === null ? {} : places.parse(JSON.parse(found))
-  const unnamed = unnamedStore(stores)
-  if (unnamed) await rename(registry, NO_STORE, unnamed.id)
-  for (const [id, place] of Object.entries(known)) {
-    if (stores.find(id)) continue
-    const renamed = stores.all.find((store) => store.place === place)
-    if (!renamed) continue
-    await rename(registry, id, renamed.id)
-    delete known[id]
+  for (const { store, images } of await namedStores(registry)) {
+    if (stores.find(store)) continue
+    const renamed = newNameOf(stores, store, known)
+    if (renamed) await rename(registry, store, renamed.id)
+    else if (images > 0) tellUnknown(store, images)
   }
-  const current = Object.fromEntries(stores.all.map(({ id, place }) => [id, place]))
-  const value = JSON.stringify({ ...known, ...current })
+  const value = JSON.stringify(placesNow(stores, known))
   if (value !== found) await setValues(registry, { [KEY]: value })
-  await tellUnknown(registry, stores)
+}
+
+/** With the number of their locations; none where there are loose objects only. */
+function namedStores(registry: Registry): Promise<{ store: string; images: number }[]> {
+  const named = sql`(SELECT ${imageLocations.store} AS store, 1 AS images FROM ${imageLocations}
+    UNION ALL SELECT ${looseObjects.store}, 0 FROM ${looseObjects})`
+  return registry
+    .select({ store: sql<string>`store`, images: sql<number>`sum(images)`.mapWith(Number) })
+    .from(named)
+    .groupBy(sql`store`)
+    .all()
+}
+
+function newNameOf(stores: Stores, store: string, known: Places): Store | null {
+  if (store === NO_STORE) return unnamedStore(stores)
+  const place = known[store]
+  return stores.all.find((other) => other.place === place) ?? null
 }
 
 /** What an earlier release wrote, or an edge before it became an origin. */
@@ -53,17 +66,18 @@ async function rename(registry: Registry, from: string, to: string): Promise<voi
   log.info('{count} locations now name store {to}', { count: moved.length, from, to })
 }
 
-async function tellUnknown(registry: Registry, { all }: Stores): Promise<void> {
-  const known = all.map(({ id }) => id)
-  const unknown = await registry
-    .select({ store: imageLocations.store, count: sql<number>`count(*)` })
-    .from(imageLocations)
-    .where(notInArray(imageLocations.store, known))
-    .groupBy(imageLocations.store)
-  for (const { store, count } of unknown) {
-    log.error('{count} images have a copy in store "{store}", which is not configured', {
-      count,
-      store,
-    })
-  }
+/** Those that are configured, and those that may come back. */
+function placesNow({ all }: Stores, known: Places): Places {
+  const current = Object.fromEntries(all.map(({ id, place }) => [id, place]))
+  const isRenamed = ([id, place]: [string, string]) =>
+    !Object.hasOwn(current, id) && Object.values(current).includes(place)
+  const others = Object.entries(known).filter((entry) => !isRenamed(entry))
+  return { ...Object.fromEntries(others), ...current }
+}
+
+function tellUnknown(store: string, count: number): void {
+  log.error('{count} images have a copy in store "{store}", which is not configured', {
+    count,
+    store,
+  })
 }
