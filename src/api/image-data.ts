@@ -1,8 +1,6 @@
 import type { OpenBody } from '../blobs/body.ts'
 import type { NamedManifest } from '../blobs/manifest.ts'
 import { HeliostatError } from '../errors.ts'
-import { bodyOf } from '../http/body.ts'
-import { mediaType } from '../http/media-type.ts'
 import { evaluatePreconditions, ifRangeAllows } from '../http/preconditions.ts'
 import { contentRange, requestedRange } from '../http/range.ts'
 import { reprDigest } from '../http/repr-digest.ts'
@@ -10,10 +8,10 @@ import type { Caller } from '../identity/caller.ts'
 import type { FoundImage } from '../images/image.ts'
 import { splitList } from '../option-kinds.ts'
 import type { Services } from '../services.ts'
-import type { Store, Stores } from '../stores/store.ts'
 import { openUnread } from '../stores/unread-body.ts'
 import type { App, RequestContext } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
+import { takeUpload } from './upload.ts'
 
 /** Mounts the images' bytes: upload and download. */
 export function mountImageData(app: App, services: Services): void {
@@ -117,34 +115,6 @@ function openerFor(
   throw new HeliostatError('invalid', `Store '${unknown}' is not configured.`)
 }
 
-async function takeUpload(
-  { access, uploader, limits, stores }: Services,
-  context: RequestContext,
-  id: string,
-): Promise<void> {
-  const { headers } = context.req.raw
-  const body = bodyOf(context.req.raw)
-  try {
-    requireOctetStream(headers)
-    const expectedSize = announcedSize(headers)
-    const caller = context.get('caller')
-    const { projectId } = caller
-    await limits.refuseMore('image_size_total', projectId, 0)
-    const store = wantedStore(stores, headers.get('X-Image-Meta-Store'))
-    const image = await access.findFor('upload_image', id, caller)
-    await uploader.upload(image, body.take, { expectedSize, projectId, store })
-  } catch (error) {
-    // Also a refused body is taken in, so that the client hears why instead of losing its connection.
-    await body.refuse()
-    throw error
-  }
-}
-
-/** Where there is but one store nobody chooses. */
-function wantedStore(stores: Stores, id: string | null): Store {
-  return stores.areNamed && id ? stores.named(id) : stores.byDefault
-}
-
 /** What an image that has data is made of; where the registry has lost that [503] the operator is told. */
 async function manifestOf(
   { access, manifests, noteDamage }: Services,
@@ -201,21 +171,4 @@ function refuseDeactivated(image: FoundImage, isAdmin: boolean): void {
     'forbidden',
     'The requested image has been deactivated. Image data download is forbidden.',
   )
-}
-
-function requireOctetStream(headers: Headers): void {
-  const given = headers.get('Content-Type')
-  if (mediaType(given) === 'application/octet-stream') return
-  throw new HeliostatError(
-    'unsupported-media-type',
-    `Content-Type is "${given ?? ''}", wanted "application/octet-stream"`,
-  )
-}
-
-/** Bytes that the client says it will send; null when it does not say. */
-function announcedSize(headers: Headers): number | null {
-  const size = headers.get('X-Openstack-Image-Size') ?? headers.get('Content-Length')
-  if (size === null) return null
-  if (/^\d{1,15}$/.test(size)) return Number(size)
-  throw new HeliostatError('invalid', 'Invalid or missing image size in request headers.')
 }

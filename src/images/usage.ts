@@ -1,5 +1,6 @@
 import { type SQL, sql } from 'drizzle-orm'
 import type { Registry } from '../registry/database.ts'
+import type { StorageSpace } from './storage-quota.ts'
 
 /** What the images of an owner take. Those that wait for their deletion count, deleted ones don't. */
 export interface Usage {
@@ -28,6 +29,16 @@ const STORED = sql<number>`coalesce(sum(i.size * (
 /** The bytes that the images of an owner (null: of nobody) take, as part of a statement. */
 export function storedBytes(owner: SQL): SQL {
   return sql`(SELECT ${STORED} FROM images i WHERE i.owner IS ${owner} AND ${EXISTING})`
+}
+
+/** What an owner may take of `quota` bytes; null where that is no limit. */
+export async function spaceFor(
+  registry: Registry,
+  owner: string | null,
+  quota: number,
+): Promise<StorageSpace | null> {
+  if (quota === Infinity) return null
+  return { quota, used: (await usageOf(registry, owner)).storedBytes }
 }
 
 /** What there is of an owner's images at this moment. */

@@ -12,11 +12,7 @@ import { DEFAULT_POLICY, type Policy } from '../identity/policy.ts'
 import { identifyByTokens } from '../identity/static-tokens.ts'
 import { identifyByTrustedHeaders } from '../identity/trusted-headers.ts'
 import { createAccess } from '../images/access.ts'
-import { createPatchLocations } from '../images/locations/patching.ts'
-import { createLocationReader } from '../images/locations/reading.ts'
-import { createRegisterLocation } from '../images/locations/registering.ts'
-import { createLocationRepo } from '../images/locations/rows.ts'
-import { createLocationView, type LocationView } from '../images/locations/shown.ts'
+import { createLocationView } from '../images/locations/shown.ts'
 import { createMemberRepo } from '../images/members.ts'
 import { createProjectLimits, type ProjectLimits } from '../images/project-limits.ts'
 import { NO_PROTECTION, type PropertyProtection } from '../images/protection/properties.ts'
@@ -43,6 +39,7 @@ import type { Chores } from './chores.ts'
 import type { SiteHealth } from './health.ts'
 import type { SiteMetrics } from './metrics.ts'
 import { createSiteCopier } from './site-copier.ts'
+import { createSiteLocations } from './site-locations.ts'
 
 /** What differs from runtime to runtime. */
 export interface Parts {
@@ -164,27 +161,6 @@ function createSiteUploader(
     options: { ...config.heliostat, ...config.DEFAULT, ...config.image_format },
   })
   return tellingOfRoom(uploader)
-}
-
-function createSiteLocations(parts: Parts, view: LocationView) {
-  const { config, registry, stores, manifests, digester, buffers } = parts
-  const locations = createLocationRepo(registry)
-  const { hashing_algorithm: algorithm, image_location_quota: quota } = config.DEFAULT
-  const { spaceOf } = createUploadRepo(registry, storageQuota(config.DEFAULT))
-  const register = createRegisterLocation({ stores, locations, spaceOf, quota })
-  const options = { ...config.heliostat, ...config.DEFAULT }
-  return {
-    registerLocation: register,
-    patchLocations: createPatchLocations({ locations, register, view, algorithm }),
-    locationReader: createLocationReader({
-      locations,
-      stores,
-      manifests,
-      digester,
-      buffers,
-      options,
-    }),
-  }
 }
 
 /** Lets a store know when an upload was given up that it had no room for. */

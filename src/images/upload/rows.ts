@@ -27,7 +27,7 @@ import { alive } from '../alive.ts'
 import { NO_DATA } from '../no-data.ts'
 import type { StorageSpace } from '../storage-quota.ts'
 import { STEPS } from '../status.ts'
-import { storedBytes, usageOf } from '../usage.ts'
+import { spaceFor, storedBytes } from '../usage.ts'
 
 /** The registry's side of uploads: what they make of their images. */
 export interface UploadRepo {
@@ -63,8 +63,7 @@ export interface UploadRepo {
 /** `quota` is the bytes that the images of one owner may take; Infinity for no limit. */
 export function createUploadRepo(registry: Registry, quota = Infinity): UploadRepo {
   return {
-    spaceOf: async (owner) =>
-      quota === Infinity ? null : { quota, used: (await usageOf(registry, owner)).storedBytes },
+    spaceOf: (owner) => spaceFor(registry, owner, quota),
 
     begin: (upload, url, at) => begin(registry, upload, { url, at }),
     keep: (upload, position, digest) => keepChunk(registry, upload, { position, digest }),
