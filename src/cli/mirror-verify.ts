@@ -2,6 +2,8 @@ import { inlineDigester } from '../blobs/digest.ts'
 import { createChunkCheck } from '../blobs/local/check.ts'
 import { examine } from '../blobs/local/examine.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
+import { hasNamedStores } from '../config.ts'
+import { ConfigError } from '../errors.ts'
 import { imagesThatNeed, type NeededChunk, neededChunks } from '../inventory/needed-chunks.ts'
 import { createReplica } from '../mirror/follow/replica.ts'
 import type { Registry } from '../registry/database.ts'
@@ -28,6 +30,11 @@ interface Verified {
 /** `heliostat mirror verify`: reads what is stored here. Exit code 1 when bytes are lost. */
 export function verify(options: ConfigOptions & { json?: true }): Promise<void> {
   return withRegistry(options, async (registry, config) => {
+    if (hasNamedStores(config)) {
+      throw new ConfigError(
+        `This origin has the stores ${config.stores.map(({ id }) => id).join(', ')}: heliostat store verify reads one`,
+      )
+    }
     const store = openLocalStore(config)
     const found = await readEveryChunk(registry, store).finally(() => store.close())
     process.stdout.write(options.json ? `${JSON.stringify(found, null, 2)}\n` : report(found))

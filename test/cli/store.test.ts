@@ -51,7 +51,9 @@ async function upload(site: Pick<TestSite, 'request'>, store = 'fast'): Promise<
 }
 
 /** Runs a command in this process, and takes what it prints: text, unlike what the test runner writes. */
-async function store(...args: string[]) {
+const store = (...args: string[]) => heliostat('store', ...args)
+
+async function heliostat(...args: string[]) {
   const printed = { stdout: '', stderr: '' }
   const taken = (['stdout', 'stderr'] as const).map((name) => {
     const write = process[name].write.bind(process[name])
@@ -62,7 +64,7 @@ async function store(...args: string[]) {
     })
   })
   try {
-    const command = ['store', ...args, '--config-file', configFile]
+    const command = [...args, '--config-file', configFile]
     await createProgram().parseAsync(command, { from: 'user' })
   } catch (error) {
     printed.stderr += reasonOf(error)
@@ -116,6 +118,12 @@ describe('heliostat store', () => {
     await rename(`${chunks}-away`, chunks)
     assert.equal(unmounted.code, 1)
     assert.match(unmounted.stdout, /^fast +file +FAILS: it is empty, though images lie in it/)
+  })
+
+  it('is what verifies them, and not the command of sites that have but one', async () => {
+    const { code, stderr } = await heliostat('mirror', 'verify')
+    assert.equal(code, 1)
+    assert.match(stderr, /^This origin has the stores fast, slow, web: heliostat store verify/)
   })
 
   it('names what is wrong with its arguments', async () => {
