@@ -26,6 +26,11 @@ async function sentenceOf(mode: string, wanted: RegExp): Promise<void> {
   assert.equal(ready, true)
   await site.requireServed()
   await site.setMode('honest')
+  // Else it would wait longer from mode to mode before it asks again.
+  await eventually('all is well again', WITHIN_MS, async () => {
+    const { error } = await site.readStatus()
+    return error === null ? true : null
+  })
 }
 
 describe('an upstream whose documents are hostile', () => {
