@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { reasonOf } from '../src/reason.ts'
-import { bundle } from './bundle.ts'
+import { bundleLauncher } from './bundle.ts'
 import { type DemoSite, startSites } from './demo/sites.ts'
 
 const MIB = 1024 * 1024
@@ -18,7 +18,7 @@ const VISIBLE_MS = 10_000
 type Image = { id: string; size: number; sha256: string }
 
 // Before there is anything to clean up.
-const launcher = await bundle('heliostat-demo')
+const launcher = await bundleLauncher('heliostat-demo')
 const folder = await mkdtemp(join(tmpdir(), 'heliostat-demo-'))
 const sites = startSites(folder, launcher)
 

@@ -5,7 +5,7 @@ import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { bundle } from './bundle.ts'
+import { bundleLauncher, bundleTests } from './bundle.ts'
 
 const OUTSIDE = [join('test', 'conformance')]
 
@@ -58,13 +58,19 @@ const together = files.filter(
 const alone = files.filter((file) => file.startsWith(ALONE))
 const apart = files.filter((file) => !together.includes(file) && !alone.includes(file))
 
-/** Runs Node with TypeScript; `output` is what it prints while that is held back. */
-async function node(stdout: 'inherit' | 'pipe', ...args: string[]) {
-  const env = { ...process.env, NODE_NO_WARNINGS: '1', TEST_LAUNCHER: launcher }
-  const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
-    env,
-    stdio: ['ignore', stdout, 'inherit'],
-  })
+const launcher = await bundleLauncher('heliostat')
+const bundled = await bundleTests(files)
+const env = { ...process.env, NODE_NO_WARNINGS: '1', TEST_LAUNCHER: launcher }
+
+/** Runs files of tests; `output` is what it prints while that is held back. */
+async function run(stdout: 'inherit' | 'pipe', paths: string[], ...options: string[]) {
+  const args = [
+    '--enable-source-maps',
+    '--test-reporter=spec',
+    ...options,
+    ...paths.map((path) => bundled.get(path) ?? path),
+  ]
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', stdout, 'inherit'] })
   const [output, [code]] = await Promise.all([
     child.stdout ? text(child.stdout) : '',
     once(child, 'exit'),
@@ -72,15 +78,18 @@ async function node(stdout: 'inherit' | 'pipe', ...args: string[]) {
   return { passed: code === 0, output }
 }
 
-const launcher = await bundle('heliostat')
 // Servers wait for each other half of their time. The one process beside them is what keeps a core busy.
-const concurrency = `--test-concurrency=${availableParallelism()}`
+const concurrency = `--test-concurrency=${availableParallelism() + 1}`
 const runs = []
-if (apart.length > 0) runs.push(node('inherit', '--test', TIMEOUT, concurrency, ...apart))
-if (together.length > 0) runs.push(node('pipe', 'scripts/test-together.ts', ...together))
+if (apart.length > 0) runs.push(run('inherit', apart, '--test', TIMEOUT, concurrency))
+if (together.length > 0) runs.push(run('pipe', together, 'scripts/test-together.js'))
 const results = await Promise.all(runs)
 if (alone.length > 0) {
-  results.push(await node('inherit', '--test', TIMEOUT, '--test-concurrency=1', ...alone))
+  results.push(await run('inherit', alone, '--test', TIMEOUT, '--test-concurrency=1'))
 }
-for (const { output } of results) process.stdout.write(output)
+for (const { passed, output } of results) {
+  // Of what passed the counts, so that what failed is the end of what is read.
+  const lines = passed ? output.split('\n').filter((line) => line.startsWith('ℹ')) : [output]
+  if (output !== '') console.log(lines.join('\n'))
+}
 process.exitCode = results.every(({ passed }) => passed) ? 0 : 1
