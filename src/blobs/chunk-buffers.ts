@@ -1,3 +1,4 @@
+import type { ReusedMemory } from './reused-memory.ts'
 import type { OpenSpool } from './spool.ts'
 
 /** What the chunks of all uploads of a process may take together: bytes. Two chunks always fit. */
@@ -24,7 +25,7 @@ export interface Holder {
 }
 
 export interface ChunkBuffersParts {
-  allocate(size: number): Uint8Array
+  memory: ReusedMemory
   /** Where bytes are moved whose upload does not go on; null where there is no such place. */
   spool: OpenSpool | null
   budget?: number
@@ -40,17 +41,16 @@ export interface ChunkBuffers {
 }
 
 export function createChunkBuffers({
-  allocate,
+  memory,
   spool,
   budget = BUDGET,
 }: ChunkBuffersParts): ChunkBuffers {
-  const idle: Uint8Array[] = []
   const waiting: { size: number; grant(lease: Lease): void }[] = []
   const holders = createHolders()
   let taken = 0
 
   function lease(size: number): Lease {
-    const bytes = idle.pop() ?? allocate(size)
+    const bytes = memory.take(size)
     let released = false
     taken += size
     return {
@@ -59,7 +59,7 @@ export function createChunkBuffers({
         if (released) return
         released = true
         taken -= size
-        idle.push(bytes)
+        memory.giveBack(bytes)
         grantNext()
       },
     }

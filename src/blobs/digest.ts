@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { HASH_ALGORITHMS } from '../../schema/hash-algorithms.ts'
+import { createReusedMemory, type ReusedMemory } from './reused-memory.ts'
 
 export type HashAlgorithm = (typeof HASH_ALGORITHMS)[number]
 
@@ -37,8 +38,8 @@ export interface Digester {
   start(algorithm: HashAlgorithm, checksum?: Checksum): DigestStream
   startSha256(): RunningSha256
   sha256(bytes: Uint8Array): Promise<string>
-  /** A buffer that this digester reads without copying. */
-  allocate(size: number): Uint8Array<ArrayBufferLike>
+  /** Memory that this digester reads without copying. */
+  memory: ReusedMemory
 }
 
 /** Tells of bytes whether they are the chunk of that name. */
@@ -75,7 +76,7 @@ export const inlineDigester: Digester = {
     }
   },
   sha256: async (bytes) => sha256(bytes),
-  allocate: (size) => new Uint8Array(size),
+  memory: createReusedMemory((size) => new Uint8Array(size)),
 }
 
 /** Whether this machine can compute an MD5. */

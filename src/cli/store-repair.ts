@@ -36,13 +36,16 @@ async function putAgain(
   { manifest, flaws, elsewhere }: { manifest: Manifest; flaws: Flaw[]; elsewhere: Copies },
 ): Promise<void> {
   if (!chunks) throw new HeliostatError('conflict', 'its store has no chunks')
-  for (const { digest, position } of flaws) {
-    if (digest === null) continue
-    const bytes = await readElsewhere(site, elsewhere, { manifest, position, digest })
-    // Some stores leave alone what is there by its length.
-    await chunks.store.delete(digest)
-    await chunks.store.put(digest, bytes)
-  }
+  await site.digester.memory.lend(manifest.chunkSize, async (memory) => {
+    for (const { digest, position } of flaws) {
+      if (digest === null) continue
+      const wanted = { manifest, position, digest, memory }
+      const bytes = await readElsewhere(site, elsewhere, wanted)
+      // Some stores leave alone what is there by its length.
+      await chunks.store.delete(digest)
+      await chunks.store.put(digest, bytes)
+    }
+  })
 }
 
 /** An object is never changed: it is written anew, once all of it is known to be whole elsewhere. */
@@ -53,9 +56,12 @@ async function replaceObject(
 ): Promise<void> {
   const { registry, stores, looseObjects, signal } = site
   const { imageId, url } = held
-  for (const [position, digest] of manifest.chunks.entries()) {
-    if (digest !== null) await readElsewhere(site, elsewhere, { manifest, position, digest })
-  }
+  await site.digester.memory.lend(manifest.chunkSize, async (memory) => {
+    for (const [position, digest] of manifest.chunks.entries()) {
+      if (digest === null) continue
+      await readElsewhere(site, elsewhere, { manifest, position, digest, memory })
+    }
+  })
   await refuseInUse(stores, imageId, [{ store: store.id, url }])
   if (!(await createImageRepo(registry).removeCopies(imageId, store.id, Date.now()))) {
     throw new HeliostatError('conflict', 'it has no copy in another store')
@@ -68,17 +74,18 @@ interface WantedChunk {
   manifest: Manifest
   position: number
   digest: string
+  memory: Uint8Array
 }
 
 async function readElsewhere(
   { digester, signal }: StoreSite,
   elsewhere: Copies,
-  { manifest: { size, chunkSize }, position, digest }: WantedChunk,
+  { manifest: { size, chunkSize }, position, digest, memory }: WantedChunk,
 ): Promise<Uint8Array> {
   signal.throwIfAborted()
-  const memory = digester.allocate(Math.min(chunkSize, size - position * chunkSize))
+  const length = Math.min(chunkSize, size - position * chunkSize)
   const isWhole = hasDigest(digester, digest)
-  const bytes = await elsewhere.chunk(digest, memory, { isWhole })
+  const bytes = await elsewhere.chunk(digest, memory.subarray(0, length), { isWhole })
   if (bytes) return bytes
   throw new HeliostatError('conflict', `chunk ${digest} is whole in no other store`)
 }

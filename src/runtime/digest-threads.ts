@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Digester } from '../blobs/digest.ts'
+import { createReusedMemory } from '../blobs/reused-memory.ts'
 
 interface Reply {
   call: number
@@ -65,7 +66,7 @@ export function createThreadedDigester(): ThreadedDigester {
     },
     startSha256: () => startHash('sha256'),
     sha256: (bytes) => startHash('sha256').digest(bytes),
-    allocate: (size) => new Uint8Array(new SharedArrayBuffer(size)),
+    memory: createReusedMemory((size) => new Uint8Array(new SharedArrayBuffer(size))),
     async close() {
       await Promise.all(threads.map((thread) => thread.terminate()))
     },

@@ -46,7 +46,7 @@ export interface CopierParts {
   copies: Pick<Copies, 'chunk'>
   manifests: Pick<Manifests, 'find'>
   looseObjects: LooseObjects
-  digester: Pick<Digester, 'sha256' | 'allocate'>
+  digester: Pick<Digester, 'sha256' | 'memory'>
 }
 
 export interface CopyOptions {

@@ -74,7 +74,7 @@ async function putChunks(
   }
 
   const workers = Array.from({ length: Math.min(flow.sink.atOnce + 1, chunks.length) }, () =>
-    putNext(parts.digester.allocate(Math.min(chunkSize, size))).catch((error: unknown) => {
+    parts.digester.memory.lend(Math.min(chunkSize, size), putNext).catch((error: unknown) => {
       end.abort(error)
       throw error
     }),

@@ -37,7 +37,7 @@ export interface VerifyOptions {
  * answer.
  */
 export async function verifyCopy(
-  digester: Pick<Digester, 'sha256' | 'allocate'>,
+  digester: Pick<Digester, 'sha256' | 'memory'>,
   { store, url, manifest }: VerifiedCopy,
   { known = new Map<string, Verdict>(), signal, progress }: VerifyOptions,
 ): Promise<Flaw[]> {
@@ -70,7 +70,7 @@ export async function verifyCopy(
   }
 
   const readers = Array.from({ length: Math.min(AT_ONCE, chunks.length) }, () =>
-    readNext(digester.allocate(Math.min(chunkSize, size))).catch((error: unknown) => {
+    digester.memory.lend(Math.min(chunkSize, size), readNext).catch((error: unknown) => {
       failures.push(error)
     }),
   )

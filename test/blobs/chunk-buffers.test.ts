@@ -3,11 +3,12 @@ import { readdir } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { type ChunkBuffers, createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
 import { cutChunks } from '../../src/blobs/chunks.ts'
+import { createReusedMemory } from '../../src/blobs/reused-memory.ts'
 import { createSpool } from '../../src/blobs/fs/spool.ts'
 import { temporaryFolder } from '../support/site.ts'
 
 const SIZE = 1000
-const allocate = (size: number) => new Uint8Array(size)
+const memory = createReusedMemory((size) => new Uint8Array(size))
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>
 /** Room for two chunks. */
@@ -15,7 +16,7 @@ let buffers: ChunkBuffers
 
 beforeEach(async () => {
   folder = await temporaryFolder()
-  buffers = createChunkBuffers({ allocate, spool: createSpool(folder.path), budget: 2 * SIZE })
+  buffers = createChunkBuffers({ memory, spool: createSpool(folder.path), budget: 2 * SIZE })
 })
 afterEach(() => folder.remove())
 
@@ -64,11 +65,11 @@ describe('the memory of uploads', () => {
   it('is reused', async () => {
     const first = await buffers.take(SIZE)
     first.release()
-    assert.equal((await buffers.take(SIZE)).bytes, first.bytes)
+    assert.equal((await buffers.take(SIZE)).bytes.buffer, first.bytes.buffer)
   })
 
   it('holds two chunks, however large they are', async () => {
-    const small = createChunkBuffers({ allocate, spool: null, budget: 1 })
+    const small = createChunkBuffers({ memory, spool: null, budget: 1 })
     await small.take(SIZE)
     await small.take(SIZE)
   })
@@ -114,7 +115,7 @@ describe('an upload that does not go on while others wait', () => {
 
   it('keeps its memory where nothing can be written, and the others wait', async () => {
     const spool = () => Promise.reject(new Error('EROFS'))
-    const only = createChunkBuffers({ allocate, spool, budget: 2 * SIZE })
+    const only = createChunkBuffers({ memory, spool, budget: 2 * SIZE })
     const still = [upload(only), upload(only)]
     for (const { send } of still) send('begin ')
     const other = upload(only)

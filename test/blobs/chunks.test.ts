@@ -3,9 +3,10 @@ import { describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createChunkBuffers, type Lease } from '../../src/blobs/chunk-buffers.ts'
 import { cutChunks, isZero } from '../../src/blobs/chunks.ts'
+import { createReusedMemory } from '../../src/blobs/reused-memory.ts'
 
-const allocate = (size: number) => new Uint8Array(size)
-const buffers = () => createChunkBuffers({ allocate, spool: null })
+const memory = createReusedMemory((size) => new Uint8Array(size))
+const buffers = () => createChunkBuffers({ memory, spool: null })
 
 function streamOf(...parts: Uint8Array[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
@@ -32,10 +33,10 @@ async function cut(chunkSize: number, ...parts: Uint8Array[]): Promise<number[][
 function countedBuffers(budget?: number) {
   let allocated = 0
   const counted = createChunkBuffers({
-    allocate: (size) => {
+    memory: createReusedMemory((size) => {
       allocated++
       return new Uint8Array(size)
-    },
+    }),
     spool: null,
     ...(budget !== undefined && { budget }),
   })

@@ -1,6 +1,7 @@
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createS3Store } from '../../src/blobs/s3/store.ts'
+import { createOutgoing } from '../../src/runtime/outgoing.ts'
 import { findDeno } from '../support/deno.ts'
 import { sendError, startS3Server } from '../support/s3-server.ts'
 import { chunkStoreContract, type OpenedStore } from './chunk-store.ts'
@@ -14,7 +15,10 @@ const WORKER = fileURLToPath(new URL('./s3-worker.ts', import.meta.url))
 
 chunkStoreContract('S3, on Node', async () => {
   const server = await startS3Server()
-  return { store: createS3Store(server.options, fetch), close: async () => server.close() }
+  return {
+    store: createS3Store(server.options, createOutgoing({})),
+    close: async () => server.close(),
+  }
 })
 
 chunkStoreContract('S3, on workerd', async () => openBehind(await serveOnWorkerd(WORKER)), FEW)

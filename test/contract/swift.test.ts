@@ -1,6 +1,7 @@
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { createSwiftStore } from '../../src/blobs/swift/store.ts'
+import { createOutgoing } from '../../src/runtime/outgoing.ts'
 import { findDeno } from '../support/deno.ts'
 import { startSwiftServer } from '../support/swift-server.ts'
 import { chunkStoreContract, type OpenedStore } from './chunk-store.ts'
@@ -16,7 +17,7 @@ chunkStoreContract(
   'Swift, on Node',
   async () => {
     const server = await startSwiftServer()
-    return { store: createSwiftStore(server.options('3'), fetch), close: server.close }
+    return { store: createSwiftStore(server.options('3'), createOutgoing({})), close: server.close }
   },
   FEW,
 )

@@ -26,7 +26,7 @@ const hex = (algorithm: string, ...parts: Uint8Array[]) =>
 /** Takes the parts one after the other, through one buffer of the digester, as an upload does. */
 async function digestsOf(algorithm: HashAlgorithm, parts: Uint8Array[]) {
   const stream = digester.start(algorithm)
-  const buffer = digester.allocate(Math.max(1, ...parts.map((part) => part.length)))
+  const buffer = digester.memory.take(Math.max(1, ...parts.map((part) => part.length)))
   for (const part of parts) {
     buffer.set(part)
     await stream.update(buffer.subarray(0, part.length))
@@ -86,15 +86,15 @@ describe('sha256', () => {
   })
 
   it('takes a part of a buffer', async () => {
-    const bytes = digester.allocate(100)
+    const bytes = digester.memory.take(100)
     bytes.fill(3, 10, 20)
     assert.equal(await digester.sha256(bytes.subarray(10, 20)), hex('sha256', Buffer.alloc(10, 3)))
   })
 })
 
-describe('allocate', () => {
+describe('the memory', () => {
   it('gives memory that the threads share', () => {
-    assert.ok(digester.allocate(10).buffer instanceof SharedArrayBuffer)
+    assert.ok(digester.memory.take(10).buffer instanceof SharedArrayBuffer)
   })
 })
 
@@ -121,7 +121,7 @@ describe('close', () => {
   it('fails what is under way and what comes after, instead of leaving it waiting', async () => {
     const closing = createThreadedDigester()
     const upload = closing.start('sha512')
-    const bytes = closing.allocate(32 << 20)
+    const bytes = closing.memory.take(32 << 20)
     const underWay = assert.rejects(upload.update(bytes), /digest thread has ended/)
     await closing.close()
     await underWay

@@ -17,19 +17,18 @@ export type IsWhole = (digest: string, chunk: LocalChunk) => Promise<boolean>
  * Checks chunks by reading them: a few at a time, piece by piece through the same memory, however large they are and
  * however many wait.
  */
-export function createChunkCheck(digester: Pick<Digester, 'startSha256' | 'allocate'>): IsWhole {
+export function createChunkCheck(digester: Pick<Digester, 'startSha256' | 'memory'>): IsWhole {
   const inTurn = createTurns(AT_ONCE)
-  const idle: Uint8Array[] = []
 
   async function digestOf(chunk: OpenChunk, size: number): Promise<string | null> {
-    const memory = idle.pop() ?? digester.allocate(2 * PIECE)
     const hash = digester.startSha256()
     try {
-      const isRead = await hashPieces({ chunk, size, memory, hash })
+      const isRead = await digester.memory.lend(2 * PIECE, (memory) =>
+        hashPieces({ chunk, size, memory, hash }),
+      )
       return isRead ? await hash.finish() : null
     } finally {
       hash.abort()
-      idle.push(memory)
     }
   }
 

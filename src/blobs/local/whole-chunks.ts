@@ -1,7 +1,7 @@
 import type { ChunkAccount } from './account.ts'
 import type { IsWhole } from './check.ts'
 import { createQuarantine } from './quarantine.ts'
-import { type LocalChunk, type LocalStore, isUnreadable, readFully } from './store.ts'
+import { type LocalChunk, type LocalStore, isUnreadable } from './store.ts'
 import { createVerified } from './verified.ts'
 
 export interface WholeChunksParts {
@@ -16,8 +16,6 @@ export interface WholeChunks {
   damaged(): number
   /** The chunk, which stays until it is released; null when it is not here, or was damaged. */
   open(digest: string): Promise<LocalChunk | null>
-  /** All its bytes; null when it is not here, or was damaged. */
-  read(digest: string): Promise<Uint8Array | null>
   /** Stores a chunk whose bytes have been verified. */
   put(digest: string, bytes: Uint8Array): Promise<void>
   remove(digest: string): Promise<void>
@@ -62,18 +60,6 @@ export function createWholeChunks(parts: WholeChunksParts): WholeChunks {
   return {
     damaged: quarantine.count,
     open,
-
-    async read(digest) {
-      const chunk = await open(digest)
-      if (!chunk) return null
-      try {
-        const bytes = new Uint8Array(chunk.state.size)
-        const length = await quarantine.ifUnreadable(digest, readFully(chunk.read, bytes))
-        return length === null ? null : bytes
-      } finally {
-        chunk.release()
-      }
-    },
 
     async put(digest, bytes) {
       await store.put(digest, bytes)

@@ -2,7 +2,7 @@ import { AwsV4Signer } from 'aws4fetch'
 import { answerWithin } from '../../http/deadline.ts'
 import type { Fetch } from '../../http/fetch.ts'
 import { allowanceFor, type Patience, pauseBefore, persist } from '../remote/patience.ts'
-import { unshared } from '../remote/wire.ts'
+import { sendable } from '../remote/wire.ts'
 import { type BucketAddress, bucketAddress } from './address.ts'
 import { brokenBy, type Context, hasCode, refusalOf, S3Error } from './failure.ts'
 import type { S3Options } from './settings.ts'
@@ -53,7 +53,7 @@ export function createS3Client(options: S3Options, fetch: Fetch, patience: Patie
       fetch(url, {
         method,
         headers,
-        body: body ? unshared(body.bytes) : null,
+        body: body ? sendable(body.bytes) : null,
         // A signature holds for one host.
         redirect: 'manual',
         signal: stop,
@@ -129,6 +129,7 @@ function createSigning({ credentials }: S3Options, { region, urlOf }: BucketAddr
       const signed = await signer.sign()
       // Not signed, since proxies change it. What is compressed has another length than is said.
       signed.headers.set('Accept-Encoding', 'identity')
+      if (body) signed.headers.set('Content-Length', String(body.bytes.length))
       return { url: signed.url.href, headers: signed.headers }
     },
 

@@ -1,7 +1,7 @@
 import { answerWithin } from '../../http/deadline.ts'
 import type { Fetch } from '../../http/fetch.ts'
 import { allowanceFor, type Patience, pauseBefore, persist } from '../remote/patience.ts'
-import { unshared } from '../remote/wire.ts'
+import { sendable } from '../remote/wire.ts'
 import { brokenBy, type Context, hasStatus, refusalOf, SwiftError } from './failure.ts'
 import { type Access, createLogin } from './login.ts'
 import type { SwiftOptions } from './settings.ts'
@@ -96,8 +96,13 @@ function createSend(fetch: Fetch, { idle, least, head }: Patience) {
   return function send(request: SwiftRequest, { token, url }: Access): Promise<Response> {
     const { method, body, signal } = request
     // What is compressed has another length than is said.
-    const headers = { ...request.headers, 'X-Auth-Token': token, 'Accept-Encoding': 'identity' }
-    const init = { method, headers, body: body ? unshared(body) : null }
+    const headers = {
+      ...request.headers,
+      ...(body && { 'Content-Length': String(body.length) }),
+      'X-Auth-Token': token,
+      'Accept-Encoding': 'identity',
+    }
+    const init = { method, headers, body: body ? sendable(body) : null }
     return answerWithin(
       { head: head + allowanceFor(body), idle, least: request.least ?? least },
       // A redirect would take the token elsewhere.

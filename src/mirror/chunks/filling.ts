@@ -17,10 +17,10 @@ const log = getLogger(['heliostat', 'filling'])
 
 export interface FillingParts {
   upstream: Pick<Upstream, 'chunk'>
-  local: Pick<LocalChunks, 'keep' | 'claimOrRead'>
+  local: Pick<LocalChunks, 'keep' | 'claimUnlessHere'>
   residency: Pick<Residency, 'reserve' | 'settle'>
   sizeOfChunk(digest: string): Promise<number | null>
-  digester: Pick<Digester, 'sha256'>
+  digester: Pick<Digester, 'sha256' | 'memory'>
 }
 
 /** Counted since the start. */
@@ -40,28 +40,31 @@ export interface FillCounters {
 export interface Filling {
   counters(): FillCounters
   isRunning(digest: string): boolean
-  /** The bytes of the chunk, verified, and stored where there is room. */
-  fill(digest: string): Promise<Uint8Array>
+  /** Has the chunk stored, verified. Resolves with its bytes where there is no room for it, and with null otherwise. */
+  fill(digest: string): Promise<Uint8Array | null>
 }
 
 export function createFilling(parts: FillingParts): Filling {
-  const { local, residency, sizeOfChunk } = parts
+  const { local, residency, sizeOfChunk, digester } = parts
   const counters = { misses: 0, coalesced: 0, corrupt: 0, upstreamBytes: 0, streamedThrough: 0 }
   const fetchVerified = createFetch(parts, counters)
-  const running = new Map<string, Promise<Uint8Array>>()
+  const running = new Map<string, Promise<Uint8Array | null>>()
   const inTurn = createTurns(AT_ONCE)
 
-  async function fetchAndKeep(digest: string): Promise<Uint8Array> {
+  async function fetchAndKeep(digest: string): Promise<Uint8Array | null> {
     const size = await sizeOfChunk(digest)
     if (size === null) throw nowhere(digest)
-    const claim = await local.claimOrRead(digest)
-    if (claim instanceof Uint8Array) return claim
+    const claim = await local.claimUnlessHere(digest)
+    if (claim === null) return null
     const fits = await residency.reserve(size)
+    const memory = digester.memory.take(size)
     try {
-      const bytes = await fetchVerified(digest, size)
-      if (!fits || !(await keep(local, digest, bytes))) counters.streamedThrough++
-      return bytes
+      const bytes = await fetchVerified(digest, memory)
+      if (fits && (await keep(local, digest, bytes))) return null
+      counters.streamedThrough++
+      return bytes.slice()
     } finally {
+      digester.memory.giveBack(memory)
       if (fits) residency.settle(size)
       await claim()
     }
@@ -85,20 +88,18 @@ export function createFilling(parts: FillingParts): Filling {
   }
 }
 
-/** Fetches a chunk of so many bytes, and verifies it; again where it came damaged. */
+/** Fetches a chunk into memory of its size, and verifies it; again where it came damaged. */
 function createFetch({ upstream, digester }: FillingParts, counters: FillCounters) {
   const absences = createAbsences(ABSENT_MS)
-  return async (digest: string, size: number): Promise<Uint8Array> => {
+  return async (digest: string, memory: Uint8Array): Promise<Uint8Array> => {
     if (absences.has(digest)) throw nowhere(digest)
-    // Not shared with the threads, though they copy it then: shared memory that is garbage may stay for gigabytes.
-    const memory = new Uint8Array(size)
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
       let came = false
       // Its length too: a manifest may say another one than its bytes have, which no answer could keep to.
       const isWhole = async (bytes: Uint8Array) => {
         came = true
         counters.upstreamBytes += bytes.length
-        if (bytes.length === size && (await digester.sha256(bytes)) === digest) return true
+        if (bytes.length === memory.length && (await digester.sha256(bytes)) === digest) return true
         counters.corrupt++
         log.error('Chunk {digest} came damaged from upstream, attempt {attempt}', {
           digest,

@@ -19,8 +19,8 @@ export interface LocalChunks {
   damaged(): number
   /** The chunk, which stays until it is released; null when it is not here, or was damaged. */
   open(digest: string): Promise<LocalChunk | null>
-  /** The right to fetch a chunk, or its bytes where another process that shares the store has fetched it. */
-  claimOrRead(digest: string): Promise<Release | Uint8Array>
+  /** The right to fetch a chunk; null where it is here, since another process that shares the store has fetched it. */
+  claimUnlessHere(digest: string): Promise<Release | null>
   /** Stores a chunk whose bytes have been verified. */
   keep(digest: string, bytes: Uint8Array): Promise<void>
   remove(digest: string): Promise<void>
@@ -34,27 +34,26 @@ export function createLocalChunks(parts: LocalChunksParts): LocalChunks {
   const { store, sizeOfChunk, account } = parts
   const whole = createWholeChunks(parts)
 
-  async function readOrClaim(digest: string): Promise<Release | Uint8Array | null> {
-    const claim = await store.claim(digest)
-    try {
-      const bytes = await whole.read(digest)
-      if (!bytes) return claim
-      await claim?.()
-      return bytes
-    } catch (error) {
-      await claim?.()
-      throw error
-    }
+  async function isHere(digest: string): Promise<boolean> {
+    const chunk = await whole.open(digest)
+    chunk?.release()
+    return chunk !== null
   }
 
   return {
     damaged: whole.damaged,
     open: whole.open,
 
-    async claimOrRead(digest) {
+    async claimUnlessHere(digest) {
       for (;;) {
-        const answer = await readOrClaim(digest)
-        if (answer) return answer
+        const claim = await store.claim(digest)
+        const here = await isHere(digest).catch(async (error: unknown) => {
+          await claim?.()
+          throw error
+        })
+        if (claim && !here) return claim
+        await claim?.()
+        if (here) return null
         await new Promise((resolve) => setTimeout(resolve, POLL_MS))
       }
     },

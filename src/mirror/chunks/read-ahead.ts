@@ -7,8 +7,8 @@ const WINDOW = 4
 
 interface Held {
   digest: string
-  /** Null once the chunk has been stored, so that its memory may go, and where it could not be had. */
-  filling: Promise<Uint8Array> | null
+  /** Null once the chunk has been stored, and where it could not be had. */
+  filling: Promise<Uint8Array | null> | null
   readers: number
 }
 
@@ -24,13 +24,13 @@ export interface ReadAhead {
   walk: Walk
   /** Whether some reader is about to take a chunk: it should not make room for another one. */
   isWanted(digest: string): boolean
-  /** The bytes of a chunk that some reader has had fetched ahead; null for any other. */
-  held(digest: string): Promise<Uint8Array> | null
+  /** A chunk that some reader has had fetched ahead, as `fill` gives it; null for any other. */
+  held(digest: string): Promise<Uint8Array | null> | null
 }
 
 export interface ReadAheadParts {
   isResident(digest: string): boolean
-  fill(digest: string): Promise<Uint8Array>
+  fill(digest: string): Promise<Uint8Array | null>
   /** Bytes that all chunks may take: readers have no more fetched ahead than fits. */
   limit: number
 }

@@ -12,12 +12,15 @@ import { createLocalChunks, type LocalChunks } from './local-chunks.ts'
 import { createReadAhead } from './read-ahead.ts'
 import { createResidency, type Residency } from './residency.ts'
 
+/** How often a chunk is fetched for one reader. */
+const ATTEMPTS = 3
+
 export interface ReadThroughParts {
   account: EdgeAccount
   local: LocalStore
   upstream: Pick<Upstream, 'chunk'>
   manifests: { sizeOfChunk(digest: string): Promise<number | null> }
-  digester: Pick<Digester, 'sha256'>
+  digester: Pick<Digester, 'sha256' | 'memory'>
   check: IsWhole
   /** Bytes that chunks may take on this machine. */
   limit: number
@@ -58,13 +61,18 @@ export function createReadThrough(parts: ReadThroughParts): ReadThrough {
 
   async function openChunk(digest: string): Promise<OpenChunk> {
     const here = filling.isRunning(digest) ? null : await local.open(digest)
-    if (here) {
-      hits++
-      return here
+    if (here) hits++
+    return here ?? (await openFilled(digest))
+  }
+
+  /** What has been stored may have made room for something else by the time that it is opened. */
+  async function openFilled(digest: string): Promise<OpenChunk> {
+    for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
+      const bytes = await (readAhead.held(digest) ?? filling.fill(digest))
+      const opened = bytes ? inMemory(bytes) : await local.open(digest)
+      if (opened) return opened
     }
-    const bytes = await (readAhead.held(digest) ?? filling.fill(digest))
-    // From the disk, where it lies by now: a reader who takes his time would keep it in memory.
-    return (await local.open(digest)) ?? inMemory(bytes)
+    throw new Error(`Chunk ${digest} was stored ${ATTEMPTS} times, and is not to be had`)
   }
 
   /** Throws when the upstream cannot be reached. The very first piece is left to whoever opens the body. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# The stores against the real ones: Ceph with its gateway, Swift with its S3, nginx. Each is started once, for all tests.
+# The stores against the real ones: Ceph with its gateway, Swift with its S3, nginx. Each is started once, for all tests:
+# run.sh [FILE…]
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 bash scripts/debian-packages.sh stores
@@ -32,4 +33,5 @@ export S3_ENDPOINTS
 export SWIFT_FOLDER=$folder/swift SWIFT_RGW=$folder/ceph/rgw
 export CEPH_FOLDER=$folder/ceph
 
-node --import tsx --test --test-concurrency=1 test/conformance/stores/*.test.ts
+(($# > 0)) || set -- test/conformance/stores/*.test.ts
+node --import tsx --test --test-reporter=spec --test-concurrency=1 "$@"

@@ -1,0 +1,44 @@
+/**
+ * Memory that is used again and again for chunks: as garbage, so much of it may stay for gigabytes. There is never more
+ * of it than was in use at once.
+ */
+export interface ReusedMemory {
+  /** What is in it is left from another. */
+  take(size: number): Uint8Array
+  /** Takes back what `take` has given, once nothing reads or writes it any more. */
+  giveBack(memory: Uint8Array): void
+  /** Lends it for as long as something is done with it. */
+  lend<T>(size: number, use: (memory: Uint8Array) => Promise<T>): Promise<T>
+}
+
+export function createReusedMemory(
+  allocate: (size: number) => Uint8Array<ArrayBufferLike>,
+): ReusedMemory {
+  /** The smallest first. */
+  const idle: ArrayBufferLike[] = []
+
+  function take(size: number): Uint8Array {
+    const fits = idle.findIndex(({ byteLength }) => byteLength >= size)
+    // In place of one that is too small there is the larger one from now on.
+    const [buffer] = idle.splice(fits < 0 ? 0 : fits, 1)
+    return buffer && fits >= 0 ? new Uint8Array(buffer, 0, size) : allocate(size)
+  }
+
+  function giveBack({ buffer }: Uint8Array): void {
+    const larger = idle.findIndex(({ byteLength }) => byteLength > buffer.byteLength)
+    idle.splice(larger < 0 ? idle.length : larger, 0, buffer)
+  }
+
+  return {
+    take,
+    giveBack,
+    async lend(size, use) {
+      const memory = take(size)
+      try {
+        return await use(memory)
+      } finally {
+        giveBack(memory)
+      }
+    },
+  }
+}
