@@ -74,12 +74,10 @@ function passes<T>(
 
 /** Takes a URL apart by its text, and refuses what parsers would mend, each in its own way. */
 function partsOf(url: string): { scheme: string; host: string; port: number | null } {
-  if (!/^[!-~]+$/.test(url) || /[\\"<>^`{|}#]/.test(url)) {
-    throw refused(
-      'a character',
-      'wanted only those of a URL, others percent-encoded, and no fragment',
-    )
+  if (!/^[!-~]+$/.test(url) || /[\\"<>^`{|}]/.test(url)) {
+    throw refused('a character', 'wanted only those of a URL, others percent-encoded')
   }
+  // What is no part of a host, such as a fragment, is refused where a host is wanted.
   const [, scheme, authority = ''] = /^([a-z][a-z\d+.-]*):\/\/([^/?]*)/i.exec(url) ?? []
   if (scheme === undefined) throw refused('the form', 'wanted http://HOST[:PORT]/PATH')
   if (authority.includes('@')) throw refused('the user', 'wanted a URL without one')
