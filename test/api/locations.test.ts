@@ -292,6 +292,26 @@ describe('an image in two stores', () => {
   })
 })
 
+describe('a location with other bytes than its validation_data says', () => {
+  it('stays all that the image has, as its owner has made it', async () => {
+    const id = await queued()
+    const owner = asCaller('owner')
+    const said = {
+      os_hash_algo: 'sha512',
+      os_hash_value: 'ab'.repeat(64),
+      checksum: '1'.repeat(32),
+    }
+    const value = { url: files.put(DATA), metadata: {}, validation_data: said }
+    const add = [{ op: 'add', path: '/locations/-', value }]
+    assert.equal((await patchImage(site, id, add, owner)).status, 200)
+    await readAll()
+    const { status, os_hash_value: hash, stores } = await factsOf(id)
+    assert.deepEqual([status, hash, stores], ['active', said.os_hash_value, 'web'])
+    const response = await downloadData(site, id, owner)
+    assert.deepEqual(new Uint8Array(await response.arrayBuffer()), new Uint8Array(DATA))
+  })
+})
+
 describe('a location with other bytes than the image has', () => {
   it('is taken away again once it has been read', async () => {
     const id = await queued()

@@ -34,13 +34,19 @@ export interface LocationReader {
 
 export function createLocationReader(parts: ReadingParts): LocationReader {
   const { locations } = parts
+  /** Those that have other bytes than they should, by their ids: once has been enough to read them. */
+  const wrong = new Set<number>()
   let running: Promise<void> | null = null
 
   async function readAll(): Promise<void> {
     const failures: unknown[] = []
     for (const location of await locations.unread()) {
-      if (!(await locations.claim(location.id))) continue
-      await readOne(parts, location).catch((error: unknown) => failures.push(error))
+      if (wrong.has(location.id) || !(await locations.claim(location.id))) continue
+      try {
+        if (!(await readOne(parts, location))) wrong.add(location.id)
+      } catch (error) {
+        failures.push(error)
+      }
     }
     if (failures.length > 0) throw failures[0]
   }
@@ -61,19 +67,29 @@ export function createLocationReader(parts: ReadingParts): LocationReader {
   }
 }
 
-async function readOne(parts: ReadingParts, location: UnreadLocation): Promise<void> {
+/**
+ * Whether it is what it should be. If not it is removed, unless it is all that an active image has: then it stays as it
+ * was given, and never becomes a verified copy.
+ */
+async function readOne(parts: ReadingParts, location: UnreadLocation): Promise<boolean> {
   const { locations } = parts
   const beat = setInterval(() => void locations.touch(location.id).catch(() => undefined), TOUCH_MS)
   try {
     const found = await digest(parts, location)
     const why = found ? await mismatch(parts, location, found) : 'it is gone'
-    if (found && why === null) return await locations.finish(location, found.manifest, Date.now())
-    log.error('A location of image {image} in store {store} is removed: {why}', {
+    if (found && why === null) {
+      await locations.finish(location, found.manifest, Date.now())
+      return true
+    }
+    const isNeeded = !location.isAwaited && location.blob === null
+    log.error('A location of image {image} in store {store} is {done}: {why}', {
       image: location.imageId,
       store: location.store,
+      done: isNeeded ? 'not verified' : 'removed',
       why,
     })
-    await locations.reject(location, Date.now())
+    if (!isNeeded) await locations.reject(location, Date.now())
+    return false
   } finally {
     clearInterval(beat)
   }

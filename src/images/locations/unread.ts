@@ -26,6 +26,8 @@ export interface UnreadLocation {
   hash: Hash | null
   /** The blob that other copies of the image have; null where there is none. */
   blob: string | null
+  /** Whether the image becomes active only by what is read. */
+  isAwaited: boolean
 }
 
 export async function findUnread(registry: Registry): Promise<UnreadLocation[]> {
@@ -37,6 +39,7 @@ export async function findUnread(registry: Registry): Promise<UnreadLocation[]> 
       url: imageLocations.url,
       algorithm: images.os_hash_algo,
       value: images.os_hash_value,
+      status: images.status,
       blob: sql<string | null>`(SELECT o.blob FROM image_locations o
         WHERE o.image_id = ${images.id} AND o.status = 'active' AND o.blob IS NOT NULL LIMIT 1)`,
     })
@@ -50,9 +53,10 @@ export async function findUnread(registry: Registry): Promise<UnreadLocation[]> 
         isNull(images.deleted_at),
       ),
     )
-  return rows.map(({ algorithm, value, url, ...row }) => ({
+  return rows.map(({ algorithm, value, url, status, ...row }) => ({
     ...row,
     url: url ?? '',
+    isAwaited: status === 'importing',
     hash: algorithm !== null && value !== null ? { algorithm, value } : null,
   }))
 }
