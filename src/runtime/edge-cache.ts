@@ -1,5 +1,5 @@
 import type { UnfinishedWrites } from '../blobs/store.ts'
-import type { Config } from '../config.ts'
+import { type Config, isEdge } from '../config.ts'
 import type { EdgeAccount } from '../mirror/chunks/account.ts'
 import type { ReadThrough } from '../mirror/chunks/read-through.ts'
 import { createImageCache, type ImageCache } from '../mirror/pinning/image-cache.ts'
@@ -7,6 +7,9 @@ import type { Pins } from '../mirror/pinning/pins.ts'
 import { createPrefetcher } from '../mirror/pinning/prefetch.ts'
 import type { CachedImages } from '../mirror/pinning/rows.ts'
 import { parseWindow } from '../mirror/pinning/window.ts'
+
+/** Clients of Glance's cache look for an image in the queue, right after they have put it there. */
+const GATHER_MS = 1_000
 
 export interface EdgeCacheParts {
   config: Config
@@ -32,6 +35,7 @@ export async function openEdgeCache(parts: EdgeCacheParts): Promise<EdgeCache> {
     ensure: readThrough.ensure,
     mbits: config.mirror.prefetch_mbits,
     window: parseWindow(config.mirror.prefetch_window),
+    gather: isEdge(config) ? 0 : GATHER_MS,
   })
   const cache = createImageCache({
     images,

@@ -1,6 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import { createPace } from '../../pace.ts'
 import { reasonOf } from '../../reason.ts'
+import { sleep } from '../../sleep.ts'
 import { UnreachableError } from '../upstream/sites.ts'
 import type { Pins } from './pins.ts'
 import type { Wanted } from './plan.ts'
@@ -43,6 +44,8 @@ export interface PrefetchParts {
   /** Megabits a second; Infinity for as fast as it goes. */
   mbits: number
   window: DailyWindow | null
+  /** Milliseconds that an image stays in the queue before it is fetched. */
+  gather: number
 }
 
 /** Fetches the images that are pinned, one after the other. What is here already tells where it has to go on. */
@@ -101,6 +104,7 @@ export function createPrefetcher(parts: PrefetchParts): Prefetcher {
         const longest = LONGEST_PAUSE_MS[state]
         await bell.wait(longest === undefined ? PAUSE_MS : Math.min(pause, longest))
         pause = longest === undefined ? FIRST_PAUSE_MS : pause * 2
+        await sleep(parts.gather, signal)
       }
     },
 
