@@ -78,7 +78,7 @@ stop_keystone() {
 # start_known_server FOLDER [OPTION=VALUE...]: start_server with callers that Keystone knows, and who find it through
 # Keystone's catalogue.
 start_known_server() {
-  start_server "$@" \
+  start_server "$1" \
     HELIOSTAT_PASTE_DEPLOY__FLAVOR=keystone \
     HELIOSTAT_KEYSTONE_AUTHTOKEN__AUTH_URL="$keystone_url" \
     HELIOSTAT_KEYSTONE_AUTHTOKEN__WWW_AUTHENTICATE_URI="$keystone_url" \
@@ -86,7 +86,8 @@ start_known_server() {
     HELIOSTAT_KEYSTONE_AUTHTOKEN__PASSWORD=glance \
     HELIOSTAT_KEYSTONE_AUTHTOKEN__PROJECT_NAME=service \
     HELIOSTAT_KEYSTONE_AUTHTOKEN__USER_DOMAIN_NAME=Default \
-    HELIOSTAT_KEYSTONE_AUTHTOKEN__PROJECT_DOMAIN_NAME=Default
+    HELIOSTAT_KEYSTONE_AUTHTOKEN__PROJECT_DOMAIN_NAME=Default \
+    "${@:2}"
   administer <<END
 service create image --name glance
 endpoint create image public $url --region RegionOne
