@@ -9,17 +9,18 @@ import {
   uploads,
 } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
+import { databaseTime } from '../registry/database-time.ts'
 import { insertionOf } from '../registry/insert-selected.ts'
 
 /** How long a condemned chunk stays out of reach of uploads. A sweeper that died cannot block them for longer. */
 export const CONDEMNED_MS = 60_000
 
 /** Whether a sweeper is removing the chunk from the store. */
-export function isCondemned(store: string, digest: SQL | string | null, now: number): SQL {
+export function isCondemned(store: string, digest: SQL | string | null): SQL {
   return sql`EXISTS (
     SELECT 1 FROM ${condemnedChunks} WHERE ${condemnedChunks.digest} = ${digest}
     AND ${condemnedChunks.store} = ${store}
-    AND ${condemnedChunks.condemned_at} > ${now - CONDEMNED_MS}
+    AND ${condemnedChunks.condemned_at} > ${databaseTime} - ${CONDEMNED_MS}
   )`
 }
 
@@ -32,7 +33,7 @@ export async function hasCondemned(
   const found = await registry
     .select({ digest: blobChunks.digest })
     .from(blobChunks)
-    .where(and(eq(blobChunks.blob, blob), isCondemned(store, sql`blob_chunks.digest`, Date.now())))
+    .where(and(eq(blobChunks.blob, blob), isCondemned(store, sql`blob_chunks.digest`)))
     .limit(1)
   return found.length > 0
 }
@@ -45,7 +46,6 @@ export async function condemn(
   registry: Registry,
   store: string,
   digests: string[],
-  at: number,
 ): Promise<string[]> {
   const inBlob = sql`SELECT 1 FROM ${blobChunks} JOIN ${blobs} ON ${blobs.digest} = ${blobChunks.blob}
     WHERE ${blobChunks.digest} = value AND (${blobs.released_at} IS NOT NULL OR EXISTS (
@@ -58,7 +58,7 @@ export async function condemn(
     AND ${imageLocations.status} = 'saving' AND ${imageLocations.store} = ${store}`
   const insertion = insertionOf(
     condemnedChunks,
-    { store, digest: sql`value`, condemned_at: at },
+    { store, digest: sql`value`, condemned_at: databaseTime },
     sql`FROM json_each(${JSON.stringify(digests)})
       WHERE NOT EXISTS (${inBlob}) AND NOT EXISTS (${inUpload})`,
   )
@@ -80,5 +80,5 @@ export async function acquit(registry: Registry, store: string, digests: string[
 export async function acquitStale(registry: Registry): Promise<void> {
   await registry
     .delete(condemnedChunks)
-    .where(lt(condemnedChunks.condemned_at, Date.now() - CONDEMNED_MS))
+    .where(lt(condemnedChunks.condemned_at, sql`${databaseTime} - ${CONDEMNED_MS}`))
 }

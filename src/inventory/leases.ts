@@ -1,7 +1,9 @@
 /** Who is uploading which image, and which chunks he needs kept, until he ends or is not heard of any more. */
-import { and, eq, gt, lt, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, type SQL, sql } from 'drizzle-orm'
+import type { SQLiteColumn } from 'drizzle-orm/sqlite-core'
 import { blobChunks, images, uploadChunks, uploads } from '../../schema/tables.ts'
 import { affectedRows, freeing, type Registry, type Statement } from '../registry/database.ts'
+import { databaseTime } from '../registry/database-time.ts'
 import { insertSelected } from '../registry/insert-selected.ts'
 import { isCondemned } from './condemned.ts'
 
@@ -24,7 +26,7 @@ export function beginLease(
   { id, imageId, at }: RunningUpload & { at: number },
   where: SQL | undefined,
 ): Statement {
-  const row = { id, image_id: imageId, started_at: at, heartbeat_at: at }
+  const row = { id, image_id: imageId, started_at: at, heartbeat_at: databaseTime }
   return insertSelected(registry, uploads, row, sql`FROM ${images} WHERE ${where}`)
 }
 
@@ -47,15 +49,14 @@ export async function keepChunk(
   upload: Upload,
   { position, digest }: { position: number; digest: string | null },
 ): Promise<'kept' | 'busy' | 'gone'> {
-  const now = Date.now()
   const [kept, beat] = await registry.batch([
     insertSelected(
       registry,
       uploadChunks,
       { upload_id: upload.id, position, digest },
-      sql`WHERE ${isRunning(upload)} AND NOT ${isCondemned(upload.store, digest, now)}`,
+      sql`WHERE ${isRunning(upload)} AND NOT ${isCondemned(upload.store, digest)}`,
     ),
-    registry.update(uploads).set({ heartbeat_at: now }).where(eq(uploads.id, upload.id)),
+    registry.update(uploads).set({ heartbeat_at: databaseTime }).where(eq(uploads.id, upload.id)),
   ])
   if (affectedRows(kept) === 1) return 'kept'
   return affectedRows(beat) === 1 ? 'busy' : 'gone'
@@ -80,7 +81,7 @@ export function giveChunks(
 export async function heartbeat(registry: Registry, { id }: RunningUpload): Promise<void> {
   await freeing(registry)
     .update(uploads)
-    .set({ heartbeat_at: Date.now() })
+    .set({ heartbeat_at: databaseTime })
     .where(eq(uploads.id, id))
 }
 
@@ -93,11 +94,14 @@ export function deadUploads(registry: Registry): Promise<RunningUpload[]> {
     .all()
 }
 
-/** Also when it was heard of in the future, as by a clock that was set back since. */
-export function isDead(): SQL | undefined {
-  const now = Date.now()
-  return or(
-    lt(uploads.heartbeat_at, now - UPLOAD_LEASE_MS),
-    gt(uploads.heartbeat_at, now + UPLOAD_LEASE_MS),
-  )
+export function isDead(): SQL {
+  return isUnheard(uploads.heartbeat_at)
+}
+
+/**
+ * Whether nothing has been heard of somebody for the length of a lease; also when it was in the future, as by a clock
+ * that was set back since.
+ */
+export function isUnheard(heardAt: SQLiteColumn): SQL {
+  return sql`abs(${heardAt} - ${databaseTime}) > ${UPLOAD_LEASE_MS}`
 }

@@ -5,6 +5,7 @@
 import { and, isNotNull, type SQL, sql } from 'drizzle-orm'
 import { blobs, imageLocations, images } from '../../schema/tables.ts'
 import type { Registry, Statement } from '../registry/database.ts'
+import { databaseTime } from '../registry/database-time.ts'
 import { insertSelected } from '../registry/insert-selected.ts'
 import { loosen } from './loose-objects.ts'
 
@@ -34,7 +35,7 @@ export function beginCopy(
     blob,
     status: 'saving',
     created_at: at,
-    updated_at: at,
+    updated_at: databaseTime,
   } as const
   return insertSelected(registry, imageLocations, row, sql`FROM ${images} WHERE ${where}`)
 }

@@ -2,6 +2,7 @@
 import { and, eq, lt, type SQL, sql } from 'drizzle-orm'
 import { imageLocations, looseObjects } from '../../schema/tables.ts'
 import { freeing, type Registry, type Statement } from '../registry/database.ts'
+import { databaseTime } from '../registry/database-time.ts'
 import { insertSelected } from '../registry/insert-selected.ts'
 
 /** For so long whoever has claimed an object may delete it, and nobody begins one in its place. */
@@ -24,9 +25,9 @@ export function loosen(registry: Registry, leaving: SQL): Statement {
 }
 
 /** Whether somebody is deleting an object at this moment. */
-export function isBeingDeleted({ store, url }: LooseObject, now: number): SQL {
+export function isBeingDeleted({ store, url }: LooseObject): SQL {
   return sql`EXISTS (SELECT 1 FROM ${looseObjects} WHERE ${looseObjects.store} = ${store}
-    AND ${looseObjects.url} = ${url} AND ${looseObjects.claimed_at} > ${now - CLAIM_MS})`
+    AND ${looseObjects.url} = ${url} AND ${looseObjects.claimed_at} > ${databaseTime} - ${CLAIM_MS})`
 }
 
 export function looseObjectsIn(registry: Registry, store: string): Promise<LooseObject[]> {
@@ -39,15 +40,14 @@ export function looseObjectsIn(registry: Registry, store: string): Promise<Loose
 
 /** The right to delete a loose object; false where an image has it again, or somebody else is deleting it. */
 export async function claimLoose(registry: Registry, object: LooseObject): Promise<boolean> {
-  const now = Date.now()
   const hasIt = sql`EXISTS (SELECT 1 FROM ${imageLocations}
     WHERE ${imageLocations.store} = ${object.store} AND ${imageLocations.url} = ${object.url})`
   const [, claimed] = await freeing(registry).batch([
     registry.delete(looseObjects).where(and(isObject(object), hasIt)),
     registry
       .update(looseObjects)
-      .set({ claimed_at: now })
-      .where(and(isObject(object), lt(looseObjects.claimed_at, now - CLAIM_MS)))
+      .set({ claimed_at: databaseTime })
+      .where(and(isObject(object), lt(looseObjects.claimed_at, sql`${databaseTime} - ${CLAIM_MS}`)))
       .returning({ url: looseObjects.url }),
   ])
   return claimed.length === 1

@@ -137,11 +137,11 @@ async function removeChunks(
 ): Promise<number> {
   if (digests.length === 0) return 0
   const startedAt = { wall: Date.now(), monotonic: performance.now() }
-  const condemned = await condemn(registry, store.id, digests, startedAt.wall)
+  const condemned = await condemn(registry, store.id, digests)
   const failed = new Set<string>()
   let removed = 0
   for (const digest of condemned) {
-    // By both clocks: the one that uploads go by may be set meanwhile.
+    // By both clocks: one may be set meanwhile, and the other stands still while the machine sleeps.
     const gone = [Date.now() - startedAt.wall, performance.now() - startedAt.monotonic]
     if (Math.max(...gone) > DELETING_MS) break
     try {

@@ -37,6 +37,8 @@ export interface CopyRows {
   /** As `remove`, unless it has been heard of again by now [false]. */
   removeDead(id: number, at: number): Promise<boolean>
   hasImage(imageId: string): Promise<boolean>
+  /** The time by which they are dead, in milliseconds. */
+  now(): Promise<number>
   /** Copies whose process has died. */
   dead(): Promise<{ id: number; imageId: string; store: string }[]>
 }

@@ -37,14 +37,14 @@ export interface Copier {
 export function createCopier(parts: CopierParts): Copier {
   const { rows, looseObjects } = parts
   const running = new Set<BegunCopy>()
-  const clock = createClockWatch(UPLOAD_LEASE_MS)
+  const clock = createClockWatch(UPLOAD_LEASE_MS, rows.now)
   const inTurn = createTurns(COPIES_AT_ONCE)
 
   /** Whether any was removed. */
   async function removeDead(): Promise<boolean> {
     // After a suspend this process may come here before its own heartbeats do.
     await Promise.all([...running].map(rows.heartbeat))
-    if (!clock.isSteady()) return false
+    if (!(await clock.isSteady())) return false
     const dead = await rows.dead()
     for (const { id, imageId, store } of dead) {
       if (!(await rows.removeDead(id, Date.now()))) continue

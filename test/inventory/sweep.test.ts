@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { sql } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { blobChunks, blobs, condemnedChunks } from '../../schema/tables.ts'
 import { createChunkBuffers } from '../../src/blobs/chunk-buffers.ts'
@@ -13,6 +14,7 @@ import { CONDEMNED_MS } from '../../src/inventory/condemned.ts'
 import type { Upload } from '../../src/inventory/leases.ts'
 import { createStoreOwner } from '../../src/inventory/store-owner.ts'
 import { createSweeper, type Sweeper } from '../../src/inventory/sweep.ts'
+import { databaseTime } from '../../src/registry/database-time.ts'
 import { createLooseObjects } from '../../src/stores/loose.ts'
 import type { Store } from '../../src/stores/store.ts'
 import { type Chunk, chunkOf, gather, randomChunk } from '../support/chunks.ts'
@@ -260,7 +262,12 @@ describe('condemned chunk', () => {
   afterEach(close)
 
   const condemn = (digest: string) =>
-    site.registry.insert(condemnedChunks).values({ store: STORE, digest, condemned_at: Date.now() })
+    site.registry
+      .insert(condemnedChunks)
+      .values({ store: STORE, digest, condemned_at: databaseTime })
+  /** As if so many milliseconds had passed for the database, by whose time a chunk is condemned. */
+  const passForCondemned = (milliseconds: number) =>
+    site.registry.update(condemnedChunks).set({ condemned_at: sql`condemned_at - ${milliseconds}` })
 
   it('is out of reach of uploads while it is removed, and free when it is gone', async () => {
     const chunk = await put()
@@ -302,9 +309,9 @@ describe('condemned chunk', () => {
     const { digest } = await put()
     const upload = await runningUpload()
     await condemn(digest)
-    pass(CONDEMNED_MS - 1)
+    await passForCondemned(CONDEMNED_MS - 1_000)
     assert.equal(await uploads.keep(upload, 0, digest), 'busy')
-    pass(1)
+    await passForCondemned(1_000)
     assert.equal(await uploads.keep(upload, 0, digest), 'kept')
   })
 
@@ -314,7 +321,7 @@ describe('condemned chunk', () => {
     await condemn(digest)
     assert.deepEqual(await sweeper.sweep(GRACE), { blobs: 0, chunks: 0 })
     assert.deepEqual(await stored(), [digest])
-    pass(CONDEMNED_MS + 1)
+    await passForCondemned(CONDEMNED_MS + 1)
     assert.deepEqual(await sweeper.sweep(GRACE), { blobs: 0, chunks: 1 })
     assert.deepEqual(await site.registry.select().from(condemnedChunks), [])
   })
@@ -344,7 +351,7 @@ describe('condemned chunk', () => {
     }
     await assert.rejects(sweeperOf(broken).sweep(GRACE), /Input\/output error/)
     assert.equal(await uploads.keep(upload, 0, digest), 'busy')
-    pass(CONDEMNED_MS + 1)
+    await passForCondemned(CONDEMNED_MS + 1)
     assert.deepEqual(await sweeper.sweep(GRACE), { blobs: 0, chunks: 1 })
   })
 })

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { eq } from 'drizzle-orm'
+import { and, eq } from 'drizzle-orm'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { condemnedChunks, feed, imageLocations, looseObjects } from '../../schema/tables.ts'
 import { inlineDigester } from '../../src/blobs/digest.ts'
@@ -97,10 +97,19 @@ function meddled(store: Store, before: (digest: string) => Promise<unknown>): St
 const announced = () => site.registry.$count(feed)
 
 /** The row that another process writes when it begins a copy. */
-async function beginElsewhere(imageId: string, at: number) {
-  const begun = await createCopyRows(site.registry).begin({ imageId, store: 'slow', url: null }, at)
+async function beginElsewhere(imageId: string) {
+  const target = { imageId, store: 'slow', url: null }
+  const begun = await createCopyRows(site.registry).begin(target, Date.now())
   assert.ok(typeof begun === 'object')
   return begun
+}
+
+/** As if nothing had been heard of the copies of an image for longer than a lease lasts. */
+async function leaveForDead(imageId: string): Promise<void> {
+  await site.registry
+    .update(imageLocations)
+    .set({ updated_at: Date.now() - UPLOAD_LEASE_MS - 1_000 })
+    .where(and(eq(imageLocations.image_id, imageId), eq(imageLocations.status, 'saving')))
 }
 
 describe('a copy of an image', () => {
@@ -234,8 +243,9 @@ describe('copies of several processes', () => {
 
   it('are removed when their process has died, and only then', async () => {
     const [dead, alive] = [await uploaded(), await uploaded()]
-    await beginElsewhere(dead, Date.now() - UPLOAD_LEASE_MS - 1_000)
-    await beginElsewhere(alive, Date.now())
+    await beginElsewhere(dead)
+    await leaveForDead(dead)
+    await beginElsewhere(alive)
     await copier.recover()
     assert.deepEqual(await locationsOf(dead), ['fast active'])
     assert.deepEqual(await locationsOf(alive), ['fast active', 'slow saving'])
@@ -243,7 +253,8 @@ describe('copies of several processes', () => {
 
   it('are begun anew where another process died in the middle', async () => {
     const id = await uploaded()
-    await beginElsewhere(id, Date.now() - UPLOAD_LEASE_MS - 1_000)
+    await beginElsewhere(id)
+    await leaveForDead(id)
     assert.equal(await copier.copy(id, stores.slow), 'copied')
     assert.deepEqual(await locationsOf(id), ['fast active', 'slow active'])
   })
@@ -298,8 +309,9 @@ describe('a copy as an object', () => {
 
   it('of a process that has died goes with it', async () => {
     const id = await uploaded()
-    const at = Date.now() - UPLOAD_LEASE_MS - 1_000
-    await createCopyRows(site.registry).begin({ imageId: id, store: 'ceph', url: url(id) }, at)
+    const target = { imageId: id, store: 'ceph', url: url(id) }
+    await createCopyRows(site.registry).begin(target, Date.now())
+    await leaveForDead(id)
     objects.whole.set(url(id), new Uint8Array(SIZE))
     await copier.recover()
     assert.deepEqual([objects.whole.size, await locationsOf(id)], [0, ['fast active']])

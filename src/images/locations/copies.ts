@@ -1,13 +1,14 @@
 /** The registry's side of copying images from store to store. */
-import { and, eq, gt, inArray, isNotNull, lt, not, or, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, isNotNull, not, type SQL, sql } from 'drizzle-orm'
 import { imageLocations, images } from '../../../schema/tables.ts'
 import { HeliostatError } from '../../errors.ts'
 import { hasCondemned } from '../../inventory/condemned.ts'
-import { UPLOAD_LEASE_MS } from '../../inventory/leases.ts'
+import { isUnheard } from '../../inventory/leases.ts'
 import { beginCopy, keepUsed, removeLocations } from '../../inventory/locations.ts'
 import { isBeingDeleted } from '../../inventory/loose-objects.ts'
 import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, freeing, type Registry } from '../../registry/database.ts'
+import { databaseTime, readDatabaseTime } from '../../registry/database-time.ts'
 import { blobOf } from '../../registry/image-columns.ts'
 import type { BegunCopy, CopyRows, CopyTarget } from '../../stores/copy.ts'
 import { alive } from '../alive.ts'
@@ -23,7 +24,7 @@ export function createCopyRows(registry: Registry, quota = Infinity): CopyRows {
     async heartbeat({ id }) {
       const beat = await freeing(registry)
         .update(imageLocations)
-        .set({ updated_at: Date.now() })
+        .set({ updated_at: databaseTime })
         .where(and(eq(imageLocations.id, id), eq(imageLocations.status, 'saving')))
       return affectedRows(beat) === 1
     },
@@ -36,6 +37,7 @@ export function createCopyRows(registry: Registry, quota = Infinity): CopyRows {
       return (await registry.$count(images, isAlive(imageId))) === 1
     },
 
+    now: () => readDatabaseTime(registry),
     dead: () =>
       registry
         .select({
@@ -58,14 +60,7 @@ function isAlive(imageId: string): SQL | undefined {
 
 /** An upload has no blob before its end, and a lease of its own. */
 function isDead(): SQL | undefined {
-  const now = Date.now()
-  return and(
-    isNotNull(imageLocations.blob),
-    or(
-      lt(imageLocations.updated_at, now - UPLOAD_LEASE_MS),
-      gt(imageLocations.updated_at, now + UPLOAD_LEASE_MS),
-    ),
-  )
+  return and(isNotNull(imageLocations.blob), isUnheard(imageLocations.updated_at))
 }
 
 async function begin(
@@ -76,7 +71,7 @@ async function begin(
   const copy = sql<'saving' | 'active' | null>`(SELECT l.status FROM image_locations l
     WHERE l.image_id = images.id AND l.store = ${store} AND l.status IN ('saving', 'active')
     ORDER BY l.status LIMIT 1)`
-  const isBusy = url === null ? sql`false` : isBeingDeleted({ store, url }, at)
+  const isBusy = url === null ? sql`false` : isBeingDeleted({ store, url })
   const used = storedBytes(sql`(SELECT o.owner FROM images o WHERE o.id = ${imageId})`)
   const fits = sql`${used} + images.size <= ${quota}`
   const where = and(

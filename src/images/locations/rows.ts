@@ -4,6 +4,7 @@ import type { Manifest } from '../../blobs/manifest.ts'
 import { removeLocations } from '../../inventory/locations.ts'
 import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, changesOne, freeing, type Registry } from '../../registry/database.ts'
+import { databaseTime } from '../../registry/database-time.ts'
 import { insertSelected } from '../../registry/insert-selected.ts'
 import { alive } from '../alive.ts'
 import { endReading, findUnread, type Hash, reject, type UnreadLocation } from './unread.ts'
@@ -79,14 +80,13 @@ export function createLocationRepo(registry: Registry): LocationRepo {
     unread: () => findUnread(registry),
 
     async claim(id) {
-      const now = Date.now()
       const isFree = or(
         eq(imageLocations.updated_at, imageLocations.created_at),
-        lt(imageLocations.updated_at, now - CLAIM_MS),
+        lt(imageLocations.updated_at, sql`${databaseTime} - ${CLAIM_MS}`),
       )
       const claimed = await registry
         .update(imageLocations)
-        .set({ updated_at: now })
+        .set({ updated_at: databaseTime })
         .where(and(eq(imageLocations.id, id), isNull(imageLocations.blob), isFree))
       return affectedRows(claimed) === 1
     },
@@ -94,7 +94,7 @@ export function createLocationRepo(registry: Registry): LocationRepo {
     async touch(id) {
       await registry
         .update(imageLocations)
-        .set({ updated_at: Date.now() })
+        .set({ updated_at: databaseTime })
         .where(eq(imageLocations.id, id))
     },
 

@@ -23,6 +23,7 @@ import {
 import { isBeingDeleted } from '../../inventory/loose-objects.ts'
 import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, freeing, type Registry } from '../../registry/database.ts'
+import { readDatabaseTime } from '../../registry/database-time.ts'
 import { alive } from '../alive.ts'
 import { NO_DATA } from '../no-data.ts'
 import type { StorageSpace } from '../storage-quota.ts'
@@ -56,6 +57,8 @@ export interface UploadRepo {
   /** Whether the image is still there that the bytes are for. */
   hasImage(upload: Upload): Promise<boolean>
   heartbeat(upload: RunningUpload): Promise<void>
+  /** The time by which uploads are dead, in milliseconds. */
+  now(): Promise<number>
   /** Uploads whose process has died. */
   dead(): Promise<RunningUpload[]>
 }
@@ -77,6 +80,7 @@ export function createUploadRepo(registry: Registry, quota = Infinity): UploadRe
     },
 
     heartbeat: (upload) => heartbeat(registry, upload),
+    now: () => readDatabaseTime(registry),
     dead: () => deadUploads(registry),
   }
 }
@@ -88,7 +92,7 @@ async function begin(
 ): Promise<'begun' | 'busy' | 'refused'> {
   const { from, to } = STEPS.beginUpload
   const { imageId, store } = upload
-  const isBusy = url === null ? sql`false` : isBeingDeleted({ store, url }, at)
+  const isBusy = url === null ? sql`false` : isBeingDeleted({ store, url })
   const isQueued = and(alive(imageId), eq(images.status, from), not(isBusy))
   const [begun, , , , [waiting]] = await registry.batch([
     announceImages(registry, isQueued, at),

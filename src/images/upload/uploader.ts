@@ -58,7 +58,7 @@ export interface Uploader {
 export function createUploader(parts: UploadParts): Uploader {
   const { uploads, looseObjects } = parts
   const running = new Set<Upload>()
-  const clock = createClockWatch(UPLOAD_LEASE_MS)
+  const clock = createClockWatch(UPLOAD_LEASE_MS, uploads.now)
 
   return {
     async upload(image, takeBody, request) {
@@ -88,7 +88,7 @@ export function createUploader(parts: UploadParts): Uploader {
     async recover() {
       // After a suspend this process may come here before its own heartbeats do.
       await Promise.all([...running].map(uploads.heartbeat))
-      if (!clock.isSteady()) return
+      if (!(await clock.isSteady())) return
       const dead = await uploads.dead()
       for (const upload of dead) await endDead(uploads, upload)
       if (dead.length > 0) await looseObjects.remove()
