@@ -16,16 +16,21 @@ const log = getLogger(['heliostat', 'scrub'])
 /** What was noted of a store before the last restart; without a name it is the one that is written by default. */
 export async function openScrubNotes(registry: Registry, store = ''): Promise<ScrubNotes> {
   const key = store === '' ? KEY : `${KEY}:${store}`
-  const found = await findValue(registry, key)
-  const { position, lost } = found === null ? NOTHING : read(found)
   const notes: ScrubNotes = {
-    position,
-    lost: new Set(lost),
+    position: '',
+    lost: new Set(),
     async save() {
       const value = JSON.stringify({ position: notes.position, lost: [...notes.lost] })
       await setValues(registry, { [key]: value })
     },
+    async load() {
+      const found = await findValue(registry, key)
+      const { position, lost } = found === null ? NOTHING : read(found)
+      notes.position = position
+      for (const digest of lost) notes.lost.add(digest)
+    },
   }
+  await notes.load()
   return notes
 }
 

@@ -7,6 +7,7 @@ import { createEdgeStatus, type EdgeStatus } from '../mirror/edge-status.ts'
 import { createReadiness } from '../readiness.ts'
 import type { Damage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
+import type { Duty } from '../registry/duty.ts'
 import type { Metrics, Services } from '../services.ts'
 import { conditionsOf, type Stores } from '../stores/store.ts'
 import type { Chores } from './chores.ts'
@@ -56,6 +57,8 @@ export interface HealthParts {
   damaged(): number
   metrics: SiteMetrics
   chores: Chores
+  /** Whether this node does what is done once for all of them. */
+  duty: Pick<Duty, 'isOurs'>
 }
 
 /** Looks after a site on this machine: scrubs its store, checks its database, and tells how it is. */
@@ -71,7 +74,7 @@ export function startHealth(parts: HealthParts): LocalHealth {
   if (disk) metrics.show(diskReadings({ disk }))
   metrics.show(scrubReadings({ counters }))
   metrics.show(damageReadings({ ...parts, scrubber: { counters }, lost: { recount } }))
-  metrics.show(upkeepReadings(chores))
+  metrics.show(upkeepReadings(chores, parts.duty))
   if (resident) {
     const { counters, room } = resident.readThrough
     metrics.show(residentReadings({ counters, room: room.status }))
@@ -144,7 +147,7 @@ function sum(numbers: number[]): number {
 }
 
 function createStoreScrubber(
-  { config, manifests, edge, check }: HealthParts,
+  { config, manifests, edge, check, duty }: HealthParts,
   { store, lost, notes }: Scrubbed,
 ): Scrubber {
   return createScrubber({
@@ -152,6 +155,7 @@ function createStoreScrubber(
     check,
     lost,
     notes,
+    isOurs: duty.isOurs,
     sizeOfChunk: manifests.sizeOfChunk,
     rate: config.mirror.scrub_mbits,
     quarantine: edge ? edge.readThrough.quarantine : store.quarantine,

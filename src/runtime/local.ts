@@ -13,6 +13,7 @@ import { createFeed, type Feed } from '../mirror/feed/reader.ts'
 import { requireRole } from '../mirror/follow/role.ts'
 import { type Damage, openDamage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
+import { openDuty } from '../registry/duty.ts'
 import { lostFrames } from '../registry/log-check.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { createChores } from './chores.ts'
@@ -72,11 +73,11 @@ export async function openLocalSite(
     health,
     count: metrics,
   })
-  const endUpkeep = scheduleUpkeep(services)
+  const endUpkeep = scheduleUpkeep(services, parts.duty)
   return {
     services,
     async close() {
-      endUpkeep()
+      await endUpkeep()
       await health.close()
       await side.close()
       await digester.close()
@@ -109,6 +110,7 @@ async function openParts(config: Config) {
     manifests,
     metrics: createMetrics(),
     chores: createChores(),
+    duty: openDuty(registry, 'upkeep'),
   }
 }
 

@@ -6,6 +6,7 @@ import type { ReadThroughCounters } from '../mirror/chunks/read-through.ts'
 import type { Room } from '../mirror/chunks/residency.ts'
 import type { EdgeStatus } from '../mirror/edge-status.ts'
 import type { Damage } from '../registry/damage.ts'
+import type { Duty } from '../registry/duty.ts'
 import type { Chores } from './chores.ts'
 import type { Reading } from './metrics.ts'
 
@@ -76,8 +77,17 @@ export function scrubReadings({ counters }: Pick<Scrubber, 'counters'>): Reading
   ]
 }
 
-export function upkeepReadings({ failures, failing }: Chores): Reading[] {
+export function upkeepReadings(
+  { failures, failing }: Chores,
+  duty: Pick<Duty, 'isOurs'>,
+): Reading[] {
   return [
+    [
+      'gauge',
+      'upkeep_duty',
+      '1 where this node does the upkeep of the origin',
+      () => Number(duty.isOurs()),
+    ],
     ['counter', 'upkeep_failures_total', 'Chores of the upkeep that failed', failures],
     [
       'gauge',

@@ -14,13 +14,15 @@ const SAVE_MS = 30_000
 
 const log = getLogger(['heliostat', 'scrub'])
 
-/** What a scrubber must still know after a restart; `save` writes it down. */
+/** What a scrubber must still know after a restart, or go on from where another process left it. */
 export interface ScrubNotes {
   /** The last chunk that was looked at in a round that has not ended; empty between rounds. */
   position: string
   /** Chunks that were found damaged and cannot be had again. */
   readonly lost: Set<string>
   save(): Promise<void>
+  /** Takes over what has been written down meanwhile. */
+  load(): Promise<void>
 }
 
 export interface ScrubParts {
@@ -34,6 +36,8 @@ export interface ScrubParts {
   check: IsWhole
   lost: Pick<LostChunks, 'add'>
   notes: ScrubNotes
+  /** Whether it is this process that scrubs, of those that share the store. */
+  isOurs(): boolean
   /** Mbit/s that it reads at most; Infinity for as fast as it goes, 0 for not at all. */
   rate: number
 }
@@ -81,9 +85,10 @@ export function createScrubber(parts: ScrubParts): Scrubber {
   }
 
   async function round(): Promise<void> {
+    await notes.load()
     let savedAt = performance.now()
     for await (const { digest } of store.list(notes.position)) {
-      if (stop.signal.aborted) return notes.save()
+      if (stop.signal.aborted || !parts.isOurs()) return notes.save()
       await check(digest)
       notes.position = digest
       if (performance.now() - savedAt < SAVE_MS) continue
@@ -102,10 +107,13 @@ export function createScrubber(parts: ScrubParts): Scrubber {
       if (rate === 0) return
       await sleep(FIRST_PAUSE_MS, stop.signal)
       while (!stop.signal.aborted) {
-        await round().catch((error: unknown) => {
-          log.error('Scrubbing failed: {reason}', { reason: reasonOf(error) })
-        })
-        await sleep(ROUND_PAUSE_MS, stop.signal)
+        const isOurs = parts.isOurs()
+        if (isOurs) {
+          await round().catch((error: unknown) => {
+            log.error('Scrubbing failed: {reason}', { reason: reasonOf(error) })
+          })
+        }
+        await sleep(isOurs ? ROUND_PAUSE_MS : FIRST_PAUSE_MS, stop.signal)
       }
     },
 

@@ -53,6 +53,7 @@ async function scrubber(options: Partial<ScrubParts> = {}) {
     check: createChunkCheck(inlineDigester),
     lost,
     notes,
+    isOurs: () => true,
     rate: FAST,
     ...options,
   })
