@@ -5,5 +5,11 @@ import { fileURLToPath } from 'node:url'
 export const LAUNCHER =
   env['TEST_LAUNCHER'] ?? fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
 
-/** Serves what is in a folder, on any port that is free. */
-export const serveArguments = (dataDir: string) => ['serve', '--data-dir', dataDir, '--port', '0']
+/** Serves what is in a folder, on any port that is free unless one is named. */
+export const serveArguments = (dataDir: string, port = 0) => [
+  'serve',
+  '--data-dir',
+  dataDir,
+  '--port',
+  `${port}`,
+]

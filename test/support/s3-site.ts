@@ -7,7 +7,7 @@ import type { S3Server } from './s3-server.ts'
 const CHUNK = 1 << 20
 
 /** The options of a store in a bucket. */
-function bucketOptions({ options }: S3Server, bucket: string): Record<string, string> {
+export function bucketOptions({ options }: S3Server, bucket: string): Record<string, string> {
   const { credentials } = options
   return {
     s3_store_host: options.s3_store_host,

@@ -5,12 +5,13 @@ import { setTimeout } from 'node:timers/promises'
 import { LAUNCHER, serveArguments } from './launcher.ts'
 import { type RunningProcess, startServer } from './process.ts'
 
-/** A server process on Node and a free port, with options as environment variables. */
+/** A server process on Node, on a free port unless one is named, with options as environment variables. */
 export function startOnNode(
   dataDir: string,
   env: Record<string, string> = {},
+  port = 0,
 ): Promise<RunningProcess> {
-  const args = [LAUNCHER, ...serveArguments(dataDir)]
+  const args = [LAUNCHER, ...serveArguments(dataDir, port)]
   return startServer(process.execPath, args, env)
 }
 
