@@ -4,6 +4,7 @@ import { standardSentence } from '../http/error-body.ts'
 import { contentRange, requestedRange } from '../http/range.ts'
 import { reprDigest } from '../http/repr-digest.ts'
 import { hasBearerToken } from '../identity/mirror-tokens.ts'
+import { NowhereError } from '../mirror/chunks/filling.ts'
 import type { EdgeStatus } from '../mirror/edge-status.ts'
 import type { Feed } from '../mirror/feed/reader.ts'
 import { type Head, siteName } from '../mirror/feed/records.ts'
@@ -103,13 +104,19 @@ function mountContent(app: App, { manifests, openBody, hasBytes }: Services): vo
     const status = range ? 206 : 200
     // A body that nobody takes would keep its chunk open, and an edge would have fetched it for nothing.
     if (isHead && (await hasBytes(content))) return context.body(null, status, headers)
-    const body = isHead ? null : await openBody(content, span)
+    const body = isHead ? null : await openBody(content, span).catch(nullWhereNowhere)
     if (!body) throw absent('chunk', digest)
     context.get('logWhenSent')(body.sent)
     const response = context.newResponse(body.stream, status, headers)
     body.attach(response)
     return response
   })
+}
+
+/** By [503] an edge would take this site for one that does not answer, and ask it for no other image either. */
+function nullWhereNowhere(error: unknown): null {
+  if (error instanceof NowhereError) return null
+  throw error
 }
 
 /** Where the feed stands. */

@@ -23,6 +23,9 @@ export interface FillingParts {
   digester: Pick<Digester, 'sha256' | 'memory'>
 }
 
+/** There is a chunk that nobody has whole, though everybody answers who may have it. */
+export class NowhereError extends HeliostatError {}
+
 /** Counted since the start. */
 export interface FillCounters {
   /** Chunks that had to be fetched. */
@@ -113,7 +116,7 @@ function createFetch({ upstream, digester }: FillingParts, counters: FillCounter
       absences.add(digest)
       throw nowhere(digest)
     }
-    throw unavailable('A part of the image comes damaged from upstream', 30_000)
+    throw notToBeHad('A part of the image comes damaged from upstream')
   }
 }
 
@@ -132,12 +135,12 @@ async function keep(
   }
 }
 
-function nowhere(digest: string): HeliostatError {
-  return unavailable(`A part of the image is nowhere to be had: ${digest}`, ABSENT_MS)
+function nowhere(digest: string): NowhereError {
+  return notToBeHad(`A part of the image is nowhere to be had: ${digest}`)
 }
 
-function unavailable(message: string, retryMs: number): HeliostatError {
-  return new HeliostatError('unavailable', message, {
-    headers: { 'Retry-After': String(retryMs / 1000) },
+function notToBeHad(message: string): NowhereError {
+  return new NowhereError('unavailable', message, {
+    headers: { 'Retry-After': String(ABSENT_MS / 1000) },
   })
 }
