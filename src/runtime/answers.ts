@@ -21,8 +21,9 @@ export function createAnswers(): Answers {
   return {
     hold(response, outgoing) {
       const length = Number(response.headers.get('Content-Length'))
-      // The length that HEAD is told is not that of its answer.
-      if (length <= SMALL || response.body === null) return response
+      // The length that HEAD is told is not that of its answer, and images are read as they are taken.
+      const isImage = response.headers.get('Content-Type') === 'application/octet-stream'
+      if (length <= SMALL || response.body === null || isImage) return response
       if (held > 0 && held + length > MOST) return tooMuchHeld()
       held += length
       outgoing.once('close', () => (held -= length))
