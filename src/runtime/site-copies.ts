@@ -21,7 +21,7 @@ export function createSiteCopies(
 ): Copies {
   return createCopies({
     stores,
-    order: createStoreOrder({ all: byPreferredKind(some, config) }),
+    order: createStoreOrder(byPreferredKind(some, config)),
     places: createPlaces(registry),
     sizeOfChunk: manifests.sizeOfChunk,
   })

@@ -1,11 +1,19 @@
 import { getLogger } from '@logtape/logtape'
 import { reasonOf } from '../reason.ts'
-import type { Stores } from './store.ts'
+import type { Store } from './store.ts'
 
-/** A store that has failed is asked last for so long. */
-const SHUNNED_MS = 30_000
+/** A store that has failed is asked last for so long, and each time that it fails again for twice as long. */
+const FIRST_PAUSE_MS = 30_000
+const LONGEST_PAUSE_MS = 300_000
 
 const log = getLogger(['heliostat', 'stores'])
+
+/** Times are `performance.now()`. */
+interface Shunned {
+  failedAt: number
+  until: number
+  pause: number
+}
 
 /** In which order copies are tried. */
 export interface StoreOrder {
@@ -18,14 +26,24 @@ export interface StoreOrder {
   succeeded(store: string): void
 }
 
-export function createStoreOrder(stores: Pick<Stores, 'all'>): StoreOrder {
-  const byWeight = stores.all.toSorted((a, b) => b.weight - a.weight).map(({ id }) => id)
-  const shunnedUntil = new Map<string, number>()
+export function createStoreOrder(stores: readonly Pick<Store, 'id' | 'weight'>[]): StoreOrder {
+  const byWeight = stores.toSorted((a, b) => b.weight - a.weight).map(({ id }) => id)
+  const shunned = new Map<string, Shunned>()
+
+  /** Once its time is over one reader tries it: a store that is silent would hold up all the others as well. */
+  function isShunned(store: string): boolean {
+    const known = shunned.get(store)
+    if (!known) return false
+    const now = performance.now()
+    if (now < known.until) return true
+    known.until = now + known.pause
+    return false
+  }
 
   function rank(store: string, prefer: readonly string[]): number[] {
     const preferred = prefer.indexOf(store)
     return [
-      (shunnedUntil.get(store) ?? 0) > performance.now() ? 1 : 0,
+      isShunned(store) ? 1 : 0,
       preferred < 0 ? prefer.length : preferred,
       byWeight.indexOf(store),
     ]
@@ -41,17 +59,22 @@ export function createStoreOrder(stores: Pick<Stores, 'all'>): StoreOrder {
     },
 
     failed(store, error) {
-      if (!shunnedUntil.has(store)) {
+      const known = shunned.get(store)
+      if (!known) {
         log.warn('Store {store} fails, others are asked first: {reason}', {
           store,
           reason: reasonOf(error),
         })
       }
-      shunnedUntil.set(store, performance.now() + SHUNNED_MS)
+      const failedAt = performance.now()
+      const isAgain = known !== undefined && failedAt - known.failedAt > known.pause
+      const before = known?.pause ?? FIRST_PAUSE_MS
+      const pause = isAgain ? Math.min(2 * before, LONGEST_PAUSE_MS) : before
+      shunned.set(store, { failedAt, pause, until: failedAt + pause })
     },
 
     succeeded(store) {
-      if (shunnedUntil.delete(store)) log.info('Store {store} works again', { store })
+      if (shunned.delete(store)) log.info('Store {store} works again', { store })
     },
   }
 }

@@ -34,7 +34,7 @@ async function damagedObject() {
   const copiesOf = (all: readonly Store[]) =>
     createCopies({
       stores,
-      order: createStoreOrder({ all }),
+      order: createStoreOrder(all),
       places: createPlaces(registry),
       sizeOfChunk: services.manifests.sizeOfChunk,
     })

@@ -55,7 +55,7 @@ function openCopier(quota = Infinity): Copier {
     rows: createCopyRows(registry, quota),
     copies: createCopies({
       stores: all,
-      order: createStoreOrder(all),
+      order: createStoreOrder(all.all),
       places: createPlaces(registry),
       sizeOfChunk: manifests.sizeOfChunk,
     }),

@@ -6,11 +6,10 @@ import { utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import { env, execPath } from 'node:process'
 import { promisify } from 'node:util'
-import { bundle } from '../../../scripts/bundle.ts'
 import { CONDEMNED_MS } from '../../../src/inventory/condemned.ts'
 import { UPLOAD_LEASE_MS } from '../../../src/inventory/leases.ts'
 import { chunkFiles, openDatabase } from '../../faults/data.ts'
-import { serveArguments } from '../../support/launcher.ts'
+import { LAUNCHER, serveArguments } from '../../support/launcher.ts'
 import { environmentOf } from '../../support/options.ts'
 import { startServer } from '../../support/process.ts'
 import { eventually } from '../../support/server.ts'
@@ -37,21 +36,19 @@ const optionsAt = (place: string) =>
 export type MortalSite = Awaited<ReturnType<typeof createMortalSite>>
 
 export async function createMortalSite(place: string) {
-  // It is started a hundred times.
-  const program = await bundle('killed')
   const folder = await temporaryFolder()
   const options = optionsAt(place)
   let copying = STORES.map(startCopying)
   let server = await startServing()
 
   function startCopying(store: string) {
-    const args = [program, 'store', 'copy', '--all', '--to', store, '--data-dir', folder.path]
+    const args = [LAUNCHER, 'store', 'copy', '--all', '--to', store, '--data-dir', folder.path]
     const child = spawn(execPath, args, { env: { ...env, ...options }, stdio: 'ignore' })
     return { child, ended: once(child, 'exit') }
   }
 
   function startServing() {
-    return startServer(execPath, [program, ...serveArguments(folder.path)], options)
+    return startServer(execPath, [LAUNCHER, ...serveArguments(folder.path)], options)
   }
 
   async function killCopying(): Promise<void> {
@@ -89,7 +86,7 @@ export async function createMortalSite(place: string) {
 
     /** Runs a command of `heliostat` over the same data; throws where it fails. */
     async command(...args: string[]): Promise<string> {
-      const given = [program, ...args, '--data-dir', folder.path]
+      const given = [LAUNCHER, ...args, '--data-dir', folder.path]
       const done = promisify(execFile)(execPath, given, { env: { ...env, ...options } })
       return (await done).stdout.trim()
     },
