@@ -178,7 +178,8 @@ async function hangUpInRanges(path: string): Promise<void> {
   socket.write(asked.repeat(40))
   await once(socket, 'readable')
   await setTimeout(50)
-  socket.resetAndDestroy()
+  // Linux resets what is closed before all has been read. To ask Node 20 for it may have that spin when it ends.
+  socket.destroy()
 }
 
 async function openFiles(): Promise<number> {

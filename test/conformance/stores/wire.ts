@@ -27,7 +27,7 @@ export async function startWire(target: string) {
 
   const server = createServer((near) => {
     if (state === 'cut') {
-      near.resetAndDestroy()
+      near.destroy()
       return
     }
     const far = connect(Number(port), hostname)
@@ -42,10 +42,10 @@ export async function startWire(target: string) {
     url: '',
     /** Bytes that have come from the store. */
     received: 0,
-    /** Connections are reset, new ones too. */
+    /** Connections end, new ones too. Not by a reset: Node 20 may then spin for ever at its own end. */
     cut() {
       state = 'cut'
-      for (const socket of ends.keys()) socket.resetAndDestroy()
+      for (const socket of ends.keys()) socket.destroy()
     },
     /** Connections stay and new ones are taken, but no byte goes through. */
     silence() {
