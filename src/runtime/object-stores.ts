@@ -5,6 +5,9 @@ import type { Fetch } from '../http/fetch.ts'
 import { MIB } from '../option-kinds.ts'
 import { type Adapter, type ConfigOf, WRITES_AT_ONCE } from './remote-stores.ts'
 
+/** Each is cut into objects that are written at once, and copied by the library. */
+const RBD_WRITES_AT_ONCE = 2
+
 /** The libraries are loaded when the store is first used. */
 export async function openRbd({
   options,
@@ -17,7 +20,7 @@ export async function openRbd({
   } = options
   return {
     place: `rbd:${conf} ${pool}`,
-    writesAtOnce: WRITES_AT_ONCE,
+    writesAtOnce: RBD_WRITES_AT_ONCE,
     properties: async () => ({ chunk_size: chunkSize * MIB, pool, thin_provisioning: true }),
     check: store.check,
     chunks: null,

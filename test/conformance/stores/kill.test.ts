@@ -15,7 +15,7 @@ import { createRandom } from '../inspector/random.ts'
 import { createMortalSite, type MortalSite, requireAtRest, STORES } from './mortal-site.ts'
 import { type Client, rbdClient, s3Client, skip, swiftClient } from './real-stores.ts'
 
-const ROUNDS = 20
+const ROUNDS = Number(process.env['KILL_ROUNDS'] ?? 20)
 /** Of the uploads of a round some are over when all is killed, at the latest after so long; then it goes on for a moment. */
 const ROUND_MS = 3_000
 const MOMENT_MS = 200

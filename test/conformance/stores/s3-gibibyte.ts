@@ -5,12 +5,15 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { sha256 } from '../../../src/blobs/digest.ts'
 import { createS3Store } from '../../../src/blobs/s3/store.ts'
+import { createOutgoing } from '../../../src/runtime/outgoing.ts'
+
+const send = createOutgoing({})
 
 const CHUNK = 8 << 20
 const CHUNKS = 128
 const BUFFERS = Array.from({ length: 4 }, () => new Uint8Array(randomBytes(CHUNK)))
 
-const store = createS3Store(JSON.parse(process.argv[2] ?? ''), fetch)
+const store = createS3Store(JSON.parse(process.argv[2] ?? ''), send)
 
 /** Does the work for each number, as many at once as there are buffers; how fast. */
 async function rateOf(work: (index: number, buffer: Uint8Array) => Promise<void>): Promise<number> {

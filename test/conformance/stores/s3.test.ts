@@ -13,8 +13,11 @@ import { sha256 } from '../../../src/blobs/digest.ts'
 import { createS3Objects, withoutKeys } from '../../../src/blobs/s3/objects.ts'
 import type { S3Options } from '../../../src/blobs/s3/settings.ts'
 import { createS3Store, type S3Store } from '../../../src/blobs/s3/store.ts'
+import { createOutgoing } from '../../../src/runtime/outgoing.ts'
 import { chunkStoreContract } from '../../contract/chunk-store.ts'
 import { randomChunk, read } from '../../support/chunks.ts'
+
+const send = createOutgoing({})
 
 interface Endpoint {
   name: string
@@ -36,7 +39,7 @@ if (endpoints.length === 0) {
 
 for (const [index, endpoint] of endpoints.entries()) {
   const open = (options: Partial<S3Options> = {}) =>
-    createS3Store({ ...optionsFor(endpoint), ...options }, fetch)
+    createS3Store({ ...optionsFor(endpoint), ...options }, send)
 
   describe(`S3 of ${endpoint.name}`, () => {
     it('takes 1 GiB and gives it back, in little memory', (t) => movesGibibyte(t, endpoint))
@@ -100,7 +103,7 @@ async function refusesOthers(store: S3Store): Promise<void> {
 
 async function replacesOthers(endpoint: Endpoint): Promise<void> {
   const options = optionsFor(endpoint)
-  const store = createS3Store(options, fetch)
+  const store = createS3Store(options, send)
   const { digest, bytes } = randomChunk(36)
   // The bucket comes with the first object.
   await store.setOwner('me')
@@ -138,7 +141,7 @@ async function tellsMistakes(
 
 async function givesImages(endpoint: Endpoint): Promise<void> {
   const options = optionsFor(endpoint)
-  const objects = createS3Objects(options, fetch)
+  const objects = createS3Objects(options, send)
   const id = randomUUID()
   const bytes = randomBytes((11 << 20) + 7)
   const { host, accessKey, secretKey } = endpoint

@@ -18,11 +18,14 @@ import { createSwiftObjects } from '../../../src/blobs/swift/objects.ts'
 import { createSwiftStore } from '../../../src/blobs/swift/store.ts'
 import type { SwiftOptions } from '../../../src/blobs/swift/settings.ts'
 import type { Fetch } from '../../../src/http/fetch.ts'
+import { createOutgoing } from '../../../src/runtime/outgoing.ts'
 import { chunkStoreContract } from '../../contract/chunk-store.ts'
 import { chunkOf, gather, randomChunk, read } from '../../support/chunks.ts'
 import { peakMemory } from '../../support/limits.ts'
 import { eventually } from '../../support/server.ts'
 import { swiftOptions } from '../../support/swift-server.ts'
+
+const send = createOutgoing({})
 
 const MIB = 1 << 20
 /** More than swift.sh lets it list in one page. */
@@ -83,7 +86,7 @@ it.skip('radosgw by its own login: SWIFT_RGW is not set', { skip: rgw !== undefi
 
 for (const kind of kinds) {
   const open = async () => ({
-    store: createSwiftStore(optionsOf(kind, { swift_store_container: randomUUID() }), fetch),
+    store: createSwiftStore(optionsOf(kind, { swift_store_container: randomUUID() }), send),
     close: async () => undefined,
   })
   chunkStoreContract(kind.name, open, MANY)
@@ -94,7 +97,7 @@ for (const kind of kinds) {
         swift_store_container: randomUUID(),
         swift_store_create_container_on_put: false,
       }
-      const store = createSwiftStore(optionsOf(kind, changes), fetch)
+      const store = createSwiftStore(optionsOf(kind, changes), send)
       const { digest, bytes } = randomChunk(10)
       for (const call of [
         () => store.check(),
@@ -109,13 +112,13 @@ for (const kind of kinds) {
     it('refuses another key, and says so', async () => {
       const options = optionsOf(kind)
       const account = { ...options.account, key: 'wrong' }
-      const store = createSwiftStore({ ...options, account }, fetch)
+      const store = createSwiftStore({ ...options, account }, send)
       await assert.rejects(store.check(), /refuses the user and key/)
     })
 
     it('replaces what has other bytes', async () => {
       const container = randomUUID()
-      const store = createSwiftStore(optionsOf(kind, { swift_store_container: container }), fetch)
+      const store = createSwiftStore(optionsOf(kind, { swift_store_container: container }), send)
       const { digest, bytes } = randomChunk(1000)
       await store.put(digest, bytes)
       await upload(kind, `${container}/chunks/${digest}`, randomBytes(1000))
@@ -179,7 +182,7 @@ async function accountOf(kind: Kind): Promise<{ url: string; token: string }> {
 function testImages(kind: Kind): void {
   const container = `images-${randomUUID()}`
   const options = optionsOf(kind, { swift_store_container: container })
-  const store = createSwiftObjects(options, fetch)
+  const store = createSwiftObjects(options, send)
   const bytes = randomBytes(2 * MIB + 12_345)
   const urlOf = (id: string) => `swift+config://ref1/${container}/${id}`
 
@@ -318,7 +321,7 @@ describe('token that ends in the middle of a transfer', () => {
   })
 
   it('does not end an upload: the chunk is sent again', async () => {
-    const store = createSwiftStore(optionsOf(own), fetch)
+    const store = createSwiftStore(optionsOf(own), send)
     const chunks = Array.from({ length: 24 }, () => randomChunk(MIB))
     const puts = chunks.map(({ digest, bytes }) => store.put(digest, bytes))
     await Promise.race(puts)
@@ -369,7 +372,7 @@ describe('application credential', () => {
       application_credential_id: credential.id,
       application_credential_secret: credential.secret,
     }
-    const store = createSwiftStore({ ...options, account }, fetch)
+    const store = createSwiftStore({ ...options, account }, send)
     await store.setOwner('by credential')
     assert.equal(await store.owner(), 'by credential')
   })
@@ -400,7 +403,7 @@ describe('1 GiB in chunks of 8 MiB, four at a time', () => {
   }
 
   it('goes in and out whole, with bounded memory', async (t) => {
-    const store = createSwiftStore(optionsOf(own, { swift_store_container: 'big' }), fetch)
+    const store = createSwiftStore(optionsOf(own, { swift_store_container: 'big' }), send)
     const digests: string[] = []
     await writeFile('/proc/self/clear_refs', '5')
     const before = await peakMemory(process)
