@@ -307,6 +307,9 @@ describe('a location with other bytes than its validation_data says', () => {
     await readAll()
     const { status, os_hash_value: hash, stores } = await factsOf(id)
     assert.deepEqual([status, hash, stores], ['active', said.os_hash_value, 'web'])
+    // An edge would not find out what is right of it.
+    const { changes } = await site.services.feed.changes(0)
+    assert.equal(changes.find(({ image }) => image.id === id)?.image.status, 'importing')
     const response = await downloadData(site, id, owner)
     assert.deepEqual(new Uint8Array(await response.arrayBuffer()), new Uint8Array(DATA))
   })

@@ -115,8 +115,16 @@ async function changesAfter(registry: Registry, after: number): Promise<Changes>
   }
 }
 
+type Status = typeof images.$inferSelect.status
+
+/** An edge gives only what it can verify: what others have stored is on its way until its digests are known. */
+const toldStatus = sql<Status>`CASE
+  WHEN images.status = 'active' AND images.size > 0 AND ${blobOf} IS NULL THEN 'importing'
+  ELSE images.status END`
+
 const record = {
   ...getTableColumns(images),
+  status: toldStatus,
   properties: propertiesOf,
   tags: tagsOf,
   members: membersOf,

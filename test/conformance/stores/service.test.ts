@@ -6,7 +6,6 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import { request } from 'node:http'
 import { join } from 'node:path'
@@ -25,6 +24,7 @@ import type { RunningProcess } from '../../support/process.ts'
 import { randomData } from '../../support/random-data.ts'
 import { startOnNode } from '../../support/server.ts'
 import { temporaryFolder } from '../../support/site.ts'
+import { cephConf, rbdOptions, s3Options, skip, swiftOptions } from './real-stores.ts'
 
 const run = promisify(execFile)
 const MIB = 1 << 20
@@ -32,41 +32,16 @@ const SIZE = 1024 * MIB
 const BLOCK = randomData(16 * MIB)
 const MAX_MEMORY_MIB = 300
 
-const ceph = process.env['CEPH_FOLDER']
-const swift = process.env['SWIFT_FOLDER']
-const skip = ceph === undefined || swift === undefined ? 'run.sh has started no stores' : false
+const PLACE = 'heliostat-service'
 
-/** What a script has written about a store. */
-function variablesOf(file: string): Record<string, string> {
-  const lines = readFileSync(file, 'utf8').trim().split('\n')
-  return Object.fromEntries(lines.map((line) => line.split(/=(.*)/s).slice(0, 2)))
-}
-
-function optionsOf(cephFolder: string, swiftFolder: string) {
-  const s3 = variablesOf(join(cephFolder, 'rgw'))
-  const account = variablesOf(join(swiftFolder, 'swift'))
-  return {
-    DEFAULT: { enabled_backends: 'files:file, ceph:rbd, bucket:s3, swift:swift' },
-    glance_store: { default_backend: 'files' },
-    ceph: { rbd_store_user: 'glance', rbd_store_ceph_conf: join(cephFolder, 'ceph.conf') },
-    bucket: {
-      s3_store_host: s3['s3_url'] ?? '',
-      s3_store_access_key: s3['s3_access_key'] ?? '',
-      s3_store_secret_key: s3['s3_secret_key'] ?? '',
-      s3_store_bucket: 'heliostat-service',
-      s3_store_create_bucket_on_put: 'true',
-    },
-    swift: {
-      swift_store_auth_version: '1',
-      swift_store_auth_address: account['swift_auth_url'] ?? '',
-      swift_store_user: account['swift_user'] ?? '',
-      swift_store_key: account['swift_key'] ?? '',
-      swift_store_container: 'heliostat-service',
-      swift_store_create_container_on_put: 'true',
-    },
-    mirror: { tokens: TOKEN },
-  }
-}
+const options = () => ({
+  DEFAULT: { enabled_backends: 'files:file, ceph:rbd, bucket:s3, swift:swift' },
+  glance_store: { default_backend: 'files' },
+  ceph: rbdOptions(),
+  bucket: s3Options(PLACE),
+  swift: swiftOptions(PLACE),
+  mirror: { tokens: TOKEN },
+})
 
 /** A GiB that is nowhere whole: the block, each time with another number at its start. */
 function* blocks(): Generator<Buffer> {
@@ -121,10 +96,7 @@ describe('a service with stores of all kinds', { skip }, () => {
 
   before(async () => {
     folder = await temporaryFolder()
-    server = await startOnNode(
-      join(folder.path, 'origin'),
-      environmentOf(optionsOf(ceph ?? '', swift ?? '')),
-    )
+    server = await startOnNode(join(folder.path, 'origin'), environmentOf(options()))
   })
   after(async () => {
     await server.stop()
@@ -132,8 +104,7 @@ describe('a service with stores of all kinds', { skip }, () => {
   })
 
   const rbd = async (user: string, ...args: string[]) => {
-    const conf = join(ceph ?? '', 'ceph.conf')
-    const { stdout } = await run('rbd', ['--conf', conf, '--id', user, ...args])
+    const { stdout } = await run('rbd', ['--conf', cephConf(), '--id', user, ...args])
     return stdout.trim()
   }
 
