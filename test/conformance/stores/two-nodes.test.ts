@@ -18,8 +18,8 @@ import { randomData } from '../../support/random-data.ts'
 import { eventually } from '../../support/server.ts'
 import { type Balancer, freePorts, startBalancer } from './balancer.ts'
 
-const UPLOADS = Number(process.env['NODES_UPLOADS'] ?? 200)
-const DOWNLOADS = 10 * UPLOADS
+const UPLOADS = 200
+const DOWNLOADS = 2_000
 const UPLOADERS = 4
 const READERS = 8
 const SMALLEST = 64 * 1024
