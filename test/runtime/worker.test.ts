@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
 import { startLibsqlServer } from '../../scripts/libsql-server.ts'
+import { uploads } from '../../schema/tables.ts'
 import { createUploadRepo } from '../../src/images/upload/rows.ts'
 import { openRegistry } from '../../src/registry/database.ts'
 import { migrate } from '../../src/registry/migrate.ts'
@@ -204,7 +205,8 @@ describe('Worker, on its schedule', () => {
   it('takes the image of a dead upload back to queued', async () => {
     const { id } = await createImage(worker, BARE_RAW)
     const upload = { id: crypto.randomUUID(), imageId: id, store: 'r2' }
-    await createUploadRepo(worker.registry).begin(upload, null, Date.now() - 60_000)
+    await createUploadRepo(worker.registry).begin(upload, null, Date.now())
+    await worker.registry.update(uploads).set({ heartbeat_at: Date.now() - 60_000 })
     assert.equal((await showImage(worker, id)).status, 'saving')
     assert.equal(await runSchedule(), 'ok')
     assert.equal((await showImage(worker, id)).status, 'queued')

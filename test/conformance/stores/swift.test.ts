@@ -82,7 +82,7 @@ const keystone: Kind = {
 const rgw = process.env['SWIFT_RGW']
 const kinds = [own, keystone, ...(rgw === undefined ? [] : [ownLogin('radosgw', variablesOf(rgw))])]
 
-it.skip('radosgw by its own login: SWIFT_RGW is not set', { skip: rgw !== undefined }, () => {})
+if (rgw === undefined) it.skip('radosgw by its own login: SWIFT_RGW is not set')
 
 for (const kind of kinds) {
   const open = async () => ({
