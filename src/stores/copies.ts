@@ -44,6 +44,7 @@ export function createCopies(parts: CopiesParts): Copies {
   async function openNext(places: Place[], digest: string, span: Span) {
     let failure: unknown = null
     for (let place = places.shift(); place; place = places.shift()) {
+      order.trying(place.store)
       try {
         const body = await openPlace(stores.find(place.store), place, { digest, span })
         if (body) return { store: place.store, body }
@@ -88,6 +89,7 @@ export function createCopies(parts: CopiesParts): Copies {
         first &&
         resumed(first, wanted, {
           failed: order.failed,
+          succeeded: order.succeeded,
           next: (rest) => openNext(places, digest, rest),
         })
       )
@@ -128,6 +130,7 @@ export async function collect(
 
 interface Resumption {
   failed(store: string, error: unknown): void
+  succeeded(store: string): void
   /** Opens what is left elsewhere; null where there is no other copy. */
   next(rest: Span): Promise<Opened | null>
 }
@@ -136,7 +139,7 @@ interface Resumption {
 function resumed(
   first: Opened,
   span: Span,
-  { failed, next }: Resumption,
+  { failed, succeeded, next }: Resumption,
 ): ReadableStream<Uint8Array> {
   let { store } = first
   let reader = first.body.getReader()
@@ -172,7 +175,9 @@ function resumed(
         const part = await readPart()
         done += part.length
         controller.enqueue(part)
-        if (done === span.length) controller.close()
+        if (done < span.length) return
+        succeeded(store)
+        controller.close()
       },
       cancel: (reason) => reader.cancel(reason),
     },

@@ -22,6 +22,11 @@ export interface StoreOrder {
    * lies in a store that is not known here is left out.
    */
   sort<T extends { store: string }>(copies: readonly T[], prefer?: readonly string[]): T[]
+  /**
+   * One reader begins to read from a store. Where it has failed it comes last for others until he tells how that went:
+   * one that is silent would hold up all of them.
+   */
+  trying(store: string): void
   failed(store: string, error: unknown): void
   succeeded(store: string): void
 }
@@ -30,15 +35,7 @@ export function createStoreOrder(stores: readonly Pick<Store, 'id' | 'weight'>[]
   const byWeight = stores.toSorted((a, b) => b.weight - a.weight).map(({ id }) => id)
   const shunned = new Map<string, Shunned>()
 
-  /** Once its time is over one reader tries it: a store that is silent would hold up all the others as well. */
-  function isShunned(store: string): boolean {
-    const known = shunned.get(store)
-    if (!known) return false
-    const now = performance.now()
-    if (now < known.until) return true
-    known.until = now + known.pause
-    return false
-  }
+  const isShunned = (store: string) => performance.now() < (shunned.get(store)?.until ?? 0)
 
   function rank(store: string, prefer: readonly string[]): number[] {
     const preferred = prefer.indexOf(store)
@@ -56,6 +53,11 @@ export function createStoreOrder(stores: readonly Pick<Store, 'id' | 'weight'>[]
         .map((copy) => ({ copy, rank: rank(copy.store, prefer) }))
         .toSorted((a, b) => compare(a.rank, b.rank))
         .map(({ copy }) => copy)
+    },
+
+    trying(store) {
+      const known = shunned.get(store)
+      if (known && !isShunned(store)) known.until = performance.now() + known.pause
     },
 
     failed(store, error) {
