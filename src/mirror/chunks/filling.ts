@@ -60,14 +60,14 @@ export function createFilling(parts: FillingParts): Filling {
     const claim = await local.claimUnlessHere(digest)
     if (claim === null) return null
     const fits = await residency.reserve(size)
-    const memory = digester.memory.take(size)
     try {
-      const bytes = await fetchVerified(digest, memory)
-      if (fits && (await keep(local, digest, bytes))) return null
-      counters.streamedThrough++
-      return bytes.slice()
+      return await digester.memory.lend(size, async (memory) => {
+        const bytes = await fetchVerified(digest, memory)
+        if (fits && (await keep(local, digest, bytes))) return null
+        counters.streamedThrough++
+        return bytes.slice()
+      })
     } finally {
-      digester.memory.giveBack(memory)
       if (fits) residency.settle(size)
       await claim()
     }
