@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { UPLOAD_LEASE_MS } from '../../src/inventory/leases.ts'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
-import { randomData } from '../support/random-data.ts'
+import { randomData, stallingBody } from '../support/random-data.ts'
 import { eventually, runHeliostat, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { chunkFiles, createRaw, openDatabase, readBack, show, upload } from './data.ts'
@@ -93,7 +93,7 @@ describe('kill -9 of the server', { concurrency: true }, () => {
 
   it('queues the image again once the lease of its upload has run out', async () => {
     const id = await createRaw(idle.url())
-    const dying = upload(idle.url(), id, stalling()).catch(() => null)
+    const dying = upload(idle.url(), id, stallingBody(32, PART)).catch(() => null)
     await eventually('chunks are stored', 5_000, async () => {
       const files = await chunkFiles(idle.dataDir)
       return files.length > 2 ? files : null
@@ -156,18 +156,6 @@ function inParts(body: Buffer): ReadableStream<Uint8Array> {
       controller.enqueue(body.subarray(position, position + PART))
       position += PART
       if (position >= body.length) controller.close()
-    },
-  })
-}
-
-/** A client that sends 8 MiB and then neither goes on nor away. */
-function stalling(): ReadableStream<Uint8Array> {
-  let parts = 32
-  return new ReadableStream({
-    pull(controller) {
-      if (parts-- === 0) return new Promise(() => undefined)
-      controller.enqueue(randomData(PART))
-      return undefined
     },
   })
 }

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { freePorts } from '../support/free-ports.ts'
 import {
   compareDownload,
   MIB,
@@ -86,7 +86,7 @@ describe('a cache between', { skip: hasNginx ? false : 'nginx is not installed' 
   before(async () => {
     const folder = folderOf(5)
     cacheLog = join(folder, 'access.log')
-    const port = await freePort()
+    const [port = 0] = await freePorts(1)
     cacheUrl = `http://127.0.0.1:${port}`
     await mkdir(join(folder, 'logs'))
     await writeFile(join(folder, 'nginx.conf'), configuration({ folder, port, to: origin.url }))
@@ -137,15 +137,6 @@ async function started(starting: Promise<RunningProcess>): Promise<RunningProces
   const server = await starting
   running.push(server)
   return server
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  return typeof address === 'object' ? (address?.port ?? 0) : 0
 }
 
 /** The feed is passed on, what never changes is kept. */

@@ -16,7 +16,7 @@ import {
 import { sha256, siteAt } from '../support/mirrors.ts'
 import { hasDuty, openOrigin, type Origin } from '../support/nodes.ts'
 import type { RunningProcess } from '../support/process.ts'
-import { randomData } from '../support/random-data.ts'
+import { randomData, stallingBody } from '../support/random-data.ts'
 import { type S3Server, startS3Server } from '../support/s3-server.ts'
 import { bucketOptions } from '../support/s3-site.ts'
 import { eventually } from '../support/server.ts'
@@ -110,7 +110,7 @@ describe('two nodes on one libSQL server and one bucket', () => {
     const [busy, idle] = (await hasDuty(one.url)) ? [one, other] : [other, one]
     const { id } = await createImage(siteAt(busy.url), BARE_RAW)
     const before = s3.buckets.get('images')?.size ?? 0
-    const broken = uploadData(siteAt(busy.url), id, stalling()).catch(() => null)
+    const broken = uploadData(siteAt(busy.url), id, stallingBody(2, MIB)).catch(() => null)
     await eventually('a chunk is stored', 5_000, () =>
       (s3.buckets.get('images')?.size ?? 0) > before ? true : null,
     )
@@ -131,18 +131,6 @@ describe('two nodes on one libSQL server and one bucket', () => {
     assert.equal((await uploadData(siteAt(idle.url), id, bytes)).status, 204)
   })
 })
-
-/** A client that sends 2 MiB and then neither goes on nor away. */
-function stalling(): ReadableStream<Uint8Array> {
-  let parts = 2
-  return new ReadableStream({
-    pull(controller) {
-      if (parts-- === 0) return new Promise(() => undefined)
-      controller.enqueue(randomData(MIB))
-      return undefined
-    },
-  })
-}
 
 /** As if the time had passed after which a silent process counts as dead. */
 async function letLeasesEnd({ registry }: Origin): Promise<void> {

@@ -6,12 +6,8 @@ import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
-import { startLibsqlServer } from '../../scripts/libsql-server.ts'
 import { uploads } from '../../schema/tables.ts'
 import { createUploadRepo } from '../../src/images/upload/rows.ts'
-import { openRegistry } from '../../src/registry/database.ts'
-import { migrate } from '../../src/registry/migrate.ts'
-import { openRemote } from '../../src/registry/remote.ts'
 import {
   BARE_RAW,
   createActiveImage,
@@ -22,6 +18,7 @@ import {
   uploadData,
 } from '../support/images.ts'
 import { startKeystone, type TestKeystone, tokenFor, usingKeystone } from '../support/keystone.ts'
+import { startDatabase } from '../support/libsql.ts'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import { randomData } from '../support/random-data.ts'
 import { temporaryFolder } from '../support/site.ts'
@@ -39,20 +36,6 @@ async function bundle(): Promise<string> {
     external: ['node:*'],
   })
   return outputFiles[0]?.text ?? ''
-}
-
-async function startDatabase(path: string) {
-  const server = await startLibsqlServer({ path })
-  const registry = openRegistry(openRemote(server.url, null))
-  await migrate(registry)
-  return {
-    url: server.url,
-    registry,
-    async stop() {
-      registry.$client.close()
-      await server.close()
-    },
-  }
 }
 
 /** The Worker behind a socket, with a bucket and a database of its own. */

@@ -1,10 +1,7 @@
 /** Nodes of one origin: processes that share a libSQL server and a bucket. */
 import { join } from 'node:path'
-import { startLibsqlServer } from '../../scripts/libsql-server.ts'
 import type { RawConfig } from '../../src/config.ts'
-import { openRegistry } from '../../src/registry/database.ts'
-import { migrate } from '../../src/registry/migrate.ts'
-import { openRemote } from '../../src/registry/remote.ts'
+import { startDatabase } from './libsql.ts'
 import { environmentOf } from './options.ts'
 import { startOnNode } from './server.ts'
 import { temporaryFolder } from './site.ts'
@@ -14,12 +11,10 @@ export type Origin = Awaited<ReturnType<typeof openOrigin>>
 /** A libSQL server with the schema in it, and what starts nodes on it. `options` are those of each node. */
 export async function openOrigin(options: RawConfig) {
   const folder = await temporaryFolder()
-  const server = await startLibsqlServer({ path: join(folder.path, 'libsql.db') })
-  const registry = openRegistry(openRemote(server.url, null))
-  await migrate(registry)
-  const env = environmentOf({ ...options, database: { connection: server.url } })
+  const database = await startDatabase(join(folder.path, 'libsql.db'))
+  const env = environmentOf({ ...options, database: { connection: database.url } })
   return {
-    registry,
+    registry: database.registry,
     env,
     folder: folder.path,
     /** A node's own folder. */
@@ -27,8 +22,7 @@ export async function openOrigin(options: RawConfig) {
     /** On any port that is free, unless one is named. */
     start: (name: string, port = 0) => startOnNode(join(folder.path, name), env, port),
     async close() {
-      registry.$client.close()
-      await server.close()
+      await database.stop()
       await folder.remove()
     },
   }

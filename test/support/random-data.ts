@@ -12,3 +12,15 @@ export function randomData(size: number): Buffer<ArrayBuffer> {
   bytes.subarray(BOOT_MARK, BOOT_MARK + 2).fill(0)
   return bytes
 }
+
+/** The body of a client that sends so many parts of random bytes, and then neither goes on nor away. */
+export function stallingBody(parts: number, size: number): ReadableStream<Uint8Array> {
+  let left = parts
+  return new ReadableStream({
+    pull(controller) {
+      if (left-- === 0) return new Promise(() => undefined)
+      controller.enqueue(randomData(size))
+      return undefined
+    },
+  })
+}

@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { AwsClient } from 'aws4fetch'
+import { freePorts } from '../../support/free-ports.ts'
 import { BARE_RAW, createImage, deleteImage, postImage, uploadData } from '../../support/images.ts'
 import { LAUNCHER } from '../../support/launcher.ts'
 import { MIB, siteAt, startEdge, TOKEN, untilSynced } from '../../support/mirrors.ts'
@@ -16,7 +17,7 @@ import { hasDuty, openOrigin, type Origin } from '../../support/nodes.ts'
 import type { RunningProcess } from '../../support/process.ts'
 import { randomData } from '../../support/random-data.ts'
 import { eventually } from '../../support/server.ts'
-import { type Balancer, freePorts, startBalancer } from './balancer.ts'
+import { type Balancer, startBalancer } from './balancer.ts'
 
 const UPLOADS = 200
 const DOWNLOADS = 2_000
