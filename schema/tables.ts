@@ -13,6 +13,7 @@ import {
   unique,
 } from 'drizzle-orm/sqlite-core'
 import { HASH_ALGORITHMS } from './hash-algorithms.ts'
+import { TASK_STATUSES, TASK_TYPES } from './task-types.ts'
 
 export const IMAGE_STATUSES = [
   'queued',
@@ -26,7 +27,14 @@ export const IMAGE_STATUSES = [
   'deactivated',
 ] as const
 
-export const LOCATION_STATUSES = ['saving', 'active', 'pending_delete', 'deleted'] as const
+/** What is `staged` waits for its import: it can be read, but not by those who download. */
+export const LOCATION_STATUSES = [
+  'saving',
+  'staged',
+  'active',
+  'pending_delete',
+  'deleted',
+] as const
 
 export const VISIBILITIES = ['community', 'public', 'private', 'shared'] as const
 
@@ -215,12 +223,16 @@ export const looseObjects = sqliteTable(
   (table) => [primaryKey({ columns: [table.store, table.url] })],
 )
 
-/** An upload that is running. Its owner renews `heartbeat_at`; one that has stopped doing so is dead. */
+/**
+ * An upload that is running. Its owner renews `heartbeat_at`; one that has stopped doing so is dead. `blob` is what has
+ * come of it, once all is there.
+ */
 export const uploads = sqliteTable('uploads', {
   id: text({ length: 36 }).primaryKey(),
   image_id: imageId().unique(),
   started_at: integer().notNull(),
   heartbeat_at: integer().notNull(),
+  blob: text({ length: 64 }),
 })
 
 /** The chunks that a running upload has put or reused, which keeps the sweeper off them. */
@@ -357,13 +369,16 @@ export const metadefResourceTypeAssociations = sqliteTable(
   ],
 )
 
-/** Asynchronous work (imports). */
+/**
+ * Asynchronous work (imports). While it is not ended the process that does it (`runner`) renews `updated_at`; one that
+ * has stopped doing so is dead, and another process takes the work up.
+ */
 export const tasks = sqliteTable(
   'tasks',
   {
     id: text({ length: 36 }).primaryKey(),
-    type: text({ length: 30 }).notNull(),
-    status: text({ length: 30, enum: ['pending', 'processing', 'success', 'failure'] }).notNull(),
+    type: text({ length: 30, enum: TASK_TYPES }).notNull(),
+    status: text({ length: 30, enum: TASK_STATUSES }).notNull(),
     owner: text({ length: 255 }),
     image_id: text({ length: 36 }),
     request_id: text({ length: 64 }),
@@ -371,6 +386,9 @@ export const tasks = sqliteTable(
     input: text({ mode: 'json' }).$type<Record<string, unknown>>(),
     result: text({ mode: 'json' }).$type<Record<string, unknown>>(),
     message: text().notNull().default(''),
+    runner: text({ length: 36 }),
+    /** How many processes have begun it. */
+    attempts: integer().notNull().default(0),
     expires_at: integer(),
     ...times,
     deleted_at: integer(),

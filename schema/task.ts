@@ -3,8 +3,7 @@ import { z } from 'zod'
 import { UUID } from './image.ts'
 import { listSchema, publishedProperties } from './json-schema.ts'
 import { tasks } from './tables.ts'
-
-const TASK_TYPES = ['import', 'api_image_import', 'location_import'] as const
+import { TASK_TYPES } from './task-types.ts'
 
 const column = createSelectSchema(tasks).shape
 

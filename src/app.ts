@@ -8,6 +8,7 @@ import { allowOrigins } from './api/cors.ts'
 import { answerError, answerUnknownPath } from './api/error-boundary.ts'
 import { mountHealth } from './api/health.ts'
 import { mountImageData } from './api/image-data.ts'
+import { mountImageImport } from './api/image-import.ts'
 import { mountImages } from './api/images.ts'
 import { mountInfo } from './api/info.ts'
 import { mountLegacyCache } from './api/legacy-cache.ts'
@@ -29,6 +30,7 @@ import { requireSnapshot } from './api/unsynced.ts'
 import { mountSchemas } from './api/schemas.ts'
 import { mountStores } from './api/stores.ts'
 import { mountTags } from './api/tags.ts'
+import { mountTasks } from './api/tasks.ts'
 import { createRoutePath, mountVersions, versionsOf } from './api/versions.ts'
 import type { Services } from './services.ts'
 
@@ -61,11 +63,13 @@ export function createApp(services: Services): App {
   if (services.origin !== null) app.use('/v2/*', refuseWrites(services.origin))
   mountImages(app, services)
   mountImageData(app, services)
+  mountImageImport(app, services)
   mountStores(app, services)
   mountLocations(app, services)
   mountActions(app, services)
   mountTags(app, services)
   mountMembers(app, services)
+  mountTasks(app, services)
   mountMetadefNamespaces(app, services)
   mountMetadefObjects(app, services)
   mountMetadefProperties(app, services)

@@ -97,7 +97,15 @@ function written(value: unknown): string {
   if (value === null) return ''
   if (value === Infinity) return '-1'
   // In a file `$` begins the name of another option.
-  return shownValue(Array.isArray(value) ? value.join(',') : String(value)).replaceAll('$', '$$$$')
+  return shownValue(textOf(value)).replaceAll('$', '$$$$')
+}
+
+function textOf(value: unknown): string {
+  if (Array.isArray(value)) return value.join(',')
+  if (typeof value !== 'object' || value === null) return String(value)
+  return Object.entries(value)
+    .map(([name, text]) => `${name}:${text}`)
+    .join(',')
 }
 
 /** Whether what is written there has secrets, so that it is not for everybody to read. */

@@ -87,6 +87,29 @@ export function splitList(value: string): string[] {
   return items.map((item) => item.trim()).filter((item) => item !== '')
 }
 
+/** A list of some of the texts. */
+export const someOf = (known: readonly string[], fallback: string[]): Option<string[]> =>
+  z
+    .string()
+    .transform(splitList)
+    .refine((items) => items.every((item) => known.includes(item)), `some of: ${known.join(', ')}`)
+    .default(fallback)
+
+/** Names with values, such as `name:value,other:value`. */
+export const pairs = z
+  .string()
+  .transform(splitList)
+  .refine((items) => items.every((item) => /^[^:]+:/.test(item)), 'pairs such as NAME:VALUE')
+  .transform((items) =>
+    Object.fromEntries(
+      items.map((item): [string, string] => {
+        const [name = ''] = item.split(':')
+        return [name.trim(), item.slice(item.indexOf(':') + 1).trim()]
+      }),
+    ),
+  )
+  .default({})
+
 /** A list of ports of TCP. */
 export const ports = (fallback: number[]): Option<number[]> =>
   z

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { HASH_ALGORITHMS } from '../schema/hash-algorithms.ts'
+import { IMPORT_METHODS } from '../schema/import-methods.ts'
 import { VISIBILITIES } from '../schema/tables.ts'
 import { CHECKSUMS } from './blobs/digest.ts'
 import {
@@ -16,10 +17,11 @@ import {
   MIB,
   oneOf,
   optionalText,
-  ports,
   quota,
+  someOf,
   text,
 } from './option-kinds.ts'
+import { IMPORT_SECTIONS } from './import-options.ts'
 import type { StoreConfig } from './store-config.ts'
 import { SINGLE_STORE_OPTIONS } from './store-options.ts'
 
@@ -100,6 +102,7 @@ export const SECTIONS = {
     allow_anonymous_access: flag(false),
     property_protection_file: optionalText,
     property_protection_rule_format: choice(['roles', 'policies'], 'roles'),
+    enabled_import_methods: someOf(IMPORT_METHODS, ['glance-direct', 'web-download', 'copy-image']),
     delayed_delete: flag(false),
     scrub_time: integer(0),
     secure_proxy_ssl_header: optionalText,
@@ -165,14 +168,7 @@ export const SECTIONS = {
     expose_headers: list(CORS_RESPONSE_HEADERS),
     max_age: integer(3600),
   }),
-  import_filtering_opts: z.object({
-    allowed_schemes: list(['http', 'https']),
-    disallowed_schemes: list([]),
-    allowed_hosts: list([]),
-    disallowed_hosts: list([]),
-    allowed_ports: ports([80, 443]),
-    disallowed_ports: ports([]),
-  }),
+  ...IMPORT_SECTIONS,
   healthcheck: z.object({ disable_by_file_path: text('/etc/glance/healthcheck_disable') }),
   mirror: z.object({
     tokens: list([]).meta({ secret: true }),
@@ -202,6 +198,8 @@ export const SECTIONS = {
     trusted_addresses: list(['127.0.0.0/8', '::1']),
     allow_unauthenticated: flag(false),
     sweep_grace: integer(3600),
+    import_timeout: limit(24 * 3600),
+    staged_hours: limit(48),
     shutdown_timeout: integer(30),
     metrics: flag(true),
   }),

@@ -21,6 +21,9 @@ import type { Followers } from './mirror/feed/followers.ts'
 import type { Feed } from './mirror/feed/reader.ts'
 import type { ImageCache } from './mirror/pinning/image-cache.ts'
 import type { Readiness } from './readiness.ts'
+import type { AddressFilter } from './http/address-filter.ts'
+import type { Importer } from './imports/importer.ts'
+import type { TaskRepo } from './imports/tasks.ts'
 import type { LooseObjects } from './stores/loose.ts'
 import type { Stores } from './stores/store.ts'
 
@@ -40,6 +43,10 @@ export interface Services {
   metadefs: MetadefRepo
   metadefAccess: MetadefAccess
   uploader: Uploader
+  importer: Importer
+  tasks: TaskRepo
+  /** What addresses that users name have to pass. */
+  addressFilter: AddressFilter
   limits: ProjectLimits
   manifests: Manifests
   openBody: OpenBody

@@ -89,5 +89,13 @@ export const MIGRATIONS: { revision: string; statements: string[] }[] = [
       "ALTER TABLE `image_locations` ADD `store` text(255) DEFAULT '' NOT NULL;",
       "CREATE INDEX `image_locations_by_store` ON `image_locations` (`store`,`url`);"
     ]
+  },
+  {
+    "revision": "0007_imports",
+    "statements": [
+      "ALTER TABLE `tasks` ADD `runner` text(36);",
+      "ALTER TABLE `tasks` ADD `attempts` integer DEFAULT 0 NOT NULL;",
+      "ALTER TABLE `uploads` ADD `blob` text(64);"
+    ]
   }
 ]

@@ -74,6 +74,7 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
         status: 201,
         headers: {
           Location: `${serviceRoot(context.req.raw, config)}${COLLECTION}/${image.id}`,
+          'OpenStack-image-import-methods': config.DEFAULT.enabled_import_methods.join(','),
           ...(stores.areNamed && { 'OpenStack-image-store-ids': names }),
         },
       })

@@ -2,26 +2,50 @@ import { HeliostatError } from '../errors.ts'
 import { bodyOf } from '../http/body.ts'
 import { mediaType } from '../http/media-type.ts'
 import type { Services } from '../services.ts'
-import type { Store, Stores } from '../stores/store.ts'
+import { stagingStore, type Store, type Stores } from '../stores/store.ts'
 import type { RequestContext } from './context.ts'
 
 /** Takes the bytes of an image in. What can be refused before the first byte is. */
-export async function takeUpload(
-  { access, uploader, limits, stores }: Services,
-  context: RequestContext,
-  id: string,
-): Promise<void> {
-  const { headers } = context.req.raw
-  const body = bodyOf(context.req.raw)
-  try {
-    requireOctetStream(headers)
-    const expectedSize = announcedSize(headers)
+export function takeUpload(services: Services, context: RequestContext, id: string): Promise<void> {
+  const { access, uploader, limits, stores } = services
+  return withBody(context, async (takeBody, { headers, expectedSize }) => {
     const caller = context.get('caller')
     const { projectId } = caller
     await limits.refuseMore('image_size_total', projectId, 0)
     const store = wantedStore(stores, headers.get('X-Image-Meta-Store'))
     const image = await access.findFor('upload_image', id, caller)
-    await uploader.upload(image, body.take, { expectedSize, projectId, store })
+    await uploader.upload(image, takeBody, { intake: 'upload', expectedSize, projectId, store })
+  })
+}
+
+/** Takes the bytes of an image in that are to be imported later. */
+export function takeStaged(services: Services, context: RequestContext, id: string): Promise<void> {
+  const { access, uploader, limits, stores } = services
+  return withBody(context, async (takeBody, { expectedSize }) => {
+    const caller = context.get('caller')
+    const { projectId } = caller
+    await limits.refuseMore('image_stage_total', projectId, 0)
+    const store = stagingStore(stores)
+    const image = await access.findFor('modify_image', id, caller)
+    await uploader.upload(image, takeBody, { intake: 'stage', expectedSize, projectId, store })
+  })
+}
+
+interface Announced {
+  headers: Headers
+  /** Null where the client does not say. */
+  expectedSize: number | null
+}
+
+async function withBody(
+  context: RequestContext,
+  take: (takeBody: () => ReadableStream<Uint8Array>, announced: Announced) => Promise<void>,
+): Promise<void> {
+  const { headers } = context.req.raw
+  const body = bodyOf(context.req.raw)
+  try {
+    requireOctetStream(headers)
+    await take(body.take, { headers, expectedSize: announcedSize(headers) })
   } catch (error) {
     // Also a refused body is taken in, so that the client hears why instead of losing its connection.
     await body.refuse()

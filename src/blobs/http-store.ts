@@ -2,9 +2,10 @@ import type { AddressFilter } from '../http/address-filter.ts'
 import type { Fetch } from '../http/fetch.ts'
 import { createFilteredFetch } from '../http/filtered-fetch.ts'
 import type { ObjectStore } from './object-store.ts'
-import { ask, FILE_PATIENCE } from './remote/attempts.ts'
+import { FILE_PATIENCE } from './remote/attempts.ts'
 import type { Patience } from './remote/patience.ts'
 import { getRange, type RemoteFile, sizeOf } from './remote/ranged-get.ts'
+import { webFile } from './remote/web-file.ts'
 
 export interface HttpStoreOptions {
   /** What every URL and redirect has to pass; where it does not, `size` and `get` are refused [invalid]. */
@@ -22,14 +23,7 @@ export function createHttpStore(options: HttpStoreOptions, fetch: Fetch): Object
 
   function fileAt(url: string): RemoteFile {
     if (!holds(url)) throw new TypeError('Not a URL of http or https')
-    // A query may be a signature, and before an @ there may be a password.
-    const name = url.replace(/[?#][^]*/, '').replace(/\/\/[^]*@/, '//')
-    return {
-      name,
-      patience,
-      send: (method, headers, signal) =>
-        ask(name, patience, (stop) => filtered(url, { method, headers, signal: stop }), { signal }),
-    }
+    return webFile(url, filtered, patience)
   }
 
   return {

@@ -153,6 +153,7 @@ async function clean({ config, looseObjects }: StoreSite, sweeper: Sweeper): Pro
 const WHY_LEFT = {
   active: 'could not be moved',
   saving: 'are being written at this moment',
+  staged: 'wait for their import: ask for it, or delete them',
   pending_delete:
     'are deleted and can still be restored: bring them back by heliostat db restore, or have them deleted for good by heliostat db scrub',
 } as const
@@ -160,7 +161,7 @@ const WHY_LEFT = {
 async function conclude({ registry }: StoreSite, { id }: Store): Promise<void> {
   const left = await copiesIn(registry, id)
   const loose = await looseObjectsIn(registry, id)
-  for (const status of ['active', 'saving', 'pending_delete'] as const) {
+  for (const status of ['active', 'saving', 'staged', 'pending_delete'] as const) {
     const images = new Set(
       left.filter((copy) => copy.status === status).map((copy) => copy.imageId),
     )

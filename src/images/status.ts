@@ -14,15 +14,32 @@ export function requireFormats(image: Image): void {
 
 /** Every step from one status to another that is not a deletion for good, which is open to all. */
 export const STEPS = {
-  beginUpload: { from: 'queued', to: 'saving' },
-  endUpload: { from: 'saving', to: 'active' },
-  abortUpload: { from: 'saving', to: 'queued' },
+  beginImport: { from: 'queued', to: 'importing' },
+  /** Of what was staged before. */
+  beginDirectImport: { from: 'uploading', to: 'importing' },
+  endImport: { from: 'importing', to: 'active' },
+  abortImport: { from: 'importing', to: 'queued' },
   deactivate: { from: 'active', to: 'deactivated' },
   reactivate: { from: 'deactivated', to: 'active' },
   deleteLater: { from: 'active', to: 'pending_delete' },
   /** An image whose data is gone becomes queued. */
   restore: { from: 'pending_delete', to: 'active' },
 } as const
+
+/**
+ * What becomes of an image whose bytes come in: the status that it has before, meanwhile and afterwards, and that of the
+ * copy. One that broke off in a status of its own is queued again; an import goes on by itself.
+ */
+export const INTAKES = {
+  upload: { from: 'queued', during: 'saving', to: 'active', copy: 'active' },
+  stage: { from: 'queued', during: 'uploading', to: 'uploading', copy: 'staged' },
+  import: { from: 'importing', during: 'importing', to: 'importing', copy: 'staged' },
+} as const
+
+export type Intake = keyof typeof INTAKES
+
+/** The statuses of images whose bytes are lost when their process dies. */
+export const BROKEN_OFF = ['saving', 'uploading'] as const
 
 export type Action = 'deactivate' | 'reactivate'
 

@@ -2,7 +2,7 @@
  * Which image has its bytes where. A blob that no image has is released: from then on its time runs, after which the sweeper
  * removes it.
  */
-import { and, isNotNull, type SQL, sql } from 'drizzle-orm'
+import { and, inArray, isNotNull, type SQL, sql } from 'drizzle-orm'
 import { blobs, imageLocations, images } from '../../schema/tables.ts'
 import type { Registry, Statement } from '../registry/database.ts'
 import { databaseTime } from '../registry/database-time.ts'
@@ -22,6 +22,9 @@ export interface NewCopy {
   blob: string | SQL | null
 }
 
+/** The locations whose bytes are there, whoever may read them. */
+export const isWritten: SQL = inArray(imageLocations.status, ['active', 'staged'])
+
 /** Begins a copy of the image that meets the condition on `images`. */
 export function beginCopy(
   registry: Registry,
@@ -40,16 +43,23 @@ export function beginCopy(
   return insertSelected(registry, imageLocations, row, sql`FROM ${images} WHERE ${where}`)
 }
 
+export interface EndedCopy {
+  imageId: string
+  blob: string
+  status: 'active' | 'staged'
+  at: number
+}
+
 /** Gives a blob to an image whose bytes have been written, where the condition holds. */
 export function endCopy(
   registry: Registry,
-  { imageId, blob, at }: { imageId: string; blob: string; at: number },
+  { imageId, blob, status, at }: EndedCopy,
   where: SQL,
 ): Statement[] {
   return [
     registry
       .update(imageLocations)
-      .set({ status: 'active', blob, updated_at: at })
+      .set({ status, blob, updated_at: at })
       .where(and(isSaving(imageId), where)),
     keepUsed(registry, sql`${blobs.digest} = ${blob}`),
   ]

@@ -1,6 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm'
 import { blobChunks, blobs, imageLocations } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
+import { isWritten } from './locations.ts'
 
 /** Where a chunk can be read: among the chunks of a store, or within an object. */
 export interface Place {
@@ -27,9 +28,7 @@ export function createPlaces(registry: Registry): Places {
   const findStores = registry
     .selectDistinct({ store: imageLocations.store })
     .from(imageLocations)
-    .where(
-      and(eq(imageLocations.blob, sql.placeholder('blob')), eq(imageLocations.status, 'active')),
-    )
+    .where(and(eq(imageLocations.blob, sql.placeholder('blob')), isWritten))
     .prepare()
   const find = registry
     .select({
@@ -40,9 +39,7 @@ export function createPlaces(registry: Registry): Places {
     .from(blobChunks)
     .innerJoin(blobs, eq(blobs.digest, blobChunks.blob))
     .innerJoin(imageLocations, eq(imageLocations.blob, blobChunks.blob))
-    .where(
-      and(eq(blobChunks.digest, sql.placeholder('digest')), eq(imageLocations.status, 'active')),
-    )
+    .where(and(eq(blobChunks.digest, sql.placeholder('digest')), isWritten))
     // Of several images in one store any will do.
     .groupBy(imageLocations.store)
     .prepare()

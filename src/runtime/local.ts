@@ -25,6 +25,7 @@ import { isFile } from './is-file.ts'
 import { openLocalRegistry } from './local-registry.ts'
 import { chunkFolder } from './local-stores.ts'
 import { createMetrics } from './metrics.ts'
+import { createOutgoing } from './outgoing.ts'
 import { makeOperatorToken } from './operator-token.ts'
 import { openRules } from './rule-files.ts'
 import { createServices, type SiteServices } from './services.ts'
@@ -69,6 +70,7 @@ export async function openLocalSite(
     damage: damage.found,
     // What an edge has lost, or never had, it gets from its upstream.
     noteDamage: edge ? async () => undefined : damage.note,
+    openFetch: (filter) => createOutgoing({ filter }),
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
     health,
     count: metrics,
@@ -78,6 +80,7 @@ export async function openLocalSite(
     services,
     async close() {
       await endUpkeep()
+      await services.importer.stop()
       await health.close()
       await side.close()
       await digester.close()

@@ -18,6 +18,8 @@ import { createProjectLimits, type ProjectLimits } from '../images/project-limit
 import { NO_PROTECTION, type PropertyProtection } from '../images/protection/properties.ts'
 import { storageQuota } from '../images/storage-quota.ts'
 import { createImageRepo } from '../images/repo.ts'
+import type { AddressFilter } from '../http/address-filter.ts'
+import type { Fetch } from '../http/fetch.ts'
 import { createUploadRepo } from '../images/upload/rows.ts'
 import { createUploader, type Uploader } from '../images/upload/uploader.ts'
 import type { Manifests } from '../inventory/manifests.ts'
@@ -39,6 +41,7 @@ import type { Chores } from './chores.ts'
 import type { SiteHealth } from './health.ts'
 import type { SiteMetrics } from './metrics.ts'
 import { createSiteCopier } from './site-copier.ts'
+import { createSiteImports } from './site-imports.ts'
 import { createSiteLocations } from './site-locations.ts'
 
 /** What differs from runtime to runtime. */
@@ -48,8 +51,7 @@ export interface Parts {
   feed: Feed
   manifests: Manifests
   stores: Stores
-  /** Null at an edge, which copies nothing. */
-  copies: Copies | null
+  copies: Copies
   digester: Digester
   buffers: ChunkBuffers
   openBody: OpenBody
@@ -70,6 +72,8 @@ export interface Parts {
   noteDamage: Services['noteDamage']
   /** Null for a runtime that knows nothing of its machine, and counts nothing. */
   health: SiteHealth | null
+  /** Reaches what is behind HTTP; what the filter refuses only where the platform lets it be. */
+  openFetch(filter: AddressFilter | null): Fetch
   count: Pick<SiteMetrics, 'countUploads' | 'countSweeps'> | null
 }
 
@@ -88,8 +92,7 @@ const NOT_COUNTED: NonNullable<Parts['count']> = {
 export interface SiteServices extends Services {
   sweeper: Sweeper
   sweepCache: Parts['sweepCache']
-  /** Null at an edge. */
-  copier: Copier | null
+  copier: Copier
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
   chores: Chores
 }
@@ -109,6 +112,8 @@ export function createServices(parts: Parts): SiteServices {
   const images = createImageRepo(registry, locationView.showsAny)
   const metadefs = createMetadefRepo(registry)
   const limits = createProjectLimits(registry, openKeystoneLimits(config, fetch))
+  const uploader = countUploads(createSiteUploader(parts, { sweeper, looseObjects, limits }))
+  const copier = createSiteCopier({ ...parts, looseObjects })
   return {
     config,
     definition: defineImage(config.image_format),
@@ -119,7 +124,8 @@ export function createServices(parts: Parts): SiteServices {
     policy,
     access: createAccess(policy, images),
     protection,
-    uploader: countUploads(createSiteUploader(parts, { sweeper, looseObjects, limits })),
+    uploader,
+    ...createSiteImports(parts, { images, limits, uploader, copier, looseObjects }),
     limits,
     stores: parts.stores,
     locationView,
@@ -143,7 +149,7 @@ export function createServices(parts: Parts): SiteServices {
     origin: config.mirror.upstream[0] ?? null,
     sweeper,
     sweepCache: parts.sweepCache,
-    copier: parts.copies && createSiteCopier({ ...parts, copies: parts.copies, looseObjects }),
+    copier,
     rememberedTokens,
     chores: parts.chores,
   }

@@ -10,6 +10,7 @@ import { openOrigin, type OriginParts, type Scrubbed } from './origin.ts'
 import { openPreferred } from './preferred.ts'
 import type { Resident } from './resident.ts'
 import type { Parts } from './services.ts'
+import { createSiteCopies } from './site-copies.ts'
 import { type Bodies, chunksOfEdge, type SiteChunks, sweptAtEdge } from './site-chunks.ts'
 
 /** What differs between an origin and an edge. */
@@ -41,11 +42,13 @@ export async function openEdgeSide(parts: OriginParts, bodies: Bodies): Promise<
     id: feed.siteId,
     isEdge: true,
   })
+  const own = storeOfEdge(sweptAtEdge(edge, store), { owner, local: store })
+  const stores = createStores([own], false)
   return {
     edge,
     chunks: chunksOfEdge(edge, bodies),
-    stores: createStores([storeOfEdge(sweptAtEdge(edge, store), { owner, local: store })], false),
-    copies: null,
+    stores,
+    copies: createSiteCopies({ config, registry, stores, manifests }),
     scrubbed: [{ store, lost, notes }],
     resident: edge,
     cacheDisk: null,

@@ -4,7 +4,8 @@
  *
  * | what                                                     | of         | how often                   | started by        |
  * |----------------------------------------------------------|------------|-----------------------------|-------------------|
- * | dead uploads, and dead copies from store to store, end    | the origin | 5 s                         | here              |
+ * | dead uploads, and dead copies from store to store, end,   | the origin | 5 s                         | here              |
+ * | and dead imports go on                                    |            |                             |                   |
  * | pending deletes, objects that no image needs, reading of  | the origin | 10 min; on Workers when the | here              |
  * | locations, compaction of the feed, expired tokens,        |            | cron says so                |                   |
  * | sweeping of stores                                        |            |                             |                   |
@@ -28,18 +29,26 @@ import type { Chores } from './chores.ts'
 
 const DEAD_UPLOADS = 'dead-uploads'
 const DEAD_COPIES = 'dead-copies'
+const DEAD_IMPORTS = 'dead-imports'
 
 const log = getLogger(['heliostat', 'upkeep'])
 
 /** The services that have something to do now and then. */
 export interface Upkeep extends Pick<
   Services,
-  'config' | 'uploader' | 'images' | 'feed' | 'looseObjects' | 'locationReader'
+  | 'config'
+  | 'uploader'
+  | 'importer'
+  | 'tasks'
+  | 'images'
+  | 'feed'
+  | 'looseObjects'
+  | 'locationReader'
 > {
   sweeper: Sweeper
   /** Tells how many chunks went. */
   sweepCache(): Promise<number>
-  copier: Pick<Copier, 'recover'> | null
+  copier: Pick<Copier, 'recover'>
   rememberedTokens: Pick<RememberedTokens, 'deleteExpired'>
   chores: Chores
 }
@@ -51,8 +60,17 @@ export async function runUpkeep(upkeep: Upkeep): Promise<void> {
 }
 
 async function lookAfterOrigin(upkeep: Upkeep): Promise<void> {
-  const { config, sweeper, images, looseObjects, locationReader, feed, rememberedTokens, chores } =
-    upkeep
+  const {
+    config,
+    sweeper,
+    images,
+    looseObjects,
+    locationReader,
+    feed,
+    rememberedTokens,
+    tasks,
+    chores,
+  } = upkeep
   await recoverDead(upkeep)
   // At an edge only the feed deletes.
   if (!isEdge(config)) {
@@ -66,6 +84,7 @@ async function lookAfterOrigin(upkeep: Upkeep): Promise<void> {
   await chores.run('locations', locationReader.read)
   await chores.run('feed', () => feed.compact(config.mirror.feed_rows))
   await chores.run('expired-tokens', rememberedTokens.deleteExpired)
+  await chores.run('expired-tasks', tasks.deleteExpired)
   await chores.run('sweep', async () => {
     const { blobs, chunks } = await sweeper.sweep(config.heliostat.sweep_grace * 1000)
     if (blobs + chunks > 0) log.info('Swept {blobs} blobs and {chunks} chunks', { blobs, chunks })
@@ -79,9 +98,10 @@ async function lookAfterNode({ chores, sweepCache }: Upkeep): Promise<void> {
   })
 }
 
-async function recoverDead({ chores, uploader, copier }: Upkeep): Promise<void> {
+async function recoverDead({ chores, uploader, copier, importer }: Upkeep): Promise<void> {
   await chores.run(DEAD_UPLOADS, uploader.recover)
-  if (copier) await chores.run(DEAD_COPIES, copier.recover)
+  await chores.run(DEAD_COPIES, copier.recover)
+  await chores.run(DEAD_IMPORTS, importer.recover)
 }
 
 /** Renews the duty too, which is another node's when it has not been for 15 s. */

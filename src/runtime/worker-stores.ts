@@ -73,7 +73,7 @@ function openBucket({ env, ...parts }: WorkerStoreParts, config: ConfigOf<'r2'>)
 }
 
 /** Workers lose what `fetch` is called on. */
-const send: Fetch = (url, init) => fetch(url, init)
+export const send: Fetch = (url, init) => fetch(url, init)
 
 function texts(env: Record<string, unknown>): Record<string, string> {
   const entries = Object.entries(env).filter(([, value]) => typeof value === 'string')

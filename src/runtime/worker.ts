@@ -18,7 +18,7 @@ import { createServices } from './services.ts'
 import { createSiteCopies } from './site-copies.ts'
 import { runUpkeep } from './upkeep.ts'
 import { readWorkerConfig } from './worker-config.ts'
-import { openWorkerStores } from './worker-stores.ts'
+import { openWorkerStores, send } from './worker-stores.ts'
 
 const log = getLogger(['heliostat', 'worker'])
 
@@ -28,6 +28,8 @@ type WorkerEnv = Record<string, unknown>
 interface Site {
   app: { fetch(request: Request): Response | Promise<Response> }
   upkeep(): Promise<void>
+  /** Resolves when nothing goes on that a request has begun. */
+  settled(): Promise<void>
 }
 
 function createSite(env: WorkerEnv): Site {
@@ -52,6 +54,7 @@ function createSite(env: WorkerEnv): Site {
     hasBytes: createBytesProbe(copies),
     openPreferred: (prefer) =>
       withLength(openPreferred({ copies, manifests, digester: inlineDigester }, prefer)),
+    openFetch: () => send,
     cache: null,
     sweepCache: async () => 0,
     tokens: '',
@@ -63,7 +66,15 @@ function createSite(env: WorkerEnv): Site {
     health: null,
     count: null,
   })
-  return { app: createApp(services), upkeep: () => runUpkeep(services) }
+  const { settled } = services.importer
+  return {
+    app: createApp(services),
+    settled,
+    async upkeep() {
+      await runUpkeep(services)
+      await settled()
+    },
+  }
 }
 
 const HOW_TO_SET = `An option is a var in wrangler.toml or a secret (npx wrangler secret put NAME), and for \`npm run \
@@ -76,7 +87,8 @@ function unconfigured({ message }: ConfigError): Site {
   const detail = `This Worker is not configured.\n${message}\n${HOW_TO_SET}`
   const { contentType, body } = errorBody('text', 503, reasonPhrase(503), detail)
   const init = { status: 503, headers: { 'Content-Type': contentType } }
-  return { app: { fetch: () => new Response(body, init) }, upkeep: async () => undefined }
+  const nothing = async () => undefined
+  return { app: { fetch: () => new Response(body, init) }, upkeep: nothing, settled: nothing }
 }
 
 /** What is used of workerd's own class; its types would be known to every file. */
@@ -94,6 +106,11 @@ function withLength(open: OpenBody): OpenBody {
   }
 }
 
+/** What is used of workerd's own. */
+interface WorkerContext {
+  waitUntil(work: Promise<void>): void
+}
+
 /** One site an isolate; its environment never changes. */
 let opened: Site | null = null
 
@@ -107,9 +124,12 @@ function open(env: WorkerEnv): Site {
 }
 
 export default {
-  fetch(request: Request, env: WorkerEnv): Response | Promise<Response> {
+  async fetch(request: Request, env: WorkerEnv, context: WorkerContext): Promise<Response> {
     opened ??= open(env)
-    return opened.app.fetch(request)
+    const response = await opened.app.fetch(request)
+    // An import that takes longer goes on with the next upkeep.
+    context.waitUntil(opened.settled())
+    return response
   },
 
   async scheduled(_event: unknown, env: WorkerEnv): Promise<void> {

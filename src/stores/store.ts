@@ -96,3 +96,12 @@ export function sweptStore({ id, chunks }: Store): SweptStore[] {
 export function isReadOnly({ chunks, objects }: Pick<Store, 'chunks' | 'objects'>): boolean {
   return chunks === null && (objects?.writing ?? null) === null
 }
+
+/**
+ * Where images wait for their import: among chunks where there are any, so that nothing is copied when they are to stay
+ * there, and where every node reaches them.
+ */
+export function stagingStore({ all, byDefault }: Pick<Stores, 'all' | 'byDefault'>): Store {
+  if (byDefault.chunks) return byDefault
+  return all.find(({ chunks }) => chunks !== null) ?? byDefault
+}

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { afterEach, beforeEach, describe, it, mock } from 'node:test'
 import { createImageRepo } from '../../src/images/repo.ts'
 import { createUploadRepo } from '../../src/images/upload/rows.ts'
-import { openTestRegistry, queuedImage, type TestRegistry } from '../support/registry.ts'
+import { newUpload, openTestRegistry, queuedImage, type TestRegistry } from '../support/registry.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -22,9 +22,9 @@ describe('an upload of a machine whose clock is wrong', () => {
       const uploads = createUploadRepo(site.registry)
       const image = queuedImage()
       await createImageRepo(site.registry).create(image)
-      const upload = { id: crypto.randomUUID(), imageId: image.id, store: 'file' }
+      const upload = newUpload(image.id, 'file')
       mock.timers.enable({ apis: ['Date'], now: Date.now() + ahead })
-      assert.equal(await uploads.begin(upload, null, Date.now()), 'begun')
+      assert.equal(await uploads.begin(upload, Date.now()), 'begun')
       await uploads.heartbeat(upload)
       assert.equal(await uploads.keep(upload, 0, 'a'.repeat(64)), 'kept')
       mock.timers.reset()

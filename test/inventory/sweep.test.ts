@@ -20,7 +20,7 @@ import type { Store } from '../../src/stores/store.ts'
 import { type Chunk, chunkOf, gather, randomChunk } from '../support/chunks.ts'
 import { BARE_RAW, createImage, uploadData } from '../support/images.ts'
 import { SMALL_CHUNKS } from '../support/options.ts'
-import { openTestRegistry, queuedImage, type TestRegistry } from '../support/registry.ts'
+import { openTestRegistry, queuedImage, newUpload, type TestRegistry } from '../support/registry.ts'
 import { createTestSite } from '../support/site.ts'
 import { chunksIn } from '../support/stores.ts'
 
@@ -86,7 +86,8 @@ async function close() {
   mock.timers.reset()
 }
 
-const unannounced = () => ({ expectedSize: null, projectId: null, store: target })
+const unannounced = () =>
+  ({ intake: 'upload', expectedSize: null, projectId: null, store: target }) as const
 
 const pass = (milliseconds: number) => mock.timers.tick(milliseconds)
 
@@ -112,8 +113,8 @@ async function imageOf(text: string): Promise<string> {
 async function runningUpload(): Promise<Upload> {
   const image = queuedImage()
   await images.create(image)
-  const upload = { id: crypto.randomUUID(), imageId: image.id, store: STORE }
-  assert.equal(await uploads.begin(upload, null, Date.now()), 'begun')
+  const upload = newUpload(image.id, STORE)
+  assert.equal(await uploads.begin(upload, Date.now()), 'begun')
   return upload
 }
 

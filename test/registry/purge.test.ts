@@ -48,7 +48,7 @@ async function addImage(id: string, status: Status, deleted_at: number | null): 
 }
 
 async function addTasks(count: number, deleted_at: number | null): Promise<void> {
-  const task = { type: 'import', status: 'success' as const, created_at: 1, updated_at: 1 }
+  const task = { type: 'import', status: 'success', created_at: 1, updated_at: 1 } as const
   const rows = Array.from({ length: count }, () => ({
     ...task,
     id: crypto.randomUUID(),

@@ -20,6 +20,7 @@ import {
 import { startKeystone, type TestKeystone, tokenFor, usingKeystone } from '../support/keystone.ts'
 import { startDatabase } from '../support/libsql.ts'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
+import { newUpload } from '../support/registry.ts'
 import { randomData } from '../support/random-data.ts'
 import { temporaryFolder } from '../support/site.ts'
 import { wireSuite } from './wire/suite.ts'
@@ -187,8 +188,8 @@ describe('Worker, on its schedule', () => {
 
   it('takes the image of a dead upload back to queued', async () => {
     const { id } = await createImage(worker, BARE_RAW)
-    const upload = { id: crypto.randomUUID(), imageId: id, store: 'r2' }
-    await createUploadRepo(worker.registry).begin(upload, null, Date.now())
+    const upload = newUpload(id, 'r2')
+    await createUploadRepo(worker.registry).begin(upload, Date.now())
     await worker.registry.update(uploads).set({ heartbeat_at: Date.now() - 60_000 })
     assert.equal((await showImage(worker, id)).status, 'saving')
     assert.equal(await runSchedule(), 'ok')

@@ -66,10 +66,10 @@ function serve(
     outgoing.writeHead(status, { ETag: etag, ...length, ...more })
     outgoing.end(method === 'HEAD' ? undefined : body)
   }
-  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? '') ?? []
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(headers.range ?? '') ?? []
   if (from === undefined || (headers['if-range'] ?? etag) !== etag) return send(200, bytes, {})
   const first = Number(from)
-  const last = Math.min(Number(to), bytes.length - 1)
+  const last = Math.min(to ? Number(to) : Infinity, bytes.length - 1)
   if (first > last)
     return send(416, Buffer.alloc(0), { 'Content-Range': `bytes */${bytes.length}` })
   const range = { 'Content-Range': `bytes ${first}-${last}/${bytes.length}` }

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { images } from '../../schema/tables.ts'
+import type { NewUpload } from '../../src/images/upload/rows.ts'
 import type { Image } from '../../src/images/image.ts'
 import { type Registry, openRegistry } from '../../src/registry/database.ts'
 import { openEmbedded } from '../../src/registry/embedded.ts'
@@ -34,6 +35,11 @@ type ImageRow = typeof images.$inferSelect
 /** An image that waits for its bytes. */
 export function queuedImage(attributes: Partial<Image> = {}): Image {
   return { ...queuedRow(), tags: [], properties: {}, ...attributes }
+}
+
+/** An upload of chunks that is about to begin. */
+export function newUpload(imageId: string, store: string): NewUpload {
+  return { id: crypto.randomUUID(), imageId, store, url: null, intake: 'upload' }
 }
 
 /** The row of an image that waits for its bytes. */

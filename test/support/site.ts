@@ -60,6 +60,7 @@ export function createTestServices({ config, registry, stores: all }: ServicePar
     hasBytes: createBytesProbe(copies),
     openPreferred: (prefer) =>
       openPreferred({ copies, manifests, digester: inlineDigester }, prefer),
+    openFetch: (filter) => createOutgoing({ filter }),
     cache: null,
     sweepCache: async () => 0,
     tokens: '',
@@ -106,6 +107,7 @@ export async function createTestSite(raw: RawConfig = {}) {
     request: (path: string, init?: RequestInit) =>
       Promise.resolve(app.request(path, init, { peerAddress: '127.0.0.1' })),
     async close() {
+      await services.importer.stop()
       registry.$client.close()
       await folder.remove()
     },

@@ -113,17 +113,17 @@ function requirePart(file: RemoteFile, response: Response, wanted: Wanted): void
   throw new Error(`${file.name} sends "${range}": wanted ${length} bytes from ${offset}`)
 }
 
-function requirePlain(file: RemoteFile, { headers }: Response): void {
+export function requirePlain(file: RemoteFile, { headers }: Response): void {
   const encoding = headers.get('Content-Encoding') ?? 'identity'
   if (encoding === 'identity') return
   throw new Error(`${file.name} is sent with a Content-Encoding: wanted the bytes as they are`)
 }
 
-function answers({ name }: RemoteFile, { status }: Response): Error {
+export function answers({ name }: RemoteFile, { status }: Response): Error {
   return new Error(`${name} answers ${status}: wanted the file`)
 }
 
-function identity(headers: Record<string, string> = {}): Headers {
+export function identity(headers: Record<string, string> = {}): Headers {
   return new Headers({ 'Accept-Encoding': 'identity', ...headers })
 }
 
@@ -133,7 +133,7 @@ function noRanges({ offset, length }: Span): HeliostatError {
 }
 
 /** https://www.rfc-editor.org/rfc/rfc9110#section-13.1.5: a weak one is none that bytes could be joined by. */
-function versionOf({ headers }: Response): string | null {
+export function versionOf({ headers }: Response): string | null {
   const etag = headers.get('ETag')
   return etag?.startsWith('"') ? etag : headers.get('Last-Modified')
 }

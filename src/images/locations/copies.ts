@@ -9,7 +9,6 @@ import { isBeingDeleted } from '../../inventory/loose-objects.ts'
 import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, freeing, type Registry } from '../../registry/database.ts'
 import { databaseTime, readDatabaseTime } from '../../registry/database-time.ts'
-import { blobOf } from '../../registry/image-columns.ts'
 import type { BegunCopy, CopyRows, CopyTarget } from '../../stores/copy.ts'
 import { alive } from '../alive.ts'
 import { storageExceeded } from '../storage-quota.ts'
@@ -51,12 +50,17 @@ export function createCopyRows(registry: Registry, quota = Infinity): CopyRows {
   }
 }
 
-/** The statuses in which an image has bytes that may be read. */
-const READABLE = ['active', 'deactivated'] as const
+/** The statuses in which an image has bytes: that of an import may have them already. */
+const COPIED = ['active', 'deactivated', 'importing'] as const
 
 function isAlive(imageId: string): SQL | undefined {
-  return and(alive(imageId), inArray(images.status, READABLE))
+  return and(alive(imageId), inArray(images.status, COPIED))
 }
+
+/** What copies are made of. */
+const source = sql<string | null>`(SELECT l.blob FROM image_locations l
+  WHERE l.image_id = images.id AND l.status IN ('active', 'staged') AND l.blob IS NOT NULL
+  ORDER BY l.id LIMIT 1)`
 
 /** An upload has no blob before its end, and a lease of its own. */
 function isDead(): SQL | undefined {
@@ -68,21 +72,21 @@ async function begin(
   { imageId, store, url }: CopyTarget,
   { quota, at }: { quota: number; at: number },
 ): Promise<BegunCopy | 'there' | 'busy' | 'gone'> {
-  const copy = sql<'saving' | 'active' | null>`(SELECT l.status FROM image_locations l
-    WHERE l.image_id = images.id AND l.store = ${store} AND l.status IN ('saving', 'active')
-    ORDER BY l.status LIMIT 1)`
+  const copy = sql<'saving' | 'staged' | 'active' | null>`(SELECT l.status FROM image_locations l
+    WHERE l.image_id = images.id AND l.store = ${store} AND l.status IN ('saving', 'staged', 'active')
+    ORDER BY l.status = 'saving' LIMIT 1)`
   const isBusy = url === null ? sql`false` : isBeingDeleted({ store, url })
   const used = storedBytes(sql`(SELECT o.owner FROM images o WHERE o.id = ${imageId})`)
   const fits = sql`${used} + images.size <= ${quota}`
   const where = and(
     isAlive(imageId),
-    sql`${copy} IS NULL AND ${blobOf} IS NOT NULL`,
+    sql`${copy} IS NULL AND ${source} IS NOT NULL`,
     not(isBusy),
     quota === Infinity ? undefined : fits,
   )
   const [begun, [row], [found]] = await registry.batch([
     // From here on the copy counts against the quota.
-    beginCopy(registry, { imageId, store, url, blob: blobOf }, { at, where }),
+    beginCopy(registry, { imageId, store, url, blob: source }, { at, where }),
     registry
       .select({ id: imageLocations.id, blob: imageLocations.blob })
       .from(imageLocations)
@@ -99,7 +103,7 @@ async function begin(
         size: images.size,
         deletedAt: images.deleted_at,
         copy,
-        blob: blobOf,
+        blob: source,
         isBusy: sql<number>`${isBusy}`,
         used: sql<number>`${used}`,
       })
@@ -110,18 +114,18 @@ async function begin(
     return { id: row.id, imageId, store, url, blob: row.blob }
   }
   if (!found || found.deletedAt !== null) return 'gone'
-  if (!isReadable(found.status)) throw unreadable(imageId, found.status)
-  if (found.copy !== null) return found.copy === 'active' ? 'there' : 'busy'
+  if (!hasBytes(found.status)) throw empty(imageId, found.status)
+  if (found.copy !== null) return found.copy === 'saving' ? 'busy' : 'there'
   if (found.isBusy) return 'busy'
   if (found.blob === null) throw unread(imageId)
   throw storageExceeded({ quota, used: found.used }, found.size ?? 0)
 }
 
-function isReadable(status: string): boolean {
-  return READABLE.some((readable) => readable === status)
+function hasBytes(status: string): boolean {
+  return COPIED.some((copied) => copied === status)
 }
 
-function unreadable(imageId: string, status: string): HeliostatError {
+function empty(imageId: string, status: string): HeliostatError {
   return new HeliostatError(
     'conflict',
     `Image ${imageId} is in status "${status}", wanted "active" or "deactivated": there is nothing to copy`,
@@ -147,7 +151,12 @@ async function finish(
     registry.update(images).set({ updated_at: at }).where(done),
     registry
       .update(imageLocations)
-      .set({ status: 'active', updated_at: at })
+      .set({
+        // Of an import nobody may read anything before all of it is there.
+        status: sql`(SELECT CASE ${images.status} WHEN 'importing' THEN 'staged' ELSE 'active' END
+          FROM ${images} WHERE ${images.id} = ${imageId})`,
+        updated_at: at,
+      })
       .where(
         and(
           eq(imageLocations.id, id),

@@ -71,7 +71,7 @@ export function heldByStore(
     })
     .from(imageLocations)
     .innerJoin(images, eq(images.id, imageLocations.image_id))
-    .where(inArray(imageLocations.status, ['active', 'pending_delete']))
+    .where(inArray(imageLocations.status, ['active', 'staged', 'pending_delete']))
     .groupBy(imageLocations.store)
     .all()
 }

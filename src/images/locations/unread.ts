@@ -106,7 +106,7 @@ export async function reject(
     announceImages(registry, alive(imageId), at),
     registry
       .update(images)
-      .set({ status: STEPS.abortUpload.to, ...NO_DATA, updated_at: at })
+      .set({ status: STEPS.abortImport.to, ...NO_DATA, updated_at: at })
       .where(and(alive(imageId), sql`NOT ${others}`)),
     ...removeLocations(registry, sql`(${isStillUnread(location)})`, at),
   ])

@@ -1,5 +1,5 @@
-import { and, eq, not, type SQL, sql } from 'drizzle-orm'
-import { images, uploads } from '../../../schema/tables.ts'
+import { and, eq, inArray, not, type SQL, sql } from 'drizzle-orm'
+import { imageLocations, images, uploads } from '../../../schema/tables.ts'
 import { type Manifest, manifestDigest } from '../../blobs/manifest.ts'
 import { insertBlob } from '../../inventory/blobs.ts'
 import {
@@ -22,12 +22,12 @@ import {
 } from '../../inventory/locations.ts'
 import { isBeingDeleted } from '../../inventory/loose-objects.ts'
 import { announceImages } from '../../registry/announcements.ts'
-import { affectedRows, freeing, type Registry } from '../../registry/database.ts'
+import { affectedRows, freeing, type Registry, type Statement } from '../../registry/database.ts'
 import { readDatabaseTime } from '../../registry/database-time.ts'
 import { alive } from '../alive.ts'
 import { NO_DATA } from '../no-data.ts'
 import type { StorageSpace } from '../storage-quota.ts'
-import { STEPS } from '../status.ts'
+import { BROKEN_OFF, type Intake, INTAKES } from '../status.ts'
 import { spaceFor, storedBytes } from '../usage.ts'
 
 /** The registry's side of uploads: what they make of their images. */
@@ -35,22 +35,23 @@ export interface UploadRepo {
   /** Null where there is no limit. */
   spaceOf(owner: string | null): Promise<StorageSpace | null>
   /**
-   * Takes the image from queued to saving, and notes where its bytes go; `url` is null for chunks. 'busy': what was there
-   * before is being deleted, try again soon. 'refused': the image is in any other status.
+   * Takes the image into the status that it has meanwhile (`INTAKES`), and notes where its bytes go; `url` is null for
+   * chunks. 'busy': what was there before is being deleted, or a dead process was at it, try again soon. 'refused': the
+   * image is in any other status.
    */
-  begin(upload: Upload, url: string | null, at: number): Promise<'begun' | 'busy' | 'refused'>
+  begin(upload: NewUpload, at: number): Promise<'begun' | 'busy' | 'refused'>
   /** See `keepChunk`. */
   keep(upload: Upload, position: number, digest: string | null): Promise<'kept' | 'busy' | 'gone'>
   /**
-   * Makes the active image, its blob and its location visible at once. 'gone': it was deleted meanwhile. A space: by
-   * now the image no longer fits into it, perhaps by other uploads that ended before.
+   * Makes what has come in visible at once: the active image, its blob and its location; or what is staged, of which
+   * the image tells but its size. 'gone': the image was deleted meanwhile. A space: by now the image no longer fits into
+   * it, perhaps by other uploads that ended before.
    */
-  finish(
-    upload: Upload,
-    manifest: Manifest,
-    virtualSize: number | null,
-  ): Promise<'active' | 'gone' | StorageSpace>
-  /** Takes the image back to queued, without any trace of data. False when there is no such upload. */
+  finish(upload: NewUpload, taken: Taken): Promise<'done' | 'gone' | StorageSpace>
+  /**
+   * Takes the image back to queued, without any trace of data; one that is imported stays so. False when there is no
+   * such upload.
+   */
   abort(upload: RunningUpload, at: number): Promise<boolean>
   /** As `abort`, unless the upload has been heard of again by now [false]. */
   abortDead(upload: RunningUpload, at: number): Promise<boolean>
@@ -63,15 +64,26 @@ export interface UploadRepo {
   dead(): Promise<RunningUpload[]>
 }
 
+export interface NewUpload extends Upload {
+  /** Null for chunks. */
+  url: string | null
+  intake: Intake
+}
+
+/** What has come in. */
+export interface Taken {
+  manifest: Manifest
+  virtualSize: number | null
+}
+
 /** `quota` is the bytes that the images of one owner may take; Infinity for no limit. */
 export function createUploadRepo(registry: Registry, quota = Infinity): UploadRepo {
   return {
     spaceOf: (owner) => spaceFor(registry, owner, quota),
 
-    begin: (upload, url, at) => begin(registry, upload, { url, at }),
+    begin: (upload, at) => begin(registry, upload, at),
     keep: (upload, position, digest) => keepChunk(registry, upload, { position, digest }),
-    finish: (upload, manifest, virtualSize) =>
-      finish(registry, upload, { manifest, virtualSize, quota }),
+    finish: (upload, taken) => finish(registry, upload, { ...taken, quota }),
     abort: (upload, at) => abort(freeing(registry), upload, { at }),
     abortDead: (upload, at) => abort(freeing(registry), upload, { at, only: isDead() }),
 
@@ -87,75 +99,93 @@ export function createUploadRepo(registry: Registry, quota = Infinity): UploadRe
 
 async function begin(
   registry: Registry,
-  upload: Upload,
-  { url, at }: { url: string | null; at: number },
+  upload: NewUpload,
+  at: number,
 ): Promise<'begun' | 'busy' | 'refused'> {
-  const { from, to } = STEPS.beginUpload
-  const { imageId, store } = upload
-  const isBusy = url === null ? sql`false` : isBeingDeleted({ store, url })
-  const isQueued = and(alive(imageId), eq(images.status, from), not(isBusy))
-  const [begun, , , , [waiting]] = await registry.batch([
-    announceImages(registry, isQueued, at),
-    beginLease(registry, { ...upload, at }, isQueued),
-    beginCopy(registry, { imageId, store, url, blob: null }, { at, where: isQueued }),
-    registry.update(images).set({ status: to, updated_at: at }).where(isQueued),
+  const { imageId, store, url, intake } = upload
+  const { from, during } = INTAKES[intake]
+  const left = sql`EXISTS (SELECT 1 FROM ${uploads} WHERE ${uploads.image_id} = ${imageId})`
+  const isBusy = url === null ? left : sql`(${left} OR ${isBeingDeleted({ store, url })})`
+  const isFree = and(alive(imageId), eq(images.status, from), not(isBusy))
+  const begun = isRunning(upload)
+  const where = and(alive(imageId), begun)
+  const [lease, , , , [found]] = await registry.batch([
+    beginLease(registry, { ...upload, at }, isFree),
+    announceImages(registry, where, at),
+    beginCopy(registry, { imageId, store, url, blob: null }, { at, where }),
+    registry.update(images).set({ status: during, updated_at: at }).where(where),
     registry
-      .select({ isBusy: sql<number>`${isBusy}` })
+      .select({ status: images.status, isBusy: sql<number>`${isBusy}` })
       .from(images)
-      .where(eq(images.id, imageId)),
+      .where(alive(imageId)),
   ])
-  if (affectedRows(begun) === 1) return 'begun'
-  return waiting?.isBusy ? 'busy' : 'refused'
-}
-
-interface Finished {
-  manifest: Manifest
-  virtualSize: number | null
-  quota: number
+  if (affectedRows(lease) === 1) return 'begun'
+  return found?.status === from && found.isBusy ? 'busy' : 'refused'
 }
 
 async function finish(
   registry: Registry,
-  upload: Upload,
-  { manifest, virtualSize, quota }: Finished,
-): Promise<'active' | 'gone' | StorageSpace> {
+  upload: NewUpload,
+  { manifest, virtualSize, quota }: Taken & { quota: number },
+): Promise<'done' | 'gone' | StorageSpace> {
   const at = Date.now()
-  const { size, checksum, hashAlgorithm, hashValue } = manifest
-  const used = storedBytes(sql`(SELECT o.owner FROM images o WHERE o.id = ${upload.imageId})`)
-  const fits = sql`${used} + ${size} <= ${quota}`
+  const { imageId, intake } = upload
+  const { to, copy } = INTAKES[intake]
   const blob = manifestDigest(manifest)
-  const done = isActivated(upload)
-  const [activated, [refused]] = await registry.batch([
+  const used = storedBytes(sql`(SELECT o.owner FROM images o WHERE o.id = ${imageId})`)
+  const fits = quota === Infinity ? undefined : sql`${used} + ${manifest.size} <= ${quota}`
+  const done = isRunning(upload, eq(uploads.blob, blob))
+  const record = {
+    size: manifest.size,
+    virtual_size: virtualSize,
+    ...(copy === 'active' && digestsOf(manifest)),
+  }
+  const [ended, [refused]] = await registry.batch([
     registry
-      .update(images)
-      .set({
-        status: STEPS.endUpload.to,
-        size,
-        virtual_size: virtualSize,
-        checksum,
-        os_hash_algo: hashAlgorithm,
-        os_hash_value: hashValue,
-        updated_at: at,
-      })
-      .where(and(isSaving(upload), quota === Infinity ? undefined : fits)),
+      .update(uploads)
+      .set({ blob })
+      .where(and(eq(uploads.id, upload.id), hasImage(upload), fits)),
     registry
       .select({ used: sql<number>`${used}` })
       .from(uploads)
       .where(and(eq(uploads.id, upload.id), not(done))),
     insertBlob(registry, { digest: blob, manifest, at }, done),
     giveChunks(registry, { upload, blob }, done),
-    ...endCopy(registry, { imageId: upload.imageId, blob, at }, done),
-    announceImages(registry, and(eq(images.id, upload.imageId), done), at),
+    ...(intake === 'import' ? replaceStaged(registry, imageId, { done, at }) : []),
+    ...endCopy(registry, { imageId, blob, status: copy, at }, done),
+    registry
+      .update(images)
+      .set({ status: to, ...record, updated_at: at })
+      .where(and(alive(imageId), done)),
+    announceImages(registry, and(eq(images.id, imageId), done), at),
     endLease(registry, upload, done),
   ])
-  if (affectedRows(activated) === 1) return 'active'
+  if (affectedRows(ended) === 1) return 'done'
   return refused ? { quota, used: refused.used } : 'gone'
 }
 
-/** Within the batch that ends an upload well: its image is active, and the upload not yet forgotten. */
-function isActivated(upload: RunningUpload): SQL {
-  return sql`(EXISTS (SELECT 1 FROM ${images} WHERE ${images.id} = ${upload.imageId}
-    AND ${images.status} = ${STEPS.endUpload.to}) AND ${isRunning(upload)})`
+function digestsOf({ checksum, hashAlgorithm, hashValue }: Manifest) {
+  return { checksum, os_hash_algo: hashAlgorithm, os_hash_value: hashValue }
+}
+
+/** Whether the upload's image is still there and in the status that it has meanwhile. */
+function hasImage({ imageId, intake }: NewUpload): SQL {
+  return sql`EXISTS (SELECT 1 FROM ${images}
+    WHERE ${and(alive(imageId), eq(images.status, INTAKES[intake].during))})`
+}
+
+/** What was staged before is replaced by what an import has made of it. */
+function replaceStaged(
+  registry: Registry,
+  imageId: string,
+  { done, at }: { done: SQL; at: number },
+): Statement[] {
+  const leaving = and(
+    eq(imageLocations.image_id, imageId),
+    eq(imageLocations.status, 'staged'),
+    done,
+  )
+  return removeLocations(registry, sql`(${leaving})`, at)
 }
 
 async function abort(
@@ -163,25 +193,17 @@ async function abort(
   upload: RunningUpload,
   { at, only }: { at: number; only?: SQL | undefined },
 ): Promise<boolean> {
-  const where = isSaving(upload, only)
-  const leaving = sql`(${isSavingCopy(upload.imageId)} AND ${isRunning(upload, only)})`
+  const running = isRunning(upload, only)
+  const where = and(alive(upload.imageId), inArray(images.status, BROKEN_OFF), running)
+  const leaving = sql`(${isSavingCopy(upload.imageId)} AND ${running})`
   const results = await registry.batch([
     announceImages(registry, where, at),
     registry
       .update(images)
-      .set({ status: STEPS.abortUpload.to, ...NO_DATA, updated_at: at })
+      .set({ status: 'queued', ...NO_DATA, updated_at: at })
       .where(where),
     ...removeLocations(registry, leaving, at),
     endLease(registry, upload, only),
   ])
   return affectedRows(results.at(-1)) === 1
-}
-
-/** The upload's image, as long as nobody else has ended the upload, of which `only` holds, or deleted the image. */
-function isSaving(upload: RunningUpload, only?: SQL): SQL | undefined {
-  return and(
-    alive(upload.imageId),
-    eq(images.status, STEPS.endUpload.from),
-    isRunning(upload, only),
-  )
 }

@@ -3,11 +3,11 @@ import { cutChunks, isZero } from '../../blobs/chunks.ts'
 import type { Checksum, Digester, DigestStream, HashAlgorithm } from '../../blobs/digest.ts'
 import type { StreamInspector } from '../../blobs/inspect/stream.ts'
 import { HeliostatError } from '../../errors.ts'
-import { UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
+import { UPLOAD_LEASE_MS } from '../../inventory/leases.ts'
 import type { Sink } from '../../stores/sink.ts'
 import type { Image } from '../image.ts'
 import { storageExceeded } from '../storage-quota.ts'
-import type { UploadRepo } from './rows.ts'
+import type { NewUpload, UploadRepo } from './rows.ts'
 import { refuseExcess, requireExactSize, sizeCap, type UploadSize } from './size.ts'
 
 const RETRY_BUSY_MS = 100
@@ -29,7 +29,7 @@ export interface DataParts {
 
 /** What one upload has taken in so far. */
 export interface Progress extends UploadSize {
-  upload: Upload
+  upload: NewUpload
   image: Image
   chunks: (string | null)[]
   /** How many chunks are digested and stored at once, while the next one fills. */
@@ -37,7 +37,7 @@ export interface Progress extends UploadSize {
   inspector: StreamInspector | null
 }
 
-/** Cuts, digests and stores a body in one pass, and makes its image active. */
+/** Cuts, digests and stores a body in one pass, and makes of its image what the bytes came in for. */
 export async function takeIn(
   parts: DataParts,
   progress: Progress,
@@ -60,9 +60,9 @@ export async function takeIn(
       chunks,
     }
     await sink.finish(size)
-    const end = await parts.uploads.finish(progress.upload, manifest, virtualSize)
+    const end = await parts.uploads.finish(progress.upload, { manifest, virtualSize })
     if (end === 'gone') throw await endedByOthers(parts, progress)
-    if (end !== 'active') throw storageExceeded(end, size)
+    if (end !== 'done') throw storageExceeded(end, size)
   } catch (error) {
     digests.abort()
     throw error

@@ -1,7 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import { createStreamInspector } from '../../blobs/inspect/stream.ts'
 import { HeliostatError } from '../../errors.ts'
-import { type RunningUpload, UPLOAD_LEASE_MS, type Upload } from '../../inventory/leases.ts'
+import { type RunningUpload, UPLOAD_LEASE_MS } from '../../inventory/leases.ts'
 import type { Sweeper } from '../../inventory/sweep.ts'
 import { reasonOf } from '../../reason.ts'
 import type { LooseObjects } from '../../stores/loose.ts'
@@ -9,9 +9,9 @@ import { openSink, urlFor } from '../../stores/sink.ts'
 import type { Store } from '../../stores/store.ts'
 import type { Image } from '../image.ts'
 import type { ProjectLimits } from '../project-limits.ts'
-import { requireFormats, STEPS } from '../status.ts'
+import { type Intake, INTAKES, requireFormats } from '../status.ts'
 import { createClockWatch } from '../../clock-watch.ts'
-import type { UploadRepo } from './rows.ts'
+import type { NewUpload, UploadRepo } from './rows.ts'
 import { refuseSize, sizeCap } from './size.ts'
 import { type DataParts, type Progress, takeIn } from './take-in.ts'
 
@@ -32,7 +32,8 @@ export interface UploadParts extends DataParts {
 }
 
 export interface UploadRequest {
-  /** Bytes; null when the client has not said. */
+  intake: Intake
+  /** Bytes; null when nobody has said. Of what is staged it is only a hint. */
   expectedSize: number | null
   /** The project that uploads. Its limits count, not those of the image's owner. */
   projectId: string | null
@@ -43,8 +44,8 @@ export interface UploadRequest {
 /** Takes images' bytes in: cut, digested and stored in one pass, with at most two chunks in memory. */
 export interface Uploader {
   /**
-   * Resolves when the image is active; otherwise the image is queued again and nothing of the bytes is left. The body
-   * is taken only once nothing but its content can be refused.
+   * Resolves when all is there; otherwise nothing of the bytes is left, and the image is queued again unless it is
+   * imported. The body is taken only once nothing but its content can be refused.
    */
   upload(
     image: Image,
@@ -57,16 +58,16 @@ export interface Uploader {
 
 export function createUploader(parts: UploadParts): Uploader {
   const { uploads, looseObjects } = parts
-  const running = new Set<Upload>()
+  const running = new Set<NewUpload>()
   const clock = createClockWatch(UPLOAD_LEASE_MS, uploads.now)
 
   return {
     async upload(image, takeBody, request) {
-      requireFormats(image)
-      const { store } = request
+      const { intake, store } = request
+      if (intake === 'upload') requireFormats(image)
       const url = await urlFor(store, image.id)
-      const upload = { id: crypto.randomUUID(), imageId: image.id, store: store.id }
-      await begin(uploads, upload, { image, url })
+      const upload = { id: crypto.randomUUID(), imageId: image.id, store: store.id, url, intake }
+      await begin(uploads, upload, image)
       running.add(upload)
       const beat = setInterval(
         () => void uploads.heartbeat(upload).catch(() => undefined),
@@ -75,7 +76,7 @@ export function createUploader(parts: UploadParts): Uploader {
       const progress = newProgress(upload, image, { ...parts.options, store })
       try {
         await admit(parts, progress, request)
-        await takeInto(parts, progress, { url, store, takeBody })
+        await takeInto(parts, progress, { store, takeBody })
       } catch (error) {
         await clearAway(parts, progress, error)
         throw error
@@ -101,35 +102,32 @@ async function endDead(uploads: UploadRepo, upload: RunningUpload): Promise<void
   log.warn('Upload of image {image} was left behind by a dead process', { image: upload.imageId })
 }
 
-async function begin(
-  uploads: UploadRepo,
-  upload: Upload,
-  { image, url }: { image: Image; url: string | null },
-): Promise<void> {
-  let begun = await uploads.begin(upload, url, Date.now())
+async function begin(uploads: UploadRepo, upload: NewUpload, image: Image): Promise<void> {
+  let begun = await uploads.begin(upload, Date.now())
   while (begun === 'busy') {
     await new Promise((resolve) => setTimeout(resolve, RETRY_BUSY_MS))
-    begun = await uploads.begin(upload, url, Date.now())
+    begun = await uploads.begin(upload, Date.now())
   }
   if (begun === 'begun') return
+  const { during } = INTAKES[upload.intake]
   throw new HeliostatError(
     'conflict',
-    `Image status transition from ${image.status} to ${STEPS.beginUpload.to} is not allowed`,
+    `Image status transition from ${image.status} to ${during} is not allowed`,
   )
 }
 
 interface Target {
   store: Store
-  url: string | null
   takeBody(): ReadableStream<Uint8Array>
 }
 
 async function takeInto(
   parts: UploadParts,
   progress: Progress,
-  { store, url, takeBody }: Target,
+  { store, takeBody }: Target,
 ): Promise<void> {
   const { chunk_size: chunkSize } = parts.options
+  const { url } = progress.upload
   const sink = await openSink(store, { url, size: progress.expectedSize, chunkSize })
   try {
     await takeIn(parts, progress, { body: takeBody(), sink })
@@ -140,7 +138,7 @@ async function takeInto(
 }
 
 function newProgress(
-  upload: Upload,
+  upload: NewUpload,
   image: Image,
   options: UploadParts['options'] & { store: Store },
 ): Progress {
@@ -179,11 +177,11 @@ function isVolumeBacked({ properties }: Image): boolean {
 async function admit(
   { limits, uploads, options }: UploadParts,
   progress: Progress,
-  { expectedSize, projectId }: UploadRequest,
+  { expectedSize, projectId, intake }: UploadRequest,
 ): Promise<void> {
   // This one is counted already.
   await limits.refuseMore('image_count_uploading', projectId, 0)
-  progress.expectedSize = expectedSize
+  progress.expectedSize = intake === 'stage' ? null : expectedSize
   progress.space = await uploads.spaceOf(progress.image.owner)
   if (expectedSize !== null) refuseSize(progress, expectedSize, sizeCap(options))
 }

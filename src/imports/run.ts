@@ -1,0 +1,59 @@
+import { IMPORT_METHODS } from '../../schema/import-methods.ts'
+import { HeliostatError } from '../errors.ts'
+import type { Stores } from '../stores/store.ts'
+import type { OwnImport } from './ending.ts'
+import type { ByteProgress } from './progress.ts'
+import { type ImportRequest, parseImport } from './request.ts'
+import type { ClaimedTask } from './rows.ts'
+
+/** An import that this process does. */
+export interface Run extends OwnImport {
+  /** Of whoever has asked for it; null where that was another process. */
+  token: string | null
+  /** Ends it, for whatever reason comes first. */
+  end: AbortController
+  bytes: ByteProgress
+}
+
+export function createRun(own: OwnImport, token: string | null): Run {
+  return { ...own, token, end: new AbortController(), bytes: { done: 0, total: null } }
+}
+
+/** The reason of an end after which another process goes on. */
+export class Stopped extends Error {
+  override readonly name = 'Stopped'
+}
+
+/** The reason of an end after which there is nothing to be done: others have ended the import. */
+export class Lost extends Error {
+  override readonly name = 'Lost'
+}
+
+/** What is to be done. */
+export interface Plan {
+  request: ImportRequest
+  /** The ids of the stores that are to have the image in the end. */
+  stores: readonly string[]
+  /** The project whose limits count. */
+  owner: string | null
+}
+
+/** The oldest kind of task downloads into an image that was made for it. */
+function legacyRequest(input: ClaimedTask['input']): unknown {
+  return { method: { name: 'web-download', uri: input?.['import_from'] } }
+}
+
+/** Reads a task's input, as it was written when it was asked for. */
+export function planOf({ input, owner }: ClaimedTask, stores: Stores): Plan {
+  const request = parseImport(input?.['import_req'] ?? legacyRequest(input), IMPORT_METHODS)
+  const backend = input?.['backend']
+  const ids: unknown[] = Array.isArray(backend) ? backend : []
+  const named = ids.filter((id) => typeof id === 'string')
+  const targets = named.length > 0 ? named : [stores.byDefault.id]
+  const unknown = targets.find((id) => stores.find(id) === null)
+  if (unknown === undefined) return { request, stores: targets, owner }
+  throw new HeliostatError(
+    'conflict',
+    `Store "${unknown}", which the image was to be imported to, is not configured any more`,
+  )
+}
