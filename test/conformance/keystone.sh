@@ -78,6 +78,11 @@ stop_keystone() {
 # start_known_server FOLDER [OPTION=VALUE...]: start_server with callers that Keystone knows, and who find it through
 # Keystone's catalogue.
 start_known_server() {
+  start_server_of_keystone "$@"
+  register_server image
+}
+
+start_server_of_keystone() {
   start_server "$1" \
     HELIOSTAT_PASTE_DEPLOY__FLAVOR=keystone \
     HELIOSTAT_KEYSTONE_AUTHTOKEN__AUTH_URL="$keystone_url" \
@@ -88,9 +93,20 @@ start_known_server() {
     HELIOSTAT_KEYSTONE_AUTHTOKEN__USER_DOMAIN_NAME=Default \
     HELIOSTAT_KEYSTONE_AUTHTOKEN__PROJECT_DOMAIN_NAME=Default \
     "${@:2}"
+}
+
+# register_server TYPE: what was started last becomes the service of that type.
+register_server() {
   administer <<END
-service create image --name glance
-endpoint create image public $url --region RegionOne
+service create $1 --name $1
+endpoint create $1 public $url --region RegionOne
+END
+}
+
+# register_endpoint TYPE REGION: what was started last is such a service in another region.
+register_endpoint() {
+  administer <<END
+endpoint create $1 public $url --region $2
 END
 }
 

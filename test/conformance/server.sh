@@ -19,6 +19,8 @@ start_server() {
   local folder=$1
   shift
   mkdir -p "$folder"
+  # It is read before the server may have made it.
+  : >"$folder/out"
   env "$@" node "$root/src/cli/heliostat.js" serve --data-dir "$folder/data" --port 0 \
     >"$folder/out" 2>"$folder/log" &
   server_pid=$!

@@ -51,7 +51,7 @@ export async function endedTask(site: Site, id: string, headers = {}): Promise<I
 }
 
 /** An image with what an import has made of it. */
-export async function importedImage(site: Site, id: string) {
-  const task = await endedTask(site, id)
-  return { task, image: await showImage(site, id) }
+export async function importedImage(site: Site, id: string, headers = {}) {
+  const task = await endedTask(site, id, headers)
+  return { task, image: await showImage(site, id, headers) }
 }
