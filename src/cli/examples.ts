@@ -57,6 +57,10 @@ const EXAMPLES: Record<string, readonly string[]> = {
   ],
   'heliostat store verify': ['heliostat store verify ceph --repair'],
   'heliostat store drain': ['heliostat store drain old --to ceph'],
+  'heliostat task': ['heliostat task list --status processing'],
+  'heliostat task list': ['heliostat task list --json', `heliostat task list --image ${ID}`],
+  'heliostat task show': ['heliostat task show 05cf47a8-02b4-470c-a61f-45addae91c61'],
+  'heliostat task cancel': ['heliostat task cancel 05cf47a8-02b4-470c-a61f-45addae91c61'],
   'heliostat mirror': [`heliostat mirror status ${EDGE}`],
   'heliostat mirror status': [
     `HELIOSTAT_MIRROR_TOKEN=$(cat token) heliostat mirror status ${EDGE}`,

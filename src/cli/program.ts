@@ -7,6 +7,7 @@ import { addMirrorCommands } from './mirror.ts'
 import { addPolicyCommands } from './policy.ts'
 import { addServeCommand } from './serve.ts'
 import { addStoreCommands } from './store.ts'
+import { addTaskCommands } from './task.ts'
 import { addTokenCommand } from './token.ts'
 
 /** The command line: every command with its options and its help. */
@@ -22,6 +23,7 @@ export function createProgram(): Command {
   addDbCommands(program)
   addMirrorCommands(program)
   addStoreCommands(program)
+  addTaskCommands(program)
   addConfigCommand(program)
   addPolicyCommands(program)
   addTokenCommand(program)

@@ -5,6 +5,7 @@ import { conditionsOf, isReadOnly, type Store } from '../stores/store.ts'
 import { print } from './print.ts'
 import { formatBytes } from './progress.ts'
 import { requireStore, type StoreSite } from './store-site.ts'
+import { printTable } from './table.ts'
 
 /** `heliostat store list`. Stores that images lie in and that are not configured are listed too. */
 export async function list(
@@ -50,21 +51,6 @@ function describe(store: Store) {
 function countsOf(held: Map<string, { images: number; bytes: number }>, id: string) {
   const { images = 0, bytes = 0 } = held.get(id) ?? {}
   return { images, bytes }
-}
-
-/** Columns two blanks apart. */
-function printTable(rows: string[][]): void {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  )
-  for (const row of rows) {
-    print(
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-  }
 }
 
 /** `heliostat store check`. Exit code 1 when one does not answer, or is another registry's. */

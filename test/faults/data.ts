@@ -1,6 +1,6 @@
 /** What a server under test holds: asked of the server, and read beside it from its disk. */
 import { createHash } from 'node:crypto'
-import { open, readdir } from 'node:fs/promises'
+import { open, readdir, utimes } from 'node:fs/promises'
 import { join } from 'node:path'
 import Database from 'libsql'
 import { BARE_RAW, createImage, downloadData, showImage, uploadData } from '../support/images.ts'
@@ -43,6 +43,13 @@ export async function chunkFiles(dataDir: string): Promise<string[]> {
     .filter((entry) => entry.isFile() && entry.parentPath !== folder)
     .map((entry) => entry.name)
     .toSorted()
+}
+
+/** As if the time had passed for which no sweeper touches a file that may still be written. */
+export async function ageUnfinished(dataDir: string): Promise<void> {
+  for (const name of await chunkFiles(dataDir)) {
+    if (name.endsWith('.tmp')) await utimes(join(dataDir, 'chunks', name.slice(0, 2), name), 0, 0)
+  }
 }
 
 /** Opens the database of a server beside it. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash, randomInt } from 'node:crypto'
-import { readFile, utimes } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
@@ -10,7 +10,15 @@ import type { RunningProcess } from '../support/process.ts'
 import { randomData, stallingBody } from '../support/random-data.ts'
 import { eventually, runHeliostat, startOnNode } from '../support/server.ts'
 import { temporaryFolder } from '../support/site.ts'
-import { chunkFiles, createRaw, openDatabase, readBack, show, upload } from './data.ts'
+import {
+  ageUnfinished,
+  chunkFiles,
+  createRaw,
+  openDatabase,
+  readBack,
+  show,
+  upload,
+} from './data.ts'
 
 const MIB = 1 << 20
 const PART = 256 * 1024
@@ -204,13 +212,6 @@ function savedNoMore(url: string, id: string, within: number) {
     const image = await show(url, id)
     return image.status === 'saving' ? null : image
   })
-}
-
-/** As if the time had passed for which no sweeper touches a file that may still be written. */
-async function ageUnfinished(dataDir: string): Promise<void> {
-  for (const name of await chunkFiles(dataDir)) {
-    if (name.endsWith('.tmp')) await utimes(join(dataDir, 'chunks', name.slice(0, 2), name), 0, 0)
-  }
 }
 
 function sweep(dataDir: string) {

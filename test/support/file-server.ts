@@ -13,6 +13,8 @@ export interface FileServer {
   readonly answers: Answer[]
   /** Serves a file under a path of its own, or in the place of another. */
   put(bytes: Uint8Array, path?: string): string
+  /** Has a file always served so. */
+  handle(url: string, answer: Answer): void
   /** The file as a well-behaved server sends it. */
   readonly serve: Answer
   close(): Promise<void>
@@ -23,10 +25,12 @@ export async function startFileServer(): Promise<FileServer> {
   const files = new Map<string, Buffer>()
   const requests: string[] = []
   const answers: Answer[] = []
+  const handlers = new Map<string, Answer>()
   const server = createServer((incoming, outgoing) => {
     requests.push([incoming.method, incoming.headers.range].filter(Boolean).join(' '))
-    const bytes = files.get(new URL(incoming.url ?? '', 'http://host').pathname)
-    const answer = answers.shift() ?? serve
+    const path = new URL(incoming.url ?? '', 'http://host').pathname
+    const bytes = files.get(path)
+    const answer = answers.shift() ?? handlers.get(path) ?? serve
     if (bytes) answer(incoming, outgoing, bytes)
     else outgoing.writeHead(404).end('absent')
   })
@@ -39,6 +43,7 @@ export async function startFileServer(): Promise<FileServer> {
     requests,
     answers,
     serve,
+    handle: (file, answer) => void handlers.set(new URL(file).pathname, answer),
     put(bytes, path = `/${files.size}`) {
       files.set(path, Buffer.from(bytes))
       return url + path

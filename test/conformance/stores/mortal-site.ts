@@ -2,13 +2,11 @@
 import assert from 'node:assert/strict'
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { utimes } from 'node:fs/promises'
-import { join } from 'node:path'
 import { env, execPath } from 'node:process'
 import { promisify } from 'node:util'
 import { CONDEMNED_MS } from '../../../src/inventory/condemned.ts'
 import { UPLOAD_LEASE_MS } from '../../../src/inventory/leases.ts'
-import { chunkFiles, openDatabase } from '../../faults/data.ts'
+import { ageUnfinished, openDatabase } from '../../faults/data.ts'
 import { LAUNCHER, serveArguments } from '../../support/launcher.ts'
 import { environmentOf } from '../../support/options.ts'
 import { startServer } from '../../support/process.ts'
@@ -118,13 +116,6 @@ function isSettled(dataDir: string): true | null {
   )
   database.close()
   return left.every((count) => count === 0) || null
-}
-
-/** As if the time had passed for which no sweeper touches a file that may still be written. */
-async function ageUnfinished(dataDir: string): Promise<void> {
-  for (const name of await chunkFiles(dataDir)) {
-    if (name.endsWith('.tmp')) await utimes(join(dataDir, 'chunks', name.slice(0, 2), name), 0, 0)
-  }
 }
 
 /** Nothing runs and nothing is being removed. */
