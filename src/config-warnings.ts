@@ -124,6 +124,11 @@ const CONDITIONS: readonly Condition[] = [
     wanted: 'with [paste_deploy] flavor = token',
   },
   {
+    options: ['[barbican] barbican_endpoint', '[barbican] auth_endpoint'],
+    isMet: ({ paste_deploy }) => paste_deploy.flavor !== 'token',
+    wanted: 'with a [paste_deploy] flavor other than token, whose tokens Barbican does not know',
+  },
+  {
     options: ['[heliostat] trusted_addresses'],
     isMet: ({ paste_deploy }) => paste_deploy.flavor === 'trusted',
     wanted: 'with [paste_deploy] flavor = trusted',

@@ -32,6 +32,10 @@ const MOVED: readonly (readonly [from: Place, to: Place])[] = [
     ['keystone_authtoken', 'auth_uri'],
     ['keystone_authtoken', 'www_authenticate_uri'],
   ],
+  [
+    ['key_manager', 'auth_url'],
+    ['barbican', 'auth_endpoint'],
+  ],
   ...['keystone_authtoken', 'oslo_limit'].flatMap((section): [Place, Place][] => [
     [
       [section, 'auth_plugin'],

@@ -170,6 +170,14 @@ export const SECTIONS = {
   }),
   ...IMPORT_SECTIONS,
   healthcheck: z.object({ disable_by_file_path: text('/etc/glance/healthcheck_disable') }),
+  barbican: z.object({
+    barbican_endpoint: baseUrl,
+    auth_endpoint: baseUrl,
+    barbican_endpoint_type: choice(['public', 'internal', 'admin'], 'public'),
+    barbican_region_name: optionalText,
+    verify_ssl: flag(true),
+    verify_ssl_path: optionalText,
+  }),
   mirror: z.object({
     tokens: list([]).meta({ secret: true }),
     feed_rows: integer(100_000, { min: 1 }),
@@ -193,6 +201,8 @@ export const SECTIONS = {
     data_dir: text('./data'),
     chunk_size: chunkSize,
     checksum: choice(CHECKSUMS, 'md5'),
+    signature_certificates: optionalText,
+    signature_ca_file: optionalText,
     token_file: optionalText,
     tokens: optionalText.meta({ secret: true }),
     trusted_addresses: list(['127.0.0.0/8', '::1']),

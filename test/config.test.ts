@@ -139,9 +139,19 @@ describe('a configuration without any option', () => {
         max_age: 3600,
       },
       healthcheck: { disable_by_file_path: '/etc/glance/healthcheck_disable' },
+      barbican: {
+        barbican_endpoint: null,
+        auth_endpoint: null,
+        barbican_endpoint_type: 'public',
+        barbican_region_name: null,
+        verify_ssl: true,
+        verify_ssl_path: null,
+      },
       heliostat: {
         data_dir: './data',
         chunk_size: 8388608,
+        signature_certificates: null,
+        signature_ca_file: null,
         token_file: null,
         tokens: null,
         trusted_addresses: ['127.0.0.0/8', '::1'],
@@ -295,7 +305,9 @@ describe('an option that has another place now', () => {
     const { config } = loadConfig({
       DEFAULT: { disk_formats: 'raw', container_formats: 'bare', logfile: 'a.log', logdir: '/l/' },
       keystone_authtoken: { auth_plugin: 'password', user_name: 'u', tenant_name: 't' },
+      key_manager: { auth_url: 'http://keystone/' },
     })
+    assert.equal(config.barbican.auth_endpoint, 'http://keystone')
     assert.deepEqual(config.image_format.disk_formats, ['raw'])
     assert.deepEqual(config.image_format.container_formats, ['bare'])
     assert.equal(config.DEFAULT.log_file, '/l/a.log')
@@ -360,7 +372,13 @@ describe('an option without an effect', () => {
         'Option [keystone_authtoken] username has an effect only with [paste_deploy] flavor = keystone',
       ],
     )
-    assert.deepEqual(told({ heliostat: { tokens: 'x' }, paste_deploy: { flavor: 'token' } }), [])
+    const flavor = { paste_deploy: { flavor: 'token' } }
+    assert.deepEqual(told({ heliostat: { tokens: 'x' }, ...flavor }), [])
+    const barbican = { barbican_endpoint: 'http://barbican:9311' }
+    assert.deepEqual(told({ heliostat: { tokens: 'x' }, barbican, ...flavor }), [
+      'Option [barbican] barbican_endpoint has an effect only with a [paste_deploy] flavor other than token, ' +
+        'whose tokens Barbican does not know',
+    ])
   })
 
   it('is told in which way its work is done here', () => {

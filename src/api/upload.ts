@@ -11,10 +11,17 @@ export function takeUpload(services: Services, context: RequestContext, id: stri
   return withBody(context, async (takeBody, { headers, expectedSize }) => {
     const caller = context.get('caller')
     const { projectId } = caller
+    const token = headers.get('X-Auth-Token') ?? headers.get('X-Storage-Token')
     await limits.refuseMore('image_size_total', projectId, 0)
     const store = wantedStore(stores, headers.get('X-Image-Meta-Store'))
     const image = await access.findFor('upload_image', id, caller)
-    await uploader.upload(image, takeBody, { intake: 'upload', expectedSize, projectId, store })
+    await uploader.upload(image, takeBody, {
+      intake: 'upload',
+      expectedSize,
+      projectId,
+      token,
+      store,
+    })
   })
 }
 
@@ -27,7 +34,15 @@ export function takeStaged(services: Services, context: RequestContext, id: stri
     await limits.refuseMore('image_stage_total', projectId, 0)
     const store = stagingStore(stores)
     const image = await access.findFor('modify_image', id, caller)
-    await uploader.upload(image, takeBody, { intake: 'stage', expectedSize, projectId, store })
+    // What is staged is verified when it is imported.
+    const token = null
+    await uploader.upload(image, takeBody, {
+      intake: 'stage',
+      expectedSize,
+      projectId,
+      token,
+      store,
+    })
   })
 }
 

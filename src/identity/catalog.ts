@@ -20,7 +20,8 @@ const answer = z.object({
 export interface WantedEndpoint {
   /** Such as `image`. */
   type: string
-  region: string
+  /** Null for any. */
+  region: string | null
   /** `public`, `internal` or `admin`. */
   serviceInterface: string
 }
@@ -38,7 +39,7 @@ export function createFindEndpoint(send: Send): FindEndpoint {
       .catalog.flatMap((service) => (service.type === type ? service.endpoints : []))
     const found = endpoints.find(
       (endpoint) =>
-        (endpoint.region_id ?? endpoint.region) === region &&
+        (region === null || (endpoint.region_id ?? endpoint.region) === region) &&
         endpoint.interface === serviceInterface,
     )
     return found?.url ?? null

@@ -179,6 +179,7 @@ async function takeIn(
       intake: 'import',
       expectedSize: source.size,
       projectId: owner,
+      token: run.token,
       store,
     })
     return null

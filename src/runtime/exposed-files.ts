@@ -44,6 +44,7 @@ function filesOf(config: Config): Kept[] {
   const connection = connectionOf(config)
   const database = connection.kind === 'file' ? connection.path : null
   const rules = DEFAULT.property_protection_file
+  const { signature_certificates: certificates, signature_ca_file: authorities } = heliostat
   return [
     { name: '[heliostat] data_dir', path: heliostat.data_dir, denied: SECRET },
     { name: 'The folder of the chunks', path: chunkFolder(config), denied: SECRET },
@@ -51,6 +52,8 @@ function filesOf(config: Config): Kept[] {
     { name: 'The log of the database', path: database && `${database}-wal`, denied: SECRET },
     { name: 'The token of its operators', path: operatorTokenFile(config), denied: 0o077 },
     { name: '[heliostat] token_file', path: heliostat.token_file, denied: SECRET },
+    { name: '[heliostat] signature_certificates', path: certificates, denied: RULES },
+    { name: '[heliostat] signature_ca_file', path: authorities, denied: RULES },
     { name: '[oslo_policy] policy_file', path: oslo_policy.policy_file, denied: RULES },
     { name: '[DEFAULT] property_protection_file', path: rules, denied: RULES },
   ]

@@ -29,6 +29,7 @@ import { createOutgoing } from './outgoing.ts'
 import { makeOperatorToken } from './operator-token.ts'
 import { openRules } from './rule-files.ts'
 import { createServices, type SiteServices } from './services.ts'
+import { openSigningFiles } from './signing-certificates.ts'
 import { openEdgeSide, openOriginSide } from './side.ts'
 import type { Bodies } from './site-chunks.ts'
 import { scheduleUpkeep } from './upkeep.ts'
@@ -46,6 +47,7 @@ export async function openLocalSite(
 ): Promise<LocalSite> {
   requireChecksum(config)
   const rules = openRules(config)
+  const signing = openSigningFiles(config)
   const tokens = await readTokens(config.heliostat.token_file)
   const parts = await openParts(config)
   const { registry, digester, metrics, damage } = parts
@@ -67,6 +69,7 @@ export async function openLocalSite(
     tokens,
     operatorToken: await makeOperatorToken(config),
     rules,
+    signing,
     damage: damage.found,
     // What an edge has lost, or never had, it gets from its upstream.
     noteDamage: edge ? async () => undefined : damage.note,

@@ -40,9 +40,11 @@ import { conditionsOf, type Stores, sweptStore } from '../stores/store.ts'
 import type { Chores } from './chores.ts'
 import type { SiteHealth } from './health.ts'
 import type { SiteMetrics } from './metrics.ts'
+import type { SigningFiles } from './signing-certificates.ts'
 import { createSiteCopier } from './site-copier.ts'
 import { createSiteImports } from './site-imports.ts'
 import { createSiteLocations } from './site-locations.ts'
+import { createSiteSignatures } from './site-signatures.ts'
 
 /** What differs from runtime to runtime. */
 export interface Parts {
@@ -65,6 +67,8 @@ export interface Parts {
   operatorToken: string | null
   /** What an operator's files make of the policy; without it the defaults are in force. */
   rules?: Rules
+  /** Absent where there are no files. */
+  signing?: SigningFiles
   isDisabled(): Promise<boolean>
   chores: Chores
   /** What is wrong with the database; null for nothing. */
@@ -156,12 +160,13 @@ export function createServices(parts: Parts): SiteServices {
 }
 
 function createSiteUploader(
-  { config, registry, digester, buffers }: Parts,
+  { config, registry, digester, buffers, signing }: Parts,
   parts: { sweeper: Sweeper; looseObjects: LooseObjects; limits: ProjectLimits },
 ): Uploader {
   const uploader = createUploader({
     ...parts,
     uploads: createUploadRepo(registry, storageQuota(config.DEFAULT)),
+    signatures: createSiteSignatures(config, signing ?? null),
     digester,
     buffers,
     options: { ...config.heliostat, ...config.DEFAULT, ...config.image_format },

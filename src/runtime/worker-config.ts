@@ -34,11 +34,15 @@ function missingIn({ database, paste_deploy, heliostat }: RawConfig): string[] {
   return Object.entries(missing).flatMap(([what, isMissing]) => (isMissing ? [what] : []))
 }
 
-function unusableIn({ DEFAULT, heliostat, mirror, oslo_policy, paste_deploy }: Config): string[] {
+function unusableIn(config: Config): string[] {
+  const { DEFAULT, barbican, heliostat, mirror, oslo_policy, paste_deploy } = config
   const given = {
     '[DEFAULT] property_protection_file: a Worker has no files': DEFAULT.property_protection_file,
     '[heliostat] token_file: a Worker has no files, tokens may stand in [heliostat] tokens':
       heliostat.token_file,
+    '[heliostat] signature_certificates: a Worker has no files': heliostat.signature_certificates,
+    '[heliostat] signature_ca_file: a Worker has no files': heliostat.signature_ca_file,
+    '[barbican] verify_ssl_path: a Worker has no files': barbican.verify_ssl_path,
     '[oslo_policy] policy_file: a Worker has no files': oslo_policy.policy_file,
     '[mirror] upstream: a Worker cannot follow another site': mirror.upstream[0] ?? null,
     '[paste_deploy] flavor: a Worker cannot tell who set identity headers':

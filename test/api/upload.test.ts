@@ -490,6 +490,7 @@ function uploaderBeside({ registry, services }: TestSite) {
     }),
     looseObjects: services.looseObjects,
     limits: services.limits,
+    signatures: { open: async () => null },
     options: {
       ...services.config.heliostat,
       ...services.config.DEFAULT,

@@ -53,6 +53,7 @@ async function open() {
     buffers: createChunkBuffers({ ...inlineDigester, spool: null }),
     sweeper,
     limits: createProjectLimits(site.registry, null),
+    signatures: { open: async () => null },
     options: {
       chunk_size: CHUNK_SIZE,
       image_size_cap: 1 << 20,
@@ -87,7 +88,7 @@ async function close() {
 }
 
 const unannounced = () =>
-  ({ intake: 'upload', expectedSize: null, projectId: null, store: target }) as const
+  ({ intake: 'upload', expectedSize: null, projectId: null, token: null, store: target }) as const
 
 const pass = (milliseconds: number) => mock.timers.tick(milliseconds)
 

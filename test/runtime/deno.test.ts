@@ -6,9 +6,9 @@ import { wireSuite } from './wire/suite.ts'
 
 const deno = findDeno()
 
-async function startDeno(command: string) {
+async function startDeno(command: string, options: Record<string, string>) {
   const folder = await temporaryFolder()
-  const { url, stop } = await startOnDeno(command, folder.path)
+  const { url, stop } = await startOnDeno(command, folder.path, options)
   return {
     url,
     async stop() {
@@ -18,5 +18,5 @@ async function startDeno(command: string) {
   }
 }
 
-if (deno !== null) wireSuite('Deno', () => startDeno(deno))
+if (deno !== null) wireSuite('Deno', (options) => startDeno(deno, options))
 else describe('Deno', () => it('serves', { skip: 'npm has no Deno for this platform' }))

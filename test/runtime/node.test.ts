@@ -7,10 +7,10 @@ import { wireSuite } from './wire/suite.ts'
 
 const launcher = fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
 
-wireSuite('Node', async () => {
+wireSuite('Node', async (options) => {
   const folder = await temporaryFolder()
   const args = [launcher, ...serveArguments(folder.path)]
-  const { url, stop } = await startServer(process.execPath, args)
+  const { url, stop } = await startServer(process.execPath, args, options)
   return {
     url,
     async stop() {

@@ -81,6 +81,7 @@ describe('Worker, with options that it cannot honour', () => {
   it('answers nothing, and names them all (503)', async () => {
     const worker = await startWorker({
       HELIOSTAT_HELIOSTAT__TOKEN_FILE: '/etc/tokens',
+      HELIOSTAT_HELIOSTAT__SIGNATURE_CERTIFICATES: '/etc/certificates',
       HELIOSTAT_MIRROR__UPSTREAM: 'http://origin:9292',
     })
     const response = await worker.request('/healthcheck')
@@ -88,6 +89,7 @@ describe('Worker, with options that it cannot honour', () => {
     await worker.stop()
     assert.equal(response.status, 503)
     assert.match(text, /token_file: a Worker has no files/)
+    assert.match(text, /signature_certificates: a Worker has no files/)
     assert.match(text, /upstream: a Worker cannot follow another site/)
   })
 })

@@ -27,6 +27,7 @@ import { openHttp } from '../../src/runtime/remote-stores.ts'
 import { createChores } from '../../src/runtime/chores.ts'
 import { openPreferred } from '../../src/runtime/preferred.ts'
 import { createServices, type Parts } from '../../src/runtime/services.ts'
+import { openSigningFiles } from '../../src/runtime/signing-certificates.ts'
 import { createSiteCopies } from '../../src/runtime/site-copies.ts'
 import type { StoreConfig } from '../../src/store-config.ts'
 import { createStores, type Store } from '../../src/stores/store.ts'
@@ -64,6 +65,7 @@ export function createTestServices({ config, registry, stores: all }: ServicePar
     cache: null,
     sweepCache: async () => 0,
     tokens: '',
+    signing: openSigningFiles(config),
     operatorToken: null,
     isDisabled: async () => false,
     chores: createChores(),

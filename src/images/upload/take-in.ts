@@ -6,6 +6,7 @@ import { HeliostatError } from '../../errors.ts'
 import { UPLOAD_LEASE_MS } from '../../inventory/leases.ts'
 import type { Sink } from '../../stores/sink.ts'
 import type { Image } from '../image.ts'
+import type { SignatureVerifier } from '../signatures/verifier.ts'
 import { storageExceeded } from '../storage-quota.ts'
 import type { NewUpload, UploadRepo } from './rows.ts'
 import { refuseExcess, requireExactSize, sizeCap, type UploadSize } from './size.ts'
@@ -35,6 +36,8 @@ export interface Progress extends UploadSize {
   /** How many chunks are digested and stored at once, while the next one fills. */
   atOnce: number
   inspector: StreamInspector | null
+  /** Null for an image without a signature. */
+  signature: SignatureVerifier | null
 }
 
 /** Cuts, digests and stores a body in one pass, and makes of its image what the bytes came in for. */
@@ -51,6 +54,7 @@ export async function takeIn(
     const { size, chunks, inspector } = progress
     const virtualSize = inspector?.finish(size) ?? null
     const { checksum, hashValue } = await digests.finish()
+    progress.signature?.verify()
     const manifest = {
       size,
       chunkSize: options.chunk_size,
@@ -119,7 +123,11 @@ function takeChunk(
   { chunk: { bytes }, digests, sink }: Flow & { chunk: Lease },
 ): Promise<void> {
   const position = progress.chunks.push(null) - 1
-  return allDone([digests.update(bytes), storeChunk(parts, progress, { bytes, position, sink })])
+  return allDone([
+    digests.update(bytes),
+    progress.signature?.update(bytes) ?? Promise.resolve(),
+    storeChunk(parts, progress, { bytes, position, sink }),
+  ])
 }
 
 /** Unlike Promise.all it waits for every one also when one fails: none may still write when the rest is cleared away. */

@@ -9,6 +9,7 @@ import { openSink, urlFor } from '../../stores/sink.ts'
 import type { Store } from '../../stores/store.ts'
 import type { Image } from '../image.ts'
 import type { ProjectLimits } from '../project-limits.ts'
+import type { SignatureVerifiers } from '../signatures/verifier.ts'
 import { type Intake, INTAKES, requireFormats } from '../status.ts'
 import { createClockWatch } from '../../clock-watch.ts'
 import type { NewUpload, UploadRepo } from './rows.ts'
@@ -25,6 +26,7 @@ export interface UploadParts extends DataParts {
   sweeper: Pick<Sweeper, 'discard'>
   looseObjects: LooseObjects
   limits: Pick<ProjectLimits, 'refuseMore'>
+  signatures: SignatureVerifiers
   options: DataParts['options'] & {
     require_image_format_match: boolean
     gpt_safety_checks_nonfatal: string[]
@@ -37,6 +39,8 @@ export interface UploadRequest {
   expectedSize: number | null
   /** The project that uploads. Its limits count, not those of the image's owner. */
   projectId: string | null
+  /** Of the caller, to ask for the certificate of a signature with; null where there is none, or none is needed. */
+  token: string | null
   /** Where the bytes go. */
   store: Store
 }
@@ -162,6 +166,7 @@ function newProgress(
     chunks: [],
     atOnce: options.store.writesAtOnce,
     inspector,
+    signature: null,
   }
 }
 
@@ -175,15 +180,17 @@ function isVolumeBacked({ properties }: Image): boolean {
 
 /** What can be refused before the first byte: one running upload too many, or a size that leads nowhere [413]. */
 async function admit(
-  { limits, uploads, options }: UploadParts,
+  { limits, uploads, options, signatures }: UploadParts,
   progress: Progress,
-  { expectedSize, projectId, intake }: UploadRequest,
+  { expectedSize, projectId, token, intake }: UploadRequest,
 ): Promise<void> {
   // This one is counted already.
   await limits.refuseMore('image_count_uploading', projectId, 0)
   progress.expectedSize = intake === 'stage' ? null : expectedSize
   progress.space = await uploads.spaceOf(progress.image.owner)
   if (expectedSize !== null) refuseSize(progress, expectedSize, sizeCap(options))
+  // What is staged is verified when it is imported, as in Glance: it may be signed until then.
+  if (intake !== 'stage') progress.signature = await signatures.open(progress.image, token)
 }
 
 /** Never throws: what the client hears is why the upload failed. What is left here goes with the next upkeep. */

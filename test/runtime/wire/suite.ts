@@ -1,5 +1,6 @@
 /** One conversation with the service as a whole, held on every runtime over a real socket. */
 import { after, before, describe } from 'node:test'
+import { startBarbican, type TestBarbican } from '../../support/barbican.ts'
 import { createWire } from './client.ts'
 import { describeRefusedCreate } from './create-refused.ts'
 import { describeCreate } from './create.ts'
@@ -14,6 +15,7 @@ import { describeMembers } from './members.ts'
 import { describeDefinitions } from './metadefs.ts'
 import { describePatch } from './patch.ts'
 import { describeSchemas } from './schemas.ts'
+import { describeSignatures } from './signatures.ts'
 import { describeTags } from './tags.ts'
 import { describeRefusedUpload } from './upload-refused.ts'
 import { describeUpload } from './upload.ts'
@@ -24,16 +26,27 @@ export interface Server {
   stop(): Promise<void>
 }
 
-/** Runs every exchange against a server of its own, with fresh data, where every caller is an administrator. */
-export function wireSuite(name: string, start: () => Promise<Server>): void {
+/**
+ * Runs every exchange against a server of its own, with fresh data, where every caller is an administrator. It is
+ * started with options as environment variables.
+ */
+export function wireSuite(
+  name: string,
+  start: (options: Record<string, string>) => Promise<Server>,
+): void {
   describe(name, () => {
     let server: Server | null = null
+    let barbican: TestBarbican | null = null
     const url = (path: string) => `${server?.url}${path}`
     const wire = createWire(url)
     before(async () => {
-      server = await start()
+      barbican = await startBarbican()
+      server = await start({ HELIOSTAT_BARBICAN__BARBICAN_ENDPOINT: barbican.url })
     })
-    after(() => server?.stop())
+    after(async () => {
+      await server?.stop()
+      await barbican?.close()
+    })
 
     describeVersions(wire)
     describeFraming(wire)
@@ -48,6 +61,7 @@ export function wireSuite(name: string, start: () => Promise<Server>): void {
     describeDefinitions(wire)
     describeUpload(wire)
     describeRefusedUpload(wire)
+    describeSignatures(wire, (id, secret) => barbican?.secrets.set(id, secret))
     describeDownload(wire)
     describeHead(wire)
     describeLargeData(wire)
