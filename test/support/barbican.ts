@@ -1,6 +1,7 @@
 /** A stand-in for Barbican: has the secrets that a test puts into it, for who has the right token. */
 import { once } from 'node:events'
-import { createServer } from 'node:http'
+import { createServer, type RequestListener } from 'node:http'
+import { createServer as createSecureServer } from 'node:https'
 
 interface Secret {
   payload: string
@@ -11,7 +12,8 @@ interface Secret {
 
 export type TestBarbican = Awaited<ReturnType<typeof startBarbican>>
 
-export async function startBarbican() {
+/** With a key and a certificate it speaks TLS. */
+export async function startBarbican(tls?: { key: string; cert: string }) {
   const barbican = {
     url: '',
     /** By id. */
@@ -29,7 +31,7 @@ export async function startBarbican() {
     },
   }
 
-  const server = createServer(({ url = '', headers }, outgoing) => {
+  const respond: RequestListener = ({ url = '', headers }, outgoing) => {
     const token = headers['x-auth-token']?.toString()
     barbican.requests.push({ path: url, token })
     const end = (status: number, type: string, body: string) => {
@@ -49,10 +51,11 @@ export async function startBarbican() {
     }
     if (headers.accept !== contentType) return refuse(406)
     return end(200, contentType, secret.payload)
-  })
+  }
+  const server = tls ? createSecureServer(tls, respond) : createServer(respond)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const address = server.address()
-  barbican.url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+  barbican.url = `${tls ? 'https' : 'http'}://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
   return barbican
 }
