@@ -15,6 +15,7 @@ import {
 } from './request.ts'
 import type { ImportRows } from './rows.ts'
 import { Lost, type Plan, type Run } from './run.ts'
+import { requireSigned, type SignedParts } from './signed.ts'
 import type { Source } from './source.ts'
 
 /** Where bytes of imports come from. */
@@ -26,8 +27,8 @@ export interface ImportSources {
     | null
 }
 
-export interface PerformingParts {
-  rows: Pick<ImportRows, 'note' | 'activate' | 'hasStaged'>
+export interface PerformingParts extends SignedParts {
+  rows: Pick<ImportRows, 'note' | 'activate' | 'hasStaged' | 'stagedBlob'>
   images: Pick<ImageReads, 'find'>
   limits: Pick<ProjectLimits, 'refuseMore'>
   uploader: Pick<Uploader, 'upload'>
@@ -128,8 +129,13 @@ async function obtain(
   run: Run,
   { plan, state, image }: Work & { image: FoundImage },
 ): Promise<Extras> {
-  if (await parts.rows.hasStaged(run.imageId)) return NOTHING
-  if (plan.request.name === 'glance-direct') {
+  const isDirect = plan.request.name === 'glance-direct'
+  if (await parts.rows.hasStaged(run.imageId)) {
+    // All others are verified while they come in.
+    if (isDirect) await requireSigned(parts, run, image)
+    return NOTHING
+  }
+  if (isDirect) {
     throw new HeliostatError(
       'conflict',
       `The bytes of image ${run.imageId} are not staged any more`,
@@ -175,7 +181,8 @@ async function takeIn(
     broken: (error) => failures.push(error),
   })
   try {
-    await uploader.upload({ ...image, ...source.record }, () => body, {
+    const properties = { ...image.properties, ...source.properties }
+    await uploader.upload({ ...image, ...source.record, properties }, () => body, {
       intake: 'import',
       expectedSize: source.size,
       projectId: owner,

@@ -38,6 +38,8 @@ export interface ImportRows {
   fail(own: OwnImport, failure: ImportFailure): Promise<boolean>
   /** Whether the image's bytes are there, and wait. */
   hasStaged(imageId: string): Promise<boolean>
+  /** The blob of those bytes. */
+  stagedBlob(imageId: string): Promise<string | null>
   /** Those whose process has died. */
   dead(): Promise<OwnImport[]>
   /** See `ending.ts`. */
@@ -91,6 +93,15 @@ export function createImportRows(registry: Registry, timeToLive: number): Import
     succeed: (own) => succeed(room, own, { ...ended(), isOwn: isOwn(own.id) }),
     fail: (own, failure) => fail(room, own, { ...failure, ...ended() }),
     hasStaged: async (imageId) => (await registry.$count(imageLocations, isStaged(imageId))) > 0,
+
+    async stagedBlob(imageId) {
+      const [found] = await registry
+        .select({ blob: imageLocations.blob })
+        .from(imageLocations)
+        .where(isStaged(imageId))
+        .limit(1)
+      return found?.blob ?? null
+    },
 
     async dead() {
       const found = await registry

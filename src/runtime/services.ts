@@ -14,14 +14,14 @@ import { identifyByTrustedHeaders } from '../identity/trusted-headers.ts'
 import { createAccess } from '../images/access.ts'
 import { createLocationView } from '../images/locations/shown.ts'
 import { createMemberRepo } from '../images/members.ts'
-import { createProjectLimits, type ProjectLimits } from '../images/project-limits.ts'
+import { createProjectLimits } from '../images/project-limits.ts'
 import { NO_PROTECTION, type PropertyProtection } from '../images/protection/properties.ts'
 import { storageQuota } from '../images/storage-quota.ts'
 import { createImageRepo } from '../images/repo.ts'
 import type { AddressFilter } from '../http/address-filter.ts'
 import type { Fetch } from '../http/fetch.ts'
 import { createUploadRepo } from '../images/upload/rows.ts'
-import { createUploader, type Uploader } from '../images/upload/uploader.ts'
+import { createUploader, type UploadParts, type Uploader } from '../images/upload/uploader.ts'
 import type { Manifests } from '../inventory/manifests.ts'
 import { createSweeper, type Sweeper } from '../inventory/sweep.ts'
 import { createMetadefAccess } from '../metadefs/access.ts'
@@ -35,7 +35,7 @@ import { createRememberedTokens, type RememberedTokens } from '../registry/remem
 import type { Services } from '../services.ts'
 import type { Copies } from '../stores/copies.ts'
 import type { Copier } from '../stores/copying.ts'
-import { createLooseObjects, type LooseObjects } from '../stores/loose.ts'
+import { createLooseObjects } from '../stores/loose.ts'
 import { conditionsOf, type Stores, sweptStore } from '../stores/store.ts'
 import type { Chores } from './chores.ts'
 import type { SiteHealth } from './health.ts'
@@ -116,7 +116,10 @@ export function createServices(parts: Parts): SiteServices {
   const images = createImageRepo(registry, locationView.showsAny)
   const metadefs = createMetadefRepo(registry)
   const limits = createProjectLimits(registry, openKeystoneLimits(config, fetch))
-  const uploader = countUploads(createSiteUploader(parts, { sweeper, looseObjects, limits }))
+  const signatures = createSiteSignatures(config, parts.signing ?? null)
+  const uploader = countUploads(
+    createSiteUploader(parts, { sweeper, looseObjects, limits, signatures }),
+  )
   const copier = createSiteCopier({ ...parts, looseObjects })
   return {
     config,
@@ -129,7 +132,7 @@ export function createServices(parts: Parts): SiteServices {
     access: createAccess(policy, images),
     protection,
     uploader,
-    ...createSiteImports(parts, { images, limits, uploader, copier, looseObjects }),
+    ...createSiteImports(parts, { images, limits, uploader, copier, looseObjects, signatures }),
     limits,
     stores: parts.stores,
     locationView,
@@ -160,13 +163,12 @@ export function createServices(parts: Parts): SiteServices {
 }
 
 function createSiteUploader(
-  { config, registry, digester, buffers, signing }: Parts,
-  parts: { sweeper: Sweeper; looseObjects: LooseObjects; limits: ProjectLimits },
+  { config, registry, digester, buffers }: Parts,
+  parts: Pick<UploadParts, 'sweeper' | 'looseObjects' | 'limits' | 'signatures'>,
 ): Uploader {
   const uploader = createUploader({
     ...parts,
     uploads: createUploadRepo(registry, storageQuota(config.DEFAULT)),
-    signatures: createSiteSignatures(config, signing ?? null),
     digester,
     buffers,
     options: { ...config.heliostat, ...config.DEFAULT, ...config.image_format },

@@ -13,13 +13,16 @@ import type { Parts } from './services.ts'
 
 const HOUR_MS = 3_600_000
 
-type SiteImportsParts = Pick<Parts, 'config' | 'registry' | 'stores' | 'openFetch'>
+type SiteImportsParts = Pick<
+  Parts,
+  'config' | 'registry' | 'stores' | 'openFetch' | 'manifests' | 'copies' | 'digester'
+>
 type SiteImports = Pick<Services, 'importer' | 'tasks' | 'addressFilter'>
 
 /** What imports at a site take their bytes from, and what they go through. */
 export function createSiteImports(
-  { config, registry, stores, openFetch }: SiteImportsParts,
-  parts: Omit<ImporterParts, 'rows' | 'stores' | 'sources' | 'options'>,
+  { config, registry, stores, openFetch, manifests, copies, digester }: SiteImportsParts,
+  parts: Omit<ImporterParts, keyof SiteImportsParts | 'rows' | 'sources' | 'options'>,
 ): SiteImports {
   const addressFilter = createAddressFilter(config.import_filtering_opts)
   const timeToLive = config.task.task_time_to_live * HOUR_MS
@@ -27,6 +30,9 @@ export function createSiteImports(
   const importer = createImporter({
     ...parts,
     stores,
+    manifests,
+    copies,
+    digester,
     rows: createImportRows(registry, timeToLive),
     sources: {
       openWeb: (wanted, signal) => openWebDownload(filtered, wanted, signal),

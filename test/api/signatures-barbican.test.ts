@@ -98,6 +98,18 @@ describe('a certificate in Barbican', () => {
     )
   })
 
+  it('is not had without a token (400)', async () => {
+    const id = storeCertificate()
+    barbican.token = TOKEN
+    const found = await upload(id, site, asCaller('alice'))
+    assert.match(found, /^400 .*Barbican refuses it without a token with status 401$/)
+    const keystone = { auth_endpoint: 'http://127.0.0.1:1' }
+    const blind = await createTestSite({ ...TRUSTED, barbican: keystone })
+    const other = await upload(id, blind, asCaller('alice'))
+    assert.match(other, /^400 .*There is no token to ask for it with: ask for the import again$/)
+    await blind.close()
+  })
+
   it('has to be stored as one (400)', async () => {
     const id = storeCertificate({ type: 'passphrase' })
     assert.equal(

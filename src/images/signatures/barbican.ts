@@ -34,15 +34,17 @@ export function createBarbican(options: BarbicanOptions, fetch: Fetch): Certific
     createSend({ auth_url, http_connect_timeout: SECONDS }, fetch),
   )
 
-  async function endpointFor(token: string | null): Promise<string | null> {
+  async function endpointFor(id: string, token: string | null): Promise<string | null> {
     if (options.barbican_endpoint !== null) return options.barbican_endpoint
-    return auth_url === null || token === null ? null : findEndpoint(token, wanted)
+    if (auth_url === null) return null
+    if (token !== null) return findEndpoint(token, wanted)
+    throw refused(id, 'There is no token to ask for it with: ask for the import again')
   }
 
   return {
     async find(id, token) {
       try {
-        const endpoint = await endpointFor(token)
+        const endpoint = await endpointFor(id, token)
         if (endpoint === null) return null
         const root = `${endpoint.replace(/\/+(v1\/*)?$/, '')}/v1`
         return await readSecret(id, { url: `${root}/secrets/${id}`, token, fetch })
@@ -94,10 +96,12 @@ async function ask(
   if (status === 200) return text
   if (status === 404) return null
   if (status < 400 || status === 429 || status >= 500) throw new Error(`status ${status}`)
-  throw new HeliostatError(
-    'invalid',
-    `Unable to retrieve certificate with ID: ${id}. Barbican refuses it to this caller with status ${status}`,
-  )
+  const whom = token === null ? 'without a token' : 'to this caller'
+  throw refused(id, `Barbican refuses it ${whom} with status ${status}`)
+}
+
+function refused(id: string, why: string): HeliostatError {
+  return new HeliostatError('invalid', `Unable to retrieve certificate with ID: ${id}. ${why}`)
 }
 
 async function readAnswer(id: string, { body }: Response): Promise<Uint8Array> {
