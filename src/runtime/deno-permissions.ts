@@ -1,8 +1,10 @@
 /** What the service asks the system for, beside files, network and environment. */
 const SYS = ['hostname', 'cpus', 'networkInterfaces', 'statfs', 'uid', 'gid']
 
+type Permission = { name: 'sys'; kind: string } | { name: 'run'; command: string }
+
 interface Permissions {
-  querySync(permission: { name: 'sys'; kind: string }): { state: string }
+  querySync(permission: Permission): { state: string }
 }
 
 /**
@@ -17,4 +19,10 @@ export function deniedByDeno(): string | null {
   )
   if (denied.length === 0) return null
   return `Deno denies ${denied.join(', ')}: start it with --allow-sys=${SYS.join()}`
+}
+
+/** Whether a program may be started, without Deno asking for it on the terminal. */
+export function mayRun(command: string): boolean {
+  const { Deno } = globalThis as { Deno?: { permissions: Permissions } }
+  return (Deno?.permissions.querySync({ name: 'run', command }).state ?? 'granted') === 'granted'
 }
