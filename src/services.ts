@@ -23,6 +23,7 @@ import type { ImageCache } from './mirror/pinning/image-cache.ts'
 import type { Readiness } from './readiness.ts'
 import type { AddressFilter } from './http/address-filter.ts'
 import type { Importer } from './imports/importer.ts'
+import type { Plugins } from './imports/plugins.ts'
 import type { TaskRepo } from './imports/tasks.ts'
 import type { LooseObjects } from './stores/loose.ts'
 import type { Stores } from './stores/store.ts'
@@ -44,6 +45,7 @@ export interface Services {
   metadefAccess: MetadefAccess
   uploader: Uploader
   importer: Importer
+  plugins: Plugins
   tasks: TaskRepo
   /** What addresses that users name have to pass. */
   addressFilter: AddressFilter

@@ -50,6 +50,7 @@ export function mountImageImport(app: App, services: Services): void {
       const action = request.name === 'copy-image' ? 'copy_image' : 'modify_image'
       access.requireOnImage(action, caller, image)
       await refuseLocked(services, image)
+      if (request.name !== 'copy-image') services.plugins.refuseMissing(image)
       const header = context.req.header('X-Image-Meta-Store') ?? null
       const stores = chooseStores(services.stores, request, { header, image })
       if (stores.length === 0) return context.body(null, 202)

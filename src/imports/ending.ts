@@ -2,7 +2,6 @@
 import { and, eq, isNull, type SQL, sql } from 'drizzle-orm'
 import { imageLocations, images, tasks, uploads } from '../../schema/tables.ts'
 import { alive } from '../images/alive.ts'
-import type { Image } from '../images/image.ts'
 import { NO_DATA } from '../images/no-data.ts'
 import { STEPS } from '../images/status.ts'
 import { removeLocations } from '../inventory/locations.ts'
@@ -17,6 +16,7 @@ import {
   writeImportProperties,
   writeProgress,
 } from './lock.ts'
+import type { Extras } from './source.ts'
 
 export interface OwnImport {
   id: string
@@ -24,13 +24,10 @@ export interface OwnImport {
 }
 
 /** What makes an image of what has been written. */
-export interface Activation {
+export interface Activation extends Extras {
   /** The stores that have it. */
   stores: readonly string[]
   progress: StoreProgress
-  /** What else becomes of its record. */
-  record: Partial<Pick<Image, 'disk_format' | 'container_format'>>
-  properties: Readonly<Record<string, string>>
 }
 
 export interface ImportFailure {
@@ -76,7 +73,7 @@ export function activate(
       .where(isReady),
     registry
       .update(imageLocations)
-      .set({ status: 'active', updated_at: at })
+      .set({ status: 'active', metadata: {}, updated_at: at })
       .where(and(staged, sql`${imageLocations.store} IN ${listed(stores)}`)),
     ...removeLocations(registry, sql`(${staged})`, at),
     ...writeImportProperties(registry, target, properties),

@@ -1,53 +1,21 @@
-import { HeliostatError } from '../errors.ts'
 import type { FoundImage } from '../images/image.ts'
 import type { ProjectLimits } from '../images/project-limits.ts'
 import type { ImageReads } from '../images/reads.ts'
-import type { Uploader } from '../images/upload/uploader.ts'
 import type { Copier } from '../stores/copying.ts'
-import type { Store, Stores } from '../stores/store.ts'
+import type { Stores } from '../stores/store.ts'
 import type { StoreProgress } from './lock.ts'
-import { watched } from './progress.ts'
-import {
-  type GlanceDownload,
-  parseGlanceDownload,
-  parseWebDownload,
-  type WebDownload,
-} from './request.ts'
+import { obtain, type ObtainingParts } from './obtaining.ts'
 import type { ImportRows } from './rows.ts'
-import { Lost, type Plan, type Run } from './run.ts'
-import { requireSigned, type SignedParts } from './signed.ts'
-import type { Source } from './source.ts'
+import { deleted, Lost, noStore, type Plan, type Run, type State, storeOf } from './run.ts'
 
-/** Where bytes of imports come from. */
-export interface ImportSources {
-  openWeb(wanted: WebDownload, signal: AbortSignal): Promise<Source>
-  /** Null where callers have no tokens of Keystone. */
-  openGlance:
-    | ((wanted: GlanceDownload, options: { token: string; signal: AbortSignal }) => Promise<Source>)
-    | null
-}
-
-export interface PerformingParts extends SignedParts {
-  rows: Pick<ImportRows, 'note' | 'activate' | 'hasStaged' | 'stagedBlob'>
+export interface PerformingParts extends ObtainingParts {
+  rows: Pick<ImportRows, 'note' | 'activate' | 'staged'>
   images: Pick<ImageReads, 'find'>
   limits: Pick<ProjectLimits, 'refuseMore'>
-  uploader: Pick<Uploader, 'upload'>
   copier: Pick<Copier, 'copy'>
-  stores: Stores
-  sources: ImportSources
-}
-
-/** How far the stores of an import are. */
-interface State {
-  pending: Set<string>
-  failed: Set<string>
 }
 
 const EVERYBODY = { isAdmin: true, projectId: null }
-
-/** What a source brings with it beside its bytes. */
-type Extras = Pick<Source, 'record' | 'properties'>
-const NOTHING: Extras = { record: {}, properties: {} }
 
 /** Does all of an import but its end. What was done before by a process that has died is not done again. */
 export async function perform(parts: PerformingParts, run: Run, plan: Plan): Promise<void> {
@@ -123,114 +91,10 @@ async function copyTo(
   return isThere
 }
 
-/** Has the bytes wait in a store, where they don't yet. */
-async function obtain(
-  parts: PerformingParts,
-  run: Run,
-  { plan, state, image }: Work & { image: FoundImage },
-): Promise<Extras> {
-  const isDirect = plan.request.name === 'glance-direct'
-  if (await parts.rows.hasStaged(run.imageId)) {
-    // All others are verified while they come in.
-    if (isDirect) await requireSigned(parts, run, image)
-    return NOTHING
-  }
-  if (isDirect) {
-    throw new HeliostatError(
-      'conflict',
-      `The bytes of image ${run.imageId} are not staged any more`,
-    )
-  }
-  for (const id of [...state.pending]) {
-    const source = await open(parts.sources, run, plan)
-    const store = storeOf(parts.stores, id)
-    const failure = await takeIn(parts, run, { source, store, image, owner: plan.owner })
-    if (!failure) return source
-    const mayGoOn = failure.isOfStore && !plan.request.allStoresMustSucceed
-    if (state.pending.size === 1 || !mayGoOn || run.end.signal.aborted) throw failure.error
-    state.failed.add(id)
-    state.pending.delete(id)
-  }
-  throw noStore([...state.failed])
-}
-
-interface Intake {
-  source: Source
-  store: Store
-  image: FoundImage
-  owner: string | null
-}
-
-interface IntakeFailure {
-  error: unknown
-  /** Whether another store may take what this one did not. */
-  isOfStore: boolean
-}
-
-/** Null where all is well. */
-async function takeIn(
-  { uploader }: PerformingParts,
-  run: Run,
-  { source, store, image, owner }: Intake,
-): Promise<IntakeFailure | null> {
-  run.bytes = { done: 0, total: source.size }
-  const failures: unknown[] = []
-  const body = watched(source.body, {
-    signal: run.end.signal,
-    count: (bytes) => (run.bytes.done += bytes),
-    broken: (error) => failures.push(error),
-  })
-  try {
-    const properties = { ...image.properties, ...source.properties }
-    await uploader.upload({ ...image, ...source.record, properties }, () => body, {
-      intake: 'import',
-      expectedSize: source.size,
-      projectId: owner,
-      token: run.token,
-      store,
-    })
-    return null
-  } catch (error) {
-    await body.cancel(error).catch(() => undefined)
-    // What the source said is more than that it has broken off.
-    const isOfStore = failures.length === 0 && !(error instanceof HeliostatError)
-    return { error: failures[0] ?? error, isOfStore }
-  }
-}
-
-async function open(sources: ImportSources, run: Run, { request }: Plan): Promise<Source> {
-  const { signal } = run.end
-  if (request.name === 'web-download') return sources.openWeb(parseWebDownload(request), signal)
-  if (!sources.openGlance || run.token === null) {
-    throw new HeliostatError(
-      'conflict',
-      'The import was broken off, and cannot go on without the token of whoever asked for it: ask for it again',
-    )
-  }
-  return sources.openGlance(parseGlanceDownload(request), { token: run.token, signal })
-}
-
-function storeOf(stores: Stores, id: string): Store {
-  const store = stores.find(id)
-  if (store) return store
-  throw new Error(`Store "${id}" is not there`)
-}
-
 /** What callers are told: nothing where stores have no names for them. */
 export function shown(
   { areNamed }: Pick<Stores, 'areNamed'>,
   { pending, failed }: State,
 ): StoreProgress {
   return areNamed ? { pending: [...pending], failed: [...failed] } : { pending: [], failed: [] }
-}
-
-function deleted({ imageId }: Run): HeliostatError {
-  return new HeliostatError('gone', `Image ${imageId} was deleted while it was imported`)
-}
-
-function noStore(failed: readonly string[]): HeliostatError {
-  return new HeliostatError(
-    'unavailable',
-    `The image could be written to none of: ${failed.join(', ')}`,
-  )
 }

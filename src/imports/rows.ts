@@ -17,6 +17,7 @@ import {
   succeed,
 } from './ending.ts'
 import { isRunning, isStaged, type StoreProgress, writeProgress } from './lock.ts'
+import { type Extras, extras } from './source.ts'
 import type { Task } from './task.ts'
 
 export interface ImportRows {
@@ -36,16 +37,20 @@ export interface ImportRows {
    * Queues the image again where it was not active before, whoever does the import; false where that had ended.
    */
   fail(own: OwnImport, failure: ImportFailure): Promise<boolean>
-  /** Whether the image's bytes are there, and wait. */
-  hasStaged(imageId: string): Promise<boolean>
-  /** The blob of those bytes. */
-  stagedBlob(imageId: string): Promise<string | null>
+  /** The image's bytes that wait; null where there are none. */
+  staged(imageId: string): Promise<StagedBytes | null>
   /** Those whose process has died. */
   dead(): Promise<OwnImport[]>
   /** See `ending.ts`. */
   giveUpStaged(age: number): Promise<string[]>
   /** The time by which they are dead, in milliseconds. */
   now(): Promise<number>
+}
+
+export interface StagedBytes {
+  blob: string
+  /** What an import has noted with what it has made; null for what was staged, and nothing has been made of yet. */
+  extras: Extras | null
 }
 
 export type ClaimedTask = Pick<Task, 'id' | 'owner' | 'image_id' | 'input'> & {
@@ -92,15 +97,15 @@ export function createImportRows(registry: Registry, timeToLive: number): Import
     activate: (own, given) => activate(registry, own, { ...given, isOwn: isOwn(own.id) }),
     succeed: (own) => succeed(room, own, { ...ended(), isOwn: isOwn(own.id) }),
     fail: (own, failure) => fail(room, own, { ...failure, ...ended() }),
-    hasStaged: async (imageId) => (await registry.$count(imageLocations, isStaged(imageId))) > 0,
-
-    async stagedBlob(imageId) {
+    async staged(imageId) {
       const [found] = await registry
-        .select({ blob: imageLocations.blob })
+        .select({ blob: imageLocations.blob, metadata: imageLocations.metadata })
         .from(imageLocations)
         .where(isStaged(imageId))
         .limit(1)
-      return found?.blob ?? null
+      if (!found?.blob) return null
+      const made = extras.safeParse(found.metadata)
+      return { blob: found.blob, extras: made.success ? made.data : null }
     },
 
     async dead() {

@@ -1,6 +1,6 @@
 import { IMPORT_METHODS } from '../../schema/import-methods.ts'
 import { HeliostatError } from '../errors.ts'
-import type { Stores } from '../stores/store.ts'
+import type { Store, Stores } from '../stores/store.ts'
 import type { OwnImport } from './ending.ts'
 import type { ByteProgress } from './progress.ts'
 import { type ImportRequest, parseImport } from './request.ts'
@@ -55,5 +55,28 @@ export function planOf({ input, owner }: ClaimedTask, stores: Stores): Plan {
   throw new HeliostatError(
     'conflict',
     `Store "${unknown}", which the image was to be imported to, is not configured any more`,
+  )
+}
+
+/** How far the stores of an import are. */
+export interface State {
+  pending: Set<string>
+  failed: Set<string>
+}
+
+export function storeOf(stores: Stores, id: string): Store {
+  const store = stores.find(id)
+  if (store) return store
+  throw new Error(`Store "${id}" is not there`)
+}
+
+export function deleted({ imageId }: Run): HeliostatError {
+  return new HeliostatError('gone', `Image ${imageId} was deleted while it was imported`)
+}
+
+export function noStore(failed: readonly string[]): HeliostatError {
+  return new HeliostatError(
+    'unavailable',
+    `The image could be written to none of: ${failed.join(', ')}`,
   )
 }

@@ -5,7 +5,7 @@ import { HeliostatError } from '../errors.ts'
 import type { Fetch } from '../http/fetch.ts'
 import { verified } from './hash.ts'
 import type { WebDownload } from './request.ts'
-import type { Source } from './source.ts'
+import { NOTHING, type Source } from './source.ts'
 
 /** Opens what a user has named, which `fetch` refuses where it may not be reached. */
 export async function openWebDownload(
@@ -14,7 +14,7 @@ export async function openWebDownload(
   signal: AbortSignal,
 ): Promise<Source> {
   const { size, body } = await getWhole(webFile(uri, fetch, FILE_PATIENCE), signal)
-  return { size, body: hash ? verified(body, hash) : body, record: {}, properties: {} }
+  return { size, body: hash ? verified(body, hash) : body, ...NOTHING }
 }
 
 /** Refuses before anything is sent what the filter would [400]. */

@@ -20,6 +20,8 @@ export interface NewCopy {
   url: string | null
   /** Null while the digests are not known yet. */
   blob: string | SQL | null
+  /** What is noted with it. */
+  metadata?: Readonly<Record<string, unknown>>
 }
 
 /** The locations whose bytes are there, whoever may read them. */
@@ -28,7 +30,7 @@ export const isWritten: SQL = inArray(imageLocations.status, ['active', 'staged'
 /** Begins a copy of the image that meets the condition on `images`. */
 export function beginCopy(
   registry: Registry,
-  { imageId, store, url, blob }: NewCopy,
+  { imageId, store, url, blob, metadata = {} }: NewCopy,
   { at, where }: { at: number; where: SQL | undefined },
 ): Statement {
   const row = {
@@ -36,6 +38,7 @@ export function beginCopy(
     store,
     url,
     blob,
+    metadata: sql`${JSON.stringify(metadata)}`,
     status: 'saving',
     created_at: at,
     updated_at: databaseTime,

@@ -21,6 +21,7 @@ import { connectionOf } from './connection.ts'
 import { createThreadedDigester } from './digest-threads.ts'
 import { whyNot } from './file-mistakes.ts'
 import { startHealth } from './health.ts'
+import { openImportTools } from './import-tools.ts'
 import { isFile } from './is-file.ts'
 import { openLocalRegistry } from './local-registry.ts'
 import { chunkFolder } from './local-stores.ts'
@@ -49,6 +50,7 @@ export async function openLocalSite(
   const rules = openRules(config)
   const signing = openSigningFiles(config)
   const tokens = await readTokens(config.heliostat.token_file)
+  const importTools = await openImportTools(config)
   const parts = await openParts(config)
   const { registry, digester, metrics, damage } = parts
   const openSide = isEdge(config) ? openEdgeSide : openOriginSide
@@ -74,6 +76,7 @@ export async function openLocalSite(
     // What an edge has lost, or never had, it gets from its upstream.
     noteDamage: edge ? async () => undefined : damage.note,
     openFetch: (filter) => createOutgoing({ filter }),
+    importTools,
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
     health,
     count: metrics,

@@ -44,6 +44,7 @@ import type { SigningFiles } from './signing-certificates.ts'
 import { createSiteCopier } from './site-copier.ts'
 import { createSiteImports } from './site-imports.ts'
 import { createSiteLocations } from './site-locations.ts'
+import type { ImportTools } from './site-plugins.ts'
 import { createSiteSignatures } from './site-signatures.ts'
 
 /** What differs from runtime to runtime. */
@@ -78,6 +79,7 @@ export interface Parts {
   health: SiteHealth | null
   /** Reaches what is behind HTTP; what the filter refuses only where the platform lets it be. */
   openFetch(filter: AddressFilter | null): Fetch
+  importTools: ImportTools
   count: Pick<SiteMetrics, 'countUploads' | 'countSweeps'> | null
 }
 
@@ -171,7 +173,12 @@ function createSiteUploader(
     uploads: createUploadRepo(registry, storageQuota(config.DEFAULT)),
     digester,
     buffers,
-    options: { ...config.heliostat, ...config.DEFAULT, ...config.image_format },
+    options: {
+      ...config.heliostat,
+      ...config.DEFAULT,
+      ...config.image_format,
+      unpacks: config.image_import_opts.image_import_plugins.includes('image_decompression'),
+    },
   })
   return tellingOfRoom(uploader)
 }

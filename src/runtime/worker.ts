@@ -16,6 +16,7 @@ import { jsonLine } from './json-log.ts'
 import { openPreferred } from './preferred.ts'
 import { createServices } from './services.ts'
 import { createSiteCopies } from './site-copies.ts'
+import { NO_TOOLS } from './site-plugins.ts'
 import { runUpkeep } from './upkeep.ts'
 import { readWorkerConfig } from './worker-config.ts'
 import { openWorkerStores, send } from './worker-stores.ts'
@@ -55,6 +56,7 @@ function createSite(env: WorkerEnv): Site {
     openPreferred: (prefer) =>
       withLength(openPreferred({ copies, manifests, digester: inlineDigester }, prefer)),
     openFetch: () => send,
+    importTools: NO_TOOLS,
     cache: null,
     sweepCache: async () => 0,
     tokens: '',

@@ -495,6 +495,7 @@ function uploaderBeside({ registry, services }: TestSite) {
       ...services.config.heliostat,
       ...services.config.DEFAULT,
       ...services.config.image_format,
+      unpacks: false,
     },
   })
 }

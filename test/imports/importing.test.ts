@@ -15,7 +15,7 @@ import {
   storedChunks,
 } from '../support/images.ts'
 import { importedImage, importImage, stageData, tasksOf } from '../support/imports.ts'
-import { randomData, stallingBody } from '../support/random-data.ts'
+import { randomData } from '../support/random-data.ts'
 import { createTestSite, type TestSite } from '../support/site.ts'
 
 const NAMED = {
@@ -284,16 +284,25 @@ describe('import whose process has died', () => {
 })
 
 describe('staged data', () => {
-  it('cannot be imported before all of it has come [409], and is given up with its process', async () => {
+  it('cannot be imported before all of it has come [409]', async () => {
     const { id } = await createImage(site, BARE_RAW)
-    void stageData(site, id, stallingBody(2, 1 << 20)).catch(() => undefined)
+    const ended = new AbortController()
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(randomData(1 << 20))
+        ended.signal.addEventListener('abort', () => controller.error(new Error('gone')))
+      },
+    })
+    const staging = stageData(site, id, body)
     while ((await showImage(site, id)).status !== 'uploading') await new Promise(setImmediate)
     const early = await importImage(site, id, 'glance-direct')
     assert.deepEqual(
       [early.status, await errorMessage(early)],
       [409, "Image needs to be staged before 'glance-direct' method can be used"],
     )
-    await deleteImage(site, id)
+    ended.abort()
+    await staging
+    assert.deepEqual(await hasLeft(id), QUEUED)
   })
 
   it('is given up when nobody imports it for some hours', async () => {

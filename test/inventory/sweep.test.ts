@@ -61,6 +61,7 @@ async function open() {
       checksum: 'md5',
       require_image_format_match: false,
       gpt_safety_checks_nonfatal: [],
+      unpacks: false,
     },
   })
 }

@@ -39,7 +39,7 @@ export function queuedImage(attributes: Partial<Image> = {}): Image {
 
 /** An upload of chunks that is about to begin. */
 export function newUpload(imageId: string, store: string): NewUpload {
-  return { id: crypto.randomUUID(), imageId, store, url: null, intake: 'upload' }
+  return { id: crypto.randomUUID(), imageId, store, url: null, intake: 'upload', metadata: {} }
 }
 
 /** The row of an image that waits for its bytes. */

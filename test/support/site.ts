@@ -29,6 +29,8 @@ import { openPreferred } from '../../src/runtime/preferred.ts'
 import { createServices, type Parts } from '../../src/runtime/services.ts'
 import { openSigningFiles } from '../../src/runtime/signing-certificates.ts'
 import { createSiteCopies } from '../../src/runtime/site-copies.ts'
+import { openImportTools } from '../../src/runtime/import-tools.ts'
+import { type ImportTools, NO_TOOLS } from '../../src/runtime/site-plugins.ts'
 import type { StoreConfig } from '../../src/store-config.ts'
 import { createStores, type Store } from '../../src/stores/store.ts'
 import { chunksIn } from './stores.ts'
@@ -41,10 +43,11 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
 
 interface ServiceParts extends Pick<Parts, 'config' | 'registry'> {
   stores: Store[]
+  importTools?: ImportTools
 }
 
 /** The services of a site that keeps nothing in files. */
-export function createTestServices({ config, registry, stores: all }: ServiceParts) {
+export function createTestServices({ config, registry, stores: all, importTools }: ServiceParts) {
   const stores = createStores(all, hasNamedStores(config))
   const manifests = createManifests(registry)
   const copies = createSiteCopies({ config, registry, stores, manifests })
@@ -62,6 +65,7 @@ export function createTestServices({ config, registry, stores: all }: ServicePar
     openPreferred: (prefer) =>
       openPreferred({ copies, manifests, digester: inlineDigester }, prefer),
     openFetch: (filter) => createOutgoing({ filter }),
+    importTools: importTools ?? NO_TOOLS,
     cache: null,
     sweepCache: async () => 0,
     tokens: '',
@@ -94,7 +98,8 @@ export async function createTestSite(raw: RawConfig = {}) {
     if (store.kind === 'http') return [openWeb(config, store)]
     return store.kind === 'file' ? inMemory.map(({ facts }) => facts) : []
   })
-  const services = createTestServices({ config, registry, stores })
+  const importTools = await openImportTools(config)
+  const services = createTestServices({ config, registry, stores, importTools })
   const app = createApp(services)
   return {
     app,

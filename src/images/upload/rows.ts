@@ -68,6 +68,8 @@ export interface NewUpload extends Upload {
   /** Null for chunks. */
   url: string | null
   intake: Intake
+  /** What is noted with the copy. */
+  metadata: Readonly<Record<string, unknown>>
 }
 
 /** What has come in. */
@@ -102,7 +104,7 @@ async function begin(
   upload: NewUpload,
   at: number,
 ): Promise<'begun' | 'busy' | 'refused'> {
-  const { imageId, store, url, intake } = upload
+  const { imageId, store, url, intake, metadata } = upload
   const { from, during } = INTAKES[intake]
   const left = sql`EXISTS (SELECT 1 FROM ${uploads} WHERE ${uploads.image_id} = ${imageId})`
   const isBusy = url === null ? left : sql`(${left} OR ${isBeingDeleted({ store, url })})`
@@ -112,7 +114,7 @@ async function begin(
   const [lease, , , , [found]] = await registry.batch([
     beginLease(registry, { ...upload, at }, isFree),
     announceImages(registry, where, at),
-    beginCopy(registry, { imageId, store, url, blob: null }, { at, where }),
+    beginCopy(registry, { imageId, store, url, blob: null, metadata }, { at, where }),
     registry.update(images).set({ status: during, updated_at: at }).where(where),
     registry
       .select({ status: images.status, isBusy: sql<number>`${isBusy}` })

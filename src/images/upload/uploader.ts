@@ -1,5 +1,4 @@
 import { getLogger } from '@logtape/logtape'
-import { createStreamInspector } from '../../blobs/inspect/stream.ts'
 import { HeliostatError } from '../../errors.ts'
 import { type RunningUpload, UPLOAD_LEASE_MS } from '../../inventory/leases.ts'
 import type { Sweeper } from '../../inventory/sweep.ts'
@@ -12,6 +11,7 @@ import type { ProjectLimits } from '../project-limits.ts'
 import type { SignatureVerifiers } from '../signatures/verifier.ts'
 import { type Intake, INTAKES, requireFormats } from '../status.ts'
 import { createClockWatch } from '../../clock-watch.ts'
+import { inspectorFor, type InspectionOptions } from './inspection.ts'
 import type { NewUpload, UploadRepo } from './rows.ts'
 import { refuseSize, sizeCap } from './size.ts'
 import { type DataParts, type Progress, takeIn } from './take-in.ts'
@@ -27,10 +27,7 @@ export interface UploadParts extends DataParts {
   looseObjects: LooseObjects
   limits: Pick<ProjectLimits, 'refuseMore'>
   signatures: SignatureVerifiers
-  options: DataParts['options'] & {
-    require_image_format_match: boolean
-    gpt_safety_checks_nonfatal: string[]
-  }
+  options: DataParts['options'] & InspectionOptions
 }
 
 export interface UploadRequest {
@@ -43,6 +40,8 @@ export interface UploadRequest {
   token: string | null
   /** Where the bytes go. */
   store: Store
+  /** What is noted with them there. */
+  metadata?: Readonly<Record<string, unknown>>
 }
 
 /** Takes images' bytes in: cut, digested and stored in one pass, with at most two chunks in memory. */
@@ -67,10 +66,11 @@ export function createUploader(parts: UploadParts): Uploader {
 
   return {
     async upload(image, takeBody, request) {
-      const { intake, store } = request
+      const { intake, store, metadata = {} } = request
       if (intake === 'upload') requireFormats(image)
       const url = await urlFor(store, image.id)
-      const upload = { id: crypto.randomUUID(), imageId: image.id, store: store.id, url, intake }
+      const place = { store: store.id, url, metadata }
+      const upload = { id: crypto.randomUUID(), imageId: image.id, intake, ...place }
       await begin(uploads, upload, image)
       running.add(upload)
       const beat = setInterval(
@@ -146,17 +146,6 @@ function newProgress(
   image: Image,
   options: UploadParts['options'] & { store: Store },
 ): Progress {
-  const { container_format: containerFormat, disk_format: diskFormat } = image
-  const inspector =
-    containerFormat !== null && diskFormat !== null
-      ? createStreamInspector({
-          diskFormat,
-          containerFormat,
-          enforceMatch: options.require_image_format_match,
-          mayBeEmpty: isVolumeBacked(image),
-          nonfatal: options.gpt_safety_checks_nonfatal,
-        })
-      : null
   return {
     upload,
     image,
@@ -165,17 +154,9 @@ function newProgress(
     size: 0,
     chunks: [],
     atOnce: options.store.writesAtOnce,
-    inspector,
+    inspector: inspectorFor(image, upload.intake, options),
     signature: null,
   }
-}
-
-/**
- * Whether the data are in volumes, as of a snapshot of a server that boots from one: Nova uploads nothing then, and
- * its older releases call that a qcow2.
- */
-function isVolumeBacked({ properties }: Image): boolean {
-  return Object.hasOwn(properties, 'block_device_mapping') || Object.hasOwn(properties, 'bdm_v2')
 }
 
 /** What can be refused before the first byte: one running upload too many, or a size that leads nowhere [413]. */
