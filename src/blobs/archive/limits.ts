@@ -47,6 +47,6 @@ function tooLarge(
 ): HeliostatError {
   return new HeliostatError(
     'too-large',
-    `The ${format} archive holds too much: ${unpacked} bytes and more in ${read}, where it may be ${maxBytes}, and more than ${FREE_BYTES} only if that is no more than ${maxRatio} times what was read`,
+    `The ${format} archive holds too much: ${unpacked} bytes or more in ${read} that were read, where at most ${maxBytes} are allowed, and beyond ${FREE_BYTES} at most ${maxRatio} times what was read`,
   )
 }

@@ -83,31 +83,32 @@ async function* knownData(
   return restOf(bytes)
 }
 
+/** Into memory of its own: a body in very small parts would otherwise take a lot for each. */
 async function restOf(bytes: ByteReader): Promise<Tail> {
   const offset = bytes.position()
-  const parts: Uint8Array[] = []
-  for (;;) {
+  const rest = new Uint8Array(MAX_TAIL)
+  for (let length = 0; ; length = bytes.position() - offset) {
     const part = await bytes.some(MAX_TAIL)
-    if (!part) return { offset, bytes: concatenate(parts) }
-    if (bytes.position() - offset > MAX_TAIL) throw manyFiles()
-    parts.push(part.slice())
+    if (!part) return { offset, bytes: rest.subarray(0, length) }
+    if (length + part.length > MAX_TAIL) throw manyFiles()
+    rest.set(part, length)
   }
 }
 
 /** Where only the directory tells how long they are, the last bytes are kept back until it has come. */
 async function* unknownData(bytes: ByteReader, packed: Pack): AsyncGenerator<Uint8Array, Tail> {
-  const kept: Uint8Array[] = []
+  const kept = new Uint8Array(2 * MAX_TAIL)
   let length = 0
   for (;;) {
     const part = await bytes.some(MAX_TAIL)
-    if (!part) return { offset: bytes.position() - length, bytes: concatenate(kept) }
-    kept.push(part.slice())
-    length += part.length
-    while (length - (kept[0]?.length ?? 0) >= MAX_TAIL) {
-      const oldest = kept.shift() ?? new Uint8Array()
-      length -= oldest.length
-      yield packed(oldest)
+    if (!part) return { offset: bytes.position() - length, bytes: kept.subarray(0, length) }
+    if (length + part.length > kept.length) {
+      yield packed(kept.subarray(0, length - MAX_TAIL))
+      kept.copyWithin(0, length - MAX_TAIL, length)
+      length = MAX_TAIL
     }
+    kept.set(part, length)
+    length += part.length
   }
 }
 

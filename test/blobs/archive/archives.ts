@@ -5,11 +5,10 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Decompressors, unpack, type Unpacked } from '../../../src/blobs/archive/unpack.ts'
 import { HeliostatError } from '../../../src/errors.ts'
+import { NO_TOOLS } from './no-tools.ts'
 import { randomData } from '../../support/random-data.ts'
 
 export const MIB = 1024 * 1024
-
-export const NO_TOOLS: Decompressors = { xz: null, lzma: null, zstd: null, bzip2: null }
 
 /** Data with a hole, as in a disk, which no tool can pack to a hundredth. */
 export function sparseData(): Buffer {

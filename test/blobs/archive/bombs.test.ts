@@ -37,7 +37,7 @@ async function refuseEndless(format: string, next: () => Uint8Array): Promise<vo
   await assert.rejects(reading, {
     code: 'too-large',
     message: new RegExp(
-      `^The ${format} archive holds too much: \\d+ bytes and more in \\d+, where it may be ${100 * GIB}, and more than ${FREE} only if that is no more than 100 times what was read$`,
+      `^The ${format} archive holds too much: \\d+ bytes or more in \\d+ that were read, where at most ${100 * GIB} are allowed, and beyond ${FREE} at most 100 times what was read$`,
     ),
   })
   clearInterval(watch)

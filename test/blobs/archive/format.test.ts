@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { recogniseArchive } from '../../../src/blobs/archive/format.ts'
-import { bodyOf, collect, NO_TOOLS, open, refusal } from './archives.ts'
+import { bodyOf, collect, open, refusal } from './archives.ts'
+import { NO_TOOLS } from './no-tools.ts'
 
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 

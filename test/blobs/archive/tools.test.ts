@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, it } from 'node:test'
 import { findDecompressors } from '../../../src/runtime/decompressors.ts'
@@ -10,7 +11,6 @@ import {
   collect,
   MIB,
   missing,
-  NO_TOOLS,
   open,
   packWith,
   refusal,
@@ -19,6 +19,7 @@ import {
   type ToolFormat,
   unpacked,
 } from './archives.ts'
+import { NO_TOOLS } from './no-tools.ts'
 
 const decompressors = await findDecompressors()
 
@@ -39,6 +40,60 @@ describe('the programs of this machine', () => {
     } finally {
       process.env.PATH = path
     }
+    await childrenGone(before)
+  })
+})
+
+describe('a program that unpacks', { skip: missing('bzip2') || missing('prlimit') }, () => {
+  it('may take half a GiB and write no file, and knows nothing of this process', async () => {
+    const before = children()
+    const archive = packWith('bzip2', randomData(500_000))
+    const { body } = await open(bodyOf(() => archive).body, { decompressors })
+    const reader = body.getReader()
+    await reader.read()
+    const [pid] = children().filter((child) => !before.includes(child))
+    const limits = readFileSync(`/proc/${pid}/limits`, 'utf8')
+    assert.match(limits, /^Max address space +536870912 /m)
+    assert.match(limits, /^Max file size +0 /m)
+    assert.match(limits, /^Max core file size +0 /m)
+    const environment = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean)
+    const names = environment.map((variable) => variable.split('=')[0])
+    assert.deepEqual(names, ['PATH', 'LC_ALL'])
+    await reader.cancel()
+    await childrenGone(before)
+  })
+})
+
+describe('a program that does not come to its end', { skip: missing('bzip2') }, () => {
+  const archive = packWith('bzip2', randomData(500_000))
+
+  it('is named when it has gone since the start [unavailable]', async () => {
+    const path = process.env.PATH
+    process.env.PATH = '/nowhere'
+    try {
+      assert.match(
+        await refusal(archive, { decompressors }),
+        /^\[unavailable\] The bzip2 archive could not be unpacked, since bzip2 was broken off: .*ENOENT/,
+      )
+    } finally {
+      process.env.PATH = path
+    }
+  })
+
+  it('is named when something has killed it [unavailable]', async () => {
+    const before = children()
+    const { body } = await open(bodyOf(() => archive).body, { decompressors })
+    const reader = body.getReader()
+    await reader.read()
+    const [pid] = children().filter((child) => !before.includes(child))
+    process.kill(Number(pid), 'SIGKILL')
+    const rest = (async () => {
+      while (!(await reader.read()).done);
+    })()
+    await assert.rejects(rest, {
+      code: 'unavailable',
+      message: 'The bzip2 archive could not be unpacked, since bzip2 was broken off: SIGKILL',
+    })
     await childrenGone(before)
   })
 })

@@ -23,7 +23,7 @@ function waysToWrite(data: Uint8Array): ZipMember[] {
 }
 
 const CONTENTS = [
-  ['random', randomData(500_000)],
+  ['random', randomData(300_000)],
   ['sparse', sparseData()],
   ['empty', Buffer.alloc(0)],
   ['short', randomData(1000)],
@@ -45,7 +45,7 @@ describe('a zip archive with one file', () => {
     const data = randomData(500)
     for (const descriptor of DESCRIPTORS) {
       const archive = zip([{ data, descriptor }])
-      for (let partSize = 1; partSize < archive.length; partSize += partSize < 20 ? 1 : 31) {
+      for (let partSize = 1; partSize < archive.length; partSize += partSize < 10 ? 1 : 61) {
         const out = await unpacked(archive, { partSize })
         assert.ok(data.equals(out), `in parts of ${partSize}`)
       }
@@ -86,7 +86,7 @@ describe('a zip archive that is not one file', () => {
   })
 
   it('is refused where the second file is long [invalid]', async () => {
-    const data = randomData(MIB)
+    const data = randomData(400_000)
     for (const member of waysToWrite(data)) {
       const archive = zip([member, { ...member, name: 'second' }])
       assert.match(
@@ -174,7 +174,7 @@ describe('a zip archive that cannot be unpacked', () => {
   })
 
   it('with other bytes than it had is refused [invalid]', async () => {
-    for (const member of waysToWrite(randomData(300_000))) {
+    for (const member of waysToWrite(randomData(201_000))) {
       const archive = zip([member])
       const directory = archive.lastIndexOf('PK\x01\x02')
       for (const at of [14, 18, 22, 1000, 200_000, directory - 3, directory + 16, directory + 42]) {
@@ -199,7 +199,7 @@ describe('a zip archive that cannot be unpacked', () => {
 
   it('never answers mutated archives with anything but a refusal or a file', async () => {
     const ways = waysToWrite(randomData(300))
-    for (let round = 0; round < 800; round++) {
+    for (let round = 0; round < 500; round++) {
       const member = ways[round % ways.length] ?? { data: Buffer.alloc(0) }
       const archive = zip([member], { zip64: round % 3 === 0 })
       for (let changes = 0; changes < 1 + (round % 4); changes++) {
@@ -218,12 +218,12 @@ describe('a zip archive that cannot be unpacked', () => {
 describe('the body of a zip archive', () => {
   it('is read no faster than what is in it, and cancelled with its reader', async () => {
     for (const descriptor of [undefined, ...DESCRIPTORS]) {
-      const data = randomData(2 * MIB)
+      const data = randomData(MIB)
       const given = bodyOf(zip([{ data, ...(descriptor && { descriptor }) }]))
       const reader = (await open(given.body)).body.getReader()
       await reader.read()
       await sleep(20)
-      assert.ok(given.read() < MIB, `${given.read()} bytes were read`)
+      assert.ok(given.read() < 700_000, `${given.read()} bytes were read`)
       await reader.cancel('enough')
       assert.equal(given.cancelled(), 'enough')
     }
