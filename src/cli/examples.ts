@@ -61,6 +61,10 @@ const EXAMPLES: Record<string, readonly string[]> = {
   'heliostat task list': ['heliostat task list --json', `heliostat task list --image ${ID}`],
   'heliostat task show': ['heliostat task show 05cf47a8-02b4-470c-a61f-45addae91c61'],
   'heliostat task cancel': ['heliostat task cancel 05cf47a8-02b4-470c-a61f-45addae91c61'],
+  'heliostat import-glance': [
+    '. openrc && heliostat import-glance http://GLANCE:9292 --dry-run',
+    'heliostat import-glance http://GLANCE:9292 --follow --parallel 4 --data-dir /var/lib/heliostat',
+  ],
   'heliostat mirror': [`heliostat mirror status ${EDGE}`],
   'heliostat mirror status': [
     `HELIOSTAT_MIRROR_TOKEN=$(cat token) heliostat mirror status ${EDGE}`,

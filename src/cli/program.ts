@@ -3,6 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { addConfigCommand } from './config.ts'
 import { addDbCommands } from './db.ts'
 import { addExamples } from './examples.ts'
+import { addImportGlanceCommand } from './import-glance.ts'
 import { addMirrorCommands } from './mirror.ts'
 import { addPolicyCommands } from './policy.ts'
 import { addServeCommand } from './serve.ts'
@@ -24,6 +25,7 @@ export function createProgram(): Command {
   addMirrorCommands(program)
   addStoreCommands(program)
   addTaskCommands(program)
+  addImportGlanceCommand(program)
   addConfigCommand(program)
   addPolicyCommands(program)
   addTokenCommand(program)

@@ -19,7 +19,10 @@ export interface ServiceToken {
   renew(refused: string): Promise<string>
 }
 
-export function createServiceToken(options: KeystoneOptions, send: Send): ServiceToken {
+export function createServiceToken(
+  options: Login & Pick<KeystoneOptions, 'http_connect_timeout'>,
+  send: Send,
+): ServiceToken {
   const share = createSingleFlight<string>(2 * options.http_connect_timeout * 1000)
   /** Until when it may be used is a time of `performance.now()`: a clock that is set must not make every request a login. */
   let token: { value: string; until: number } | null = null

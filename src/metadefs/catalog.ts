@@ -34,23 +34,28 @@ const ON_CONFLICT: Record<LoadMode, OnConflict> = {
   overwrite: 'fail',
 }
 
-/** Takes over a definition file, all of it or nothing, and tells whether anything was to be done. */
+/**
+ * Takes over a definition file, all of it or nothing, and tells whether anything was to be done. Its entries are as old as
+ * `times` says.
+ */
 export async function loadNamespace(
   registry: Registry,
   given: NewNamespace,
   mode: LoadMode,
+  times?: { created_at: number; updated_at: number },
 ): Promise<boolean> {
   const now = Date.now()
+  const { created_at, updated_at } = times ?? { created_at: now, updated_at: NEVER }
   const row = {
     id: crypto.randomUUID(),
     ...namespaceFields(given, OWNER),
     // A file that says nothing of it leaves it open, unlike a request.
     visibility: given.visibility ?? null,
-    created_at: now,
-    updated_at: NEVER,
+    created_at,
+    updated_at,
   }
   const where = mode === 'skip' ? eq(metadefNamespaces.id, row.id) : named(row)
-  const contents = contentsOf(given, NEVER, now)
+  const contents = contentsOf(given, updated_at, created_at)
   const types = resourceTypesOf(contents.associations, true)
   const statements = [
     ...(mode === 'overwrite'

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, afterEach, before, beforeEach, describe, it, mock } from 'node:test'
-import { createProgram } from '../../src/cli/program.ts'
-import { reasonOf } from '../../src/reason.ts'
+import { after, afterEach, before, beforeEach, describe, it } from 'node:test'
 import { actOn, BARE_RAW, createImage, deleteImage, uploadData } from '../support/images.ts'
 import { openSiteOn } from '../support/local-site.ts'
 import { randomData } from '../support/random-data.ts'
 import { ADMIN, temporaryFolder, type TestSite } from '../support/site.ts'
+import { runHere } from './in-process.ts'
 
 const MIB = 1 << 20
 const SIZE = 2 * MIB + 3
@@ -50,32 +49,9 @@ async function upload(site: Pick<TestSite, 'request'>, store = 'fast'): Promise<
   return id
 }
 
-/** Runs a command in this process, and takes what it prints: text, unlike what the test runner writes. */
 const store = (...args: string[]) => heliostat('store', ...args)
 
-async function heliostat(...args: string[]) {
-  const printed = { stdout: '', stderr: '' }
-  const taken = (['stdout', 'stderr'] as const).map((name) => {
-    const write = process[name].write.bind(process[name])
-    return mock.method(process[name], 'write', (data: string | Uint8Array) => {
-      if (typeof data !== 'string') return write(data)
-      printed[name] += data
-      return true
-    })
-  })
-  try {
-    const command = [...args, '--config-file', configFile]
-    await createProgram().parseAsync(command, { from: 'user' })
-  } catch (error) {
-    printed.stderr += reasonOf(error)
-    process.exitCode = 1
-  } finally {
-    for (const { mock } of taken) mock.restore()
-  }
-  const code = process.exitCode ?? 0
-  process.exitCode = undefined
-  return { code, ...printed }
-}
+const heliostat = (...args: string[]) => runHere(...args, '--config-file', configFile)
 
 async function listed() {
   const { stdout } = await store('list', '--json')

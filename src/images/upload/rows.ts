@@ -25,6 +25,7 @@ import { announceImages } from '../../registry/announcements.ts'
 import { affectedRows, freeing, type Registry, type Statement } from '../../registry/database.ts'
 import { readDatabaseTime } from '../../registry/database-time.ts'
 import { alive } from '../alive.ts'
+import type { ImageStatus } from '../image.ts'
 import { NO_DATA } from '../no-data.ts'
 import type { StorageSpace } from '../storage-quota.ts'
 import { BROKEN_OFF, type Intake, INTAKES } from '../status.ts'
@@ -78,14 +79,24 @@ export interface Taken {
   virtualSize: number | null
 }
 
+/** What an image is once its bytes are there, where that is not simply active from now on. */
+export interface Ending {
+  status?: ImageStatus
+  updated_at?: number
+}
+
 /** `quota` is the bytes that the images of one owner may take; Infinity for no limit. */
-export function createUploadRepo(registry: Registry, quota = Infinity): UploadRepo {
+export function createUploadRepo(
+  registry: Registry,
+  quota = Infinity,
+  ending: Ending = {},
+): UploadRepo {
   return {
     spaceOf: (owner) => spaceFor(registry, owner, quota),
 
     begin: (upload, at) => begin(registry, upload, at),
     keep: (upload, position, digest) => keepChunk(registry, upload, { position, digest }),
-    finish: (upload, taken) => finish(registry, upload, { ...taken, quota }),
+    finish: (upload, taken) => finish(registry, upload, { ...taken, quota, ending }),
     abort: (upload, at) => abort(freeing(registry), upload, { at }),
     abortDead: (upload, at) => abort(freeing(registry), upload, { at, only: isDead() }),
 
@@ -128,7 +139,7 @@ async function begin(
 async function finish(
   registry: Registry,
   upload: NewUpload,
-  { manifest, virtualSize, quota }: Taken & { quota: number },
+  { manifest, virtualSize, quota, ending }: Taken & { quota: number; ending: Ending },
 ): Promise<'done' | 'gone' | StorageSpace> {
   const at = Date.now()
   const { imageId, intake } = upload
@@ -157,7 +168,7 @@ async function finish(
     ...endCopy(registry, { imageId, blob, status: copy, at }, done),
     registry
       .update(images)
-      .set({ status: to, ...record, updated_at: at })
+      .set({ status: to, ...record, updated_at: at, ...ending })
       .where(and(alive(imageId), done)),
     announceImages(registry, and(eq(images.id, imageId), done), at),
     endLease(registry, upload, done),
