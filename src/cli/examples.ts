@@ -65,6 +65,8 @@ const EXAMPLES: Record<string, readonly string[]> = {
     '. openrc && heliostat import-glance http://GLANCE:9292 --dry-run',
     'heliostat import-glance http://GLANCE:9292 --follow --parallel 4 --data-dir /var/lib/heliostat',
   ],
+  'heliostat export': ['heliostat export /mnt/images --data-dir /var/lib/heliostat'],
+  'heliostat load': [`heliostat load /mnt/images ${ID}`],
   'heliostat mirror': [`heliostat mirror status ${EDGE}`],
   'heliostat mirror status': [
     `HELIOSTAT_MIRROR_TOKEN=$(cat token) heliostat mirror status ${EDGE}`,

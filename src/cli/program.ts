@@ -3,7 +3,9 @@ import packageJson from '../../package.json' with { type: 'json' }
 import { addConfigCommand } from './config.ts'
 import { addDbCommands } from './db.ts'
 import { addExamples } from './examples.ts'
+import { addExportCommand } from './export.ts'
 import { addImportGlanceCommand } from './import-glance.ts'
+import { addLoadCommand } from './load.ts'
 import { addMirrorCommands } from './mirror.ts'
 import { addPolicyCommands } from './policy.ts'
 import { addServeCommand } from './serve.ts'
@@ -26,6 +28,8 @@ export function createProgram(): Command {
   addStoreCommands(program)
   addTaskCommands(program)
   addImportGlanceCommand(program)
+  addExportCommand(program)
+  addLoadCommand(program)
   addConfigCommand(program)
   addPolicyCommands(program)
   addTokenCommand(program)

@@ -32,10 +32,10 @@ describe('heliostat', { concurrency: 2 }, () => {
   })
 
   it('refuses an unknown command', async () => {
-    const { code, stdout, stderr } = await heliostat(['explode'])
+    const { code, stdout, stderr } = await heliostat(['quack'])
     assert.equal(code, 1)
     assert.equal(stdout, '')
-    assert.match(stderr, /^error: unknown command 'explode'\n\(see heliostat --help\)\n$/)
+    assert.match(stderr, /^error: unknown command 'quack'\n\(see heliostat --help\)\n$/)
   })
 })
 
