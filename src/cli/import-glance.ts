@@ -27,6 +27,7 @@ interface ImportOptions extends ConfigOptions {
   tag?: string
   visibility?: string
   parallel: number
+  adopt?: true
   metadefs: boolean
   dryRun?: true
   follow?: true
@@ -57,6 +58,7 @@ export function addImportGlanceCommand(program: Command): void {
       visibility,
     )
     .option('--parallel <number>', 'images that are copied at once', atOnce, AT_ONCE)
+    .option('--adopt', 'leave images where they lie, in a Ceph, Swift or S3 that both use')
     .option('--no-metadefs', 'leave metadata definitions as they are')
     .option('--dry-run', 'only tell what would be copied')
     .option('--follow', 'go on taking what changes, until Ctrl-C')
@@ -101,6 +103,7 @@ async function openMoving(
     store,
     filter: { ids: id, name, owner, tag, visibility: seen },
     parallel,
+    adopts: options.adopt ?? false,
     metadefs,
     isAll: true,
     screen,

@@ -72,6 +72,7 @@ function tellDone(report: Report): void {
   const { images, bytes, namespaces, notAtSource, deleted } = report
   const counts = [
     `took ${images.taken} (${formatBytes(bytes)})`,
+    ...(images.adopted > 0 ? [`adopted ${images.adopted}`] : []),
     `recorded ${images.recorded} without data`,
     `updated ${images.updated}`,
     `${images.same} were the same`,

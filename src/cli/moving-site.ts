@@ -21,6 +21,8 @@ export interface SiteMovingOptions {
   /** The id of the store that the bytes go to; the default store unless it is given. */
   store?: string | undefined
   parallel: number
+  /** Whether images that lie in a store of this site stay where they are. */
+  adopts?: boolean
   metadefs: boolean
   /** Whether what is here and not at the source is of interest. */
   isAll: boolean
@@ -30,7 +32,7 @@ export interface SiteMovingOptions {
 /** What moves images of a source to this site. */
 export function createSiteMoving(site: StoreSite, options: SiteMovingOptions): Moving {
   const { registry, stores, signal } = site
-  const { source, filter, store, parallel, metadefs, isAll, screen } = options
+  const { source, filter, store, parallel, adopts = false, metadefs, isAll, screen } = options
   const images = createImageRepo(registry)
   const rows = createMovingRows(registry)
   return createMoving({
@@ -38,6 +40,7 @@ export function createSiteMoving(site: StoreSite, options: SiteMovingOptions): M
     filter,
     intake: createSiteIntake(site, {
       images,
+      adopts,
       store: store === undefined ? stores.byDefault : requireWritable(stores, store),
     }),
     sharing: createSharing(createMemberRepo(registry)),

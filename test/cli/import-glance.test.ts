@@ -25,10 +25,12 @@ import {
 import { startKeystone, type TestKeystone } from '../support/keystone.ts'
 import { LAUNCHER } from '../support/launcher.ts'
 import { openSiteOn } from '../support/local-site.ts'
-import { oldImage, type OldGlance, startOldGlance } from '../support/old-glance.ts'
+import { oldImage, type OldGlance, type OldImage, startOldGlance } from '../support/old-glance.ts'
 import { environmentOf, SMALL_CHUNKS } from '../support/options.ts'
 import type { RunningProcess } from '../support/process.ts'
 import { randomData } from '../support/random-data.ts'
+import { type S3Server, startS3Server } from '../support/s3-server.ts'
+import { farStores } from '../support/s3-site.ts'
 import { eventually, startOnNode } from '../support/server.ts'
 import { temporaryFolder, type TestSite } from '../support/site.ts'
 import { runHere } from './in-process.ts'
@@ -442,6 +444,61 @@ describe('heliostat import-glance, from an old Glance', () => {
     )
     assert.deepEqual(await chunkFiles(), [])
     assert.deepEqual(await list(site), [])
+  })
+})
+
+describe('heliostat import-glance --adopt', () => {
+  let glance: OldGlance
+  let s3: S3Server
+  before(async () => {
+    folder = await temporaryFolder()
+    s3 = await startS3Server()
+    glance = await startOldGlance()
+  })
+  after(async () => {
+    s3.close()
+    await Promise.all([glance.close(), folder.remove()])
+  })
+
+  /** As a Glance has stored it in the bucket that both use. */
+  function inBucket(bytes = randomData(100_000), stored = bytes): OldImage {
+    const image = oldImage({}, bytes)
+    const { id } = image.record
+    const url = `${s3.url.replace('http:', 's3+http:')}/images/${id}`
+    const os_hash_value = createHash('sha512').update(bytes).digest('hex')
+    const bucket = s3.buckets.get('images') ?? new Map()
+    s3.buckets.set('images', bucket)
+    bucket.set(id, { bytes: stored, metadata: {}, modified: new Date() })
+    const facts = { os_hash_algo: 'sha512', os_hash_value, direct_url: url }
+    return { ...image, record: { ...image.record, ...facts } }
+  }
+
+  it('leaves images where they lie, copies the others, and hashes later', async () => {
+    const stores = farStores(s3, folder.path)
+    const lines = Object.entries(stores).flatMap(([section, options]) => [
+      `[${section}]`,
+      ...Object.entries(options).map((pair) => pair.join(' = ')),
+    ])
+    const configFile = join(folder.path, 'heliostat.conf')
+    await writeFile(configFile, lines.join('\n'))
+    const here = await openSiteOn(folder.path, { ...EVERYONE, ...stores })
+    const [shared, short, elsewhere] = [inBucket(), inBucket(undefined, randomData(7)), oldImage()]
+    glance.images = [shared, short, elsewhere]
+    const command = ['import-glance', glance.url, '--adopt', '--config-file', configFile]
+    const { code, stdout, stderr } = await runHere(...command)
+    assert.equal(code, 1)
+    assert.match(stdout, new RegExp(`^${shared.record.id} .* adopted where it lies`, 'm'))
+    assert.match(stdout, /^Images: took 1 \(.*\), adopted 1, recorded 0 /m)
+    assert.match(stderr, new RegExp(`${short.record.id}: In store "far" it has 7 bytes`))
+    const file = `/v2/images/${shared.record.id}/file`
+    assert.equal(glance.requests.includes(file), false)
+    await here.services.locationReader.read()
+    assert.deepEqual(await readHere(here, shared.record.id), shared.bytes)
+    const shown = await showImage(here, shared.record.id)
+    assert.deepEqual([shown.status, shown['updated_at']], ['active', '2018-03-01T10:20:30Z'])
+    glance.images = [shared, elsewhere]
+    assert.match((await runHere(...command)).stdout, /updated 0, 2 were the same/)
+    await here.close()
   })
 })
 

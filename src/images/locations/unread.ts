@@ -86,7 +86,11 @@ export async function endReading(
         checksum,
         ...(hash === null && { os_hash_algo: hashAlgorithm, os_hash_value: hashValue }),
         status: sql`CASE ${images.status} WHEN 'importing' THEN 'active' ELSE ${images.status} END`,
-        updated_at: at,
+        // What was known before is no change.
+        updated_at:
+          hash === null
+            ? at
+            : sql`CASE ${images.status} WHEN 'importing' THEN ${at} ELSE ${images.updated_at} END`,
       })
       .where(where),
     keepUsed(registry, sql`blobs.digest = ${blob}`),

@@ -6,6 +6,7 @@ import { createUploader, type UploadParts } from '../../images/upload/uploader.t
 import { createUploadRepo } from '../../images/upload/rows.ts'
 import type { Registry } from '../../registry/database.ts'
 import type { Store } from '../../stores/store.ts'
+import type { Adoption } from './adoption.ts'
 import { updated } from './comparison.ts'
 import type { SourceDigests, SourceImage } from './record.ts'
 import { createMovingRows } from './rows.ts'
@@ -24,6 +25,8 @@ export interface IntakeParts extends Omit<UploadParts, 'uploads' | 'limits' | 's
   /** Where the bytes go. */
   store: Store
   formats: { disk_formats: string[]; container_formats: string[] }
+  /** Null where all bytes are copied. */
+  adoption: Adoption | null
 }
 
 /** Takes images of the source over; `gone` for one that was deleted here. */
@@ -32,7 +35,7 @@ export interface Intake {
   /** Makes the record of an image without data. */
   record(source: SourceImage): Promise<void>
   /** Makes the image from its bytes; where they are not the ones that the source tells of, nothing of them is kept. */
-  take(source: SourceImage, here: FoundImage | null, bytes: TakeBytes): Promise<void>
+  take(source: SourceImage, here: FoundImage | null, bytes: TakeBytes): Promise<'taken' | 'adopted'>
   update(source: SourceImage, here: FoundImage): Promise<void>
   /** Ends uploads of processes that have died. */
   recover(): Promise<void>
@@ -41,7 +44,7 @@ export interface Intake {
 type TakeBytes = (size: number) => ReadableStream<Uint8Array>
 
 export function createIntake(parts: IntakeParts): Intake {
-  const { registry, images, formats } = parts
+  const { registry, images, formats, adoption } = parts
   const rows = createMovingRows(registry)
 
   async function update(source: SourceImage, here: FoundImage): Promise<void> {
@@ -85,7 +88,9 @@ export function createIntake(parts: IntakeParts): Intake {
       if (here) await update(source, here)
       else await create(source)
       try {
+        if (await adoption?.adopt(source)) return 'adopted'
         await upload(source, bytes)
+        return 'taken'
       } catch (error) {
         if (!here) await rows.forget(source.image.id)
         throw error

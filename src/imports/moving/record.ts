@@ -73,6 +73,8 @@ export interface SourceImage {
   /** Bytes; null where it has no data. */
   size: number | null
   digests: SourceDigests
+  /** Where it lies, as far as the source tells. */
+  urls: string[]
 }
 
 /** An image that nobody could have made here. */
@@ -83,6 +85,17 @@ export interface Unreadable {
 }
 
 export type Listed = { found: SourceImage } | { unreadable: Unreadable }
+
+const located = z.object({
+  direct_url: z.string().nullish(),
+  locations: z.array(z.object({ url: z.string() })).default([]),
+})
+
+function urlsOf(entry: unknown): string[] {
+  const { data } = located.safeParse(entry)
+  const urls = [...(data?.locations.map(({ url }) => url) ?? []), data?.direct_url ?? '']
+  return [...new Set(urls)].filter((url) => url !== '')
+}
 
 const identified = z.object({ id: z.string().regex(UUID) })
 
@@ -114,7 +127,7 @@ export function readImage(entry: unknown): Listed {
   }
   const algorithm = HASH_ALGORITHMS.find((known) => known === os_hash_algo)
   const hash = algorithm && os_hash_value !== null ? { algorithm, value: os_hash_value } : null
-  return { found: { image, status, size, digests: { hash, checksum } } }
+  return { found: { image, status, size, digests: { hash, checksum }, urls: urlsOf(entry) } }
 }
 
 /** Only these may be null. */

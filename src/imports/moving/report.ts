@@ -1,5 +1,5 @@
 /** What became of an image, or of a namespace of metadata definitions. */
-export type Outcome = 'taken' | 'recorded' | 'updated' | 'same'
+export type Outcome = 'taken' | 'adopted' | 'recorded' | 'updated' | 'same'
 
 export interface Missing {
   /** Null for an entry of the source's list that has none. */
@@ -124,7 +124,7 @@ export function createAccount(): Account {
 }
 
 /** The weightiest last. */
-const WEIGHTS: Outcome[] = ['same', 'updated', 'recorded', 'taken']
+const WEIGHTS: Outcome[] = ['same', 'updated', 'recorded', 'adopted', 'taken']
 
 /** What was taken in this run counts as that, also when it is looked at again. */
 function keep(outcomes: Map<string, Outcome>, key: string, outcome: Outcome): void {
@@ -134,7 +134,7 @@ function keep(outcomes: Map<string, Outcome>, key: string, outcome: Outcome): vo
 }
 
 function countOf(outcomes: Map<string, Outcome>): Record<Outcome, number> {
-  const counts = { taken: 0, recorded: 0, updated: 0, same: 0 }
+  const counts = { taken: 0, adopted: 0, recorded: 0, updated: 0, same: 0 }
   for (const outcome of outcomes.values()) counts[outcome]++
   return counts
 }

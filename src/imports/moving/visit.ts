@@ -92,20 +92,20 @@ interface Doing {
 }
 
 function createDoing({ source, intake, sharing, account, watcher, signal }: VisitParts): Doing {
-  async function take(found: SourceImage, here: FoundImage | null): Promise<void> {
+  async function take(found: SourceImage, here: FoundImage | null): Promise<Outcome> {
     const { id } = found.image
-    await intake.take(found, here, (size) =>
+    const outcome = await intake.take(found, here, (size) =>
       source.file({ id, size }, { signal, took: watcher.bytes }),
     )
     if (!found.digests.hash && !found.digests.checksum) account.unverified(told(found))
+    return outcome
   }
 
   return {
     async act(step, found, here) {
       switch (step) {
         case 'take':
-          await take(found, here)
-          return 'taken'
+          return take(found, here)
         case 'record':
           await intake.record(found)
           return 'recorded'
@@ -133,6 +133,7 @@ function createDoing({ source, intake, sharing, account, watcher, signal }: Visi
 
 const DONE: Record<Exclude<Outcome, 'same'>, string> = {
   taken: 'taken',
+  adopted: 'adopted where it lies',
   recorded: 'recorded, it has no data',
   updated: 'updated',
 }
