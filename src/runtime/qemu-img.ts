@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, mkdtemp, open, rm, stat, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
+import type { Readable } from 'node:stream'
 import { z } from 'zod'
 import { isOutOfSpace, noSpace } from '../blobs/fs/disk.ts'
 import { writeFully } from '../blobs/fs/file-bytes.ts'
 import { HeliostatError } from '../errors.ts'
 import type { Conversion, ConversionRequest, ImageConverter } from '../imports/conversion.ts'
+import { mayRun } from './deno-permissions.ts'
 
 /** Glance's words that are not qemu's. */
 const QEMU_FORMATS: Readonly<Record<string, string>> = { vhd: 'vpc' }
@@ -42,6 +43,7 @@ const info = z.looseObject({
 
 /** Converts by `qemu-img`, in a folder of its own, which is emptied first; null where there is no such program. */
 export async function openQemuImg(folder: string): Promise<ImageConverter | null> {
+  if (!mayRun('qemu-img') || !mayRun('prlimit')) return null
   const isThere = await run(['prlimit', '--core=0', 'qemu-img', '--version'], { cwd: '/' }).then(
     () => true,
     () => false,

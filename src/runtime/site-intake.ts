@@ -25,6 +25,11 @@ export function createSiteIntake(
     buffers: createChunkBuffers({ ...digester, spool: createSpool(chunkFolder(config)) }),
     formats: config.image_format,
     adoption: adopts ? createAdoption({ stores, locations: createLocationRepo(registry) }) : null,
-    options: { ...config.heliostat, ...config.DEFAULT, ...config.image_format },
+    options: {
+      ...config.heliostat,
+      ...config.DEFAULT,
+      ...config.image_format,
+      unpacks: false,
+    },
   })
 }
