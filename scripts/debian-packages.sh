@@ -3,11 +3,11 @@
 # With "stores" also the real stores, which only test/conformance/stores needs. Needs root for that.
 set -euo pipefail
 
-wanted=(barbican-api curl dosfstools e2fsprogs exfatprogs gdisk glance-common ntfs-3g openssl parted
+wanted=(barbican-api bzip2 curl dosfstools e2fsprogs exfatprogs gdisk glance-common nginx-light ntfs-3g openssl parted
   python3-barbicanclient python3-cursive python3-glanceclient python3-keystone python3-keystonemiddleware
-  python3-openstackclient qemu-block-extra qemu-utils tempest uwsgi-plugin-python3 wget)
+  python3-openstackclient qemu-block-extra qemu-utils tempest uwsgi-plugin-python3 wget xz-utils zstd)
 stores=(ceph-common ceph-mgr ceph-mon ceph-osd golang-github-vmware-govmomi-dev golang-go librbd1 memcached
-  nginx-light openssl python3-boto3 python3-cinder python3-glance-store python3-keystonemiddleware python3-nova
+  openssl python3-boto3 python3-cinder python3-glance-store python3-keystonemiddleware python3-nova
   python3-swiftclient radosgw swift-account swift-container swift-object swift-proxy)
 [[ ${1:-} != stores ]] || wanted+=("${stores[@]}")
 

@@ -73,6 +73,7 @@ describe('a configuration without any option', () => {
         require_image_format_match: true,
       },
       image_import_opts: { image_import_plugins: ['no_op'] },
+      image_conversion: { output_format: 'raw' },
       inject_metadata_properties: { inject: {}, ignore_user_roles: ['admin'] },
       glance_download_properties: {
         extra_properties: ['hw_', 'trait:', 'os_distro', 'os_secure_boot', 'os_type'],

@@ -174,6 +174,8 @@ export async function giveUpStaged(registry: Registry, age: number): Promise<str
     isNull(images.deleted_at),
     isOld,
   )
+  // Mostly there are none, and nothing is written.
+  if ((await registry.$count(images, where)) === 0) return []
   const queued = sql`SELECT ${images.id} FROM ${images}
     WHERE ${images.status} = ${STEPS.abortImport.to} AND ${images.deleted_at} IS NULL`
   const [, given] = await registry.batch([

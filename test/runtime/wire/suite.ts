@@ -1,6 +1,7 @@
 /** One conversation with the service as a whole, held on every runtime over a real socket. */
 import { after, before, describe } from 'node:test'
 import { startBarbican, type TestBarbican } from '../../support/barbican.ts'
+import { type FileServer, startFileServer } from '../../support/file-server.ts'
 import { createWire } from './client.ts'
 import { describeRefusedCreate } from './create-refused.ts'
 import { describeCreate } from './create.ts'
@@ -8,6 +9,7 @@ import { describeDownload } from './download.ts'
 import { describeErrors } from './errors.ts'
 import { describeFraming } from './framing.ts'
 import { describeHead } from './head.ts'
+import { describeImports } from './imports.ts'
 import { describeLargeData } from './large-data.ts'
 import { describeLifecycle } from './lifecycle.ts'
 import { describeList } from './list.ts'
@@ -37,15 +39,22 @@ export function wireSuite(
   describe(name, () => {
     let server: Server | null = null
     let barbican: TestBarbican | null = null
+    let files: FileServer
     const url = (path: string) => `${server?.url}${path}`
     const wire = createWire(url)
     before(async () => {
-      barbican = await startBarbican()
-      server = await start({ HELIOSTAT_BARBICAN__BARBICAN_ENDPOINT: barbican.url })
+      ;[barbican, files] = await Promise.all([startBarbican(), startFileServer()])
+      server = await start({
+        HELIOSTAT_BARBICAN__BARBICAN_ENDPOINT: barbican.url,
+        HELIOSTAT_IMAGE_IMPORT_OPTS__IMAGE_IMPORT_PLUGINS: 'image_decompression',
+        HELIOSTAT_IMPORT_FILTERING_OPTS__ALLOWED_HOSTS: '127.0.0.1',
+        HELIOSTAT_IMPORT_FILTERING_OPTS__ALLOWED_PORTS: new URL(files.url).port,
+      })
     })
     after(async () => {
       await server?.stop()
       await barbican?.close()
+      await files.close()
     })
 
     describeVersions(wire)
@@ -62,6 +71,7 @@ export function wireSuite(
     describeUpload(wire)
     describeRefusedUpload(wire)
     describeSignatures(wire, (id, secret) => barbican?.secrets.set(id, secret))
+    describeImports(wire, () => files)
     describeDownload(wire)
     describeHead(wire)
     describeLargeData(wire)
