@@ -165,6 +165,7 @@ function listed(texts: readonly string[]): SQL {
 
 /** Queues the images again whose bytes have been waiting for so long (ms) that nobody will import them. */
 export async function giveUpStaged(registry: Registry, age: number): Promise<string[]> {
+  if (age === Infinity) return []
   const at = Date.now()
   const isOld = sql`EXISTS (SELECT 1 FROM ${imageLocations}
     WHERE ${imageLocations.image_id} = ${images.id} AND ${imageLocations.status} = 'staged'
