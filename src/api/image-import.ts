@@ -55,7 +55,7 @@ export function mountImageImport(app: App, services: Services): void {
       const stores = chooseStores(services.stores, request, { header, image })
       if (stores.length === 0) return context.body(null, 202)
       if (request.name === 'web-download') {
-        refuseUnfiltered(services.addressFilter, parseWebDownload(request))
+        refuseUnfiltered(services.addressFilter, parseWebDownload(request).uri)
       }
       const token = context.req.header('X-Auth-Token') ?? null
       await importer.begin(newImport(services, context, { body, request, image, stores }), token)

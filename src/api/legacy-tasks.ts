@@ -8,6 +8,7 @@ import type { Image } from '../images/image.ts'
 import { authorizeNew, newImage } from '../images/new-image.ts'
 import { refuseOverQuota } from '../images/quota.ts'
 import type { Task } from '../imports/task.ts'
+import { refuseUnfiltered } from '../imports/web-download.ts'
 import type { Services } from '../services.ts'
 import type { RequestContext } from './context.ts'
 import { injectedProperties } from './image-import.ts'
@@ -103,13 +104,5 @@ function refuseSource(uri: unknown, filter: Services['addressFilter']): void {
       'The given uri is not valid. Please specify a valid uri from the following list of supported uri: http, https',
     )
   }
-  try {
-    filter.check(uri)
-  } catch (error) {
-    if (!(error instanceof HeliostatError)) throw error
-    throw new HeliostatError(
-      'invalid',
-      `URI for legacy import task does not pass filtering: ${uri} (${error.message})`,
-    )
-  }
+  refuseUnfiltered(filter, uri, 'legacy import task')
 }

@@ -17,15 +17,19 @@ export async function openWebDownload(
   return { size, body: hash ? verified(body, hash) : body, ...NOTHING }
 }
 
-/** Refuses before anything is sent what the filter would [400]. */
-export function refuseUnfiltered(filter: { check(url: string): URL }, { uri }: WebDownload): void {
+/** Refuses before anything is sent what the filter would [400]; `what` is the import's kind. */
+export function refuseUnfiltered(
+  filter: { check(url: string): URL },
+  uri: string,
+  what = 'web-download',
+): void {
   try {
     filter.check(uri)
   } catch (error) {
     if (!(error instanceof HeliostatError)) throw error
     throw new HeliostatError(
       'invalid',
-      `URI for web-download does not pass filtering: ${uri} (${error.message})`,
+      `URI for ${what} does not pass filtering: ${uri} (${error.message})`,
     )
   }
 }

@@ -3,6 +3,7 @@ import { namespace as shape, type NewNamespace } from '../../schema/metadef.ts'
 import { HeliostatError } from '../errors.ts'
 import { reasonOf } from '../reason.ts'
 import type { Namespace } from '../registry/metadef-contents.ts'
+import { withoutNulls } from '../without-nulls.ts'
 
 /** Reads the text of a definition file, one namespace with all that it holds; throws `invalid` with what is wrong. */
 export function parseDefinitionFile(text: string): NewNamespace {
@@ -54,15 +55,4 @@ function parseJson(text: string): unknown {
   } catch (cause) {
     throw new HeliostatError('invalid', `not JSON: ${reasonOf(cause)}`)
   }
-}
-
-/** A null in the files that Glance has exported stands for nothing, except within a property's own definition. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, part]) => part !== null)
-      .map(([key, part]) => [key, key === 'properties' ? part : withoutNulls(part)]),
-  )
 }

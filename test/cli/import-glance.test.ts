@@ -274,14 +274,14 @@ describe('heliostat import-glance, from another site', () => {
     const running = startImport(process.url, '--follow', '--interval', '1', '--delete', '--json')
     const statusOf = async (id: string) => (await site.request(`/v2/images/${id}`)).status
     try {
-      await eventually('it is here', 15_000, async () => {
+      await eventually('it is here', 60_000, async () => {
         if ((await statusOf(old.id)) === 404) return null
         return (await showImage(site, old.id)).status === 'active' ? true : null
       })
       const late = await createActiveImage(there, 'late', { name: 'late' })
       await shareImage(there, late.id, 'friend')
       await deleteImage(there, old.id)
-      await eventually('what was made, shared and deleted there is so here', 15_000, async () => {
+      await eventually('what was made, shared and deleted there is so here', 60_000, async () => {
         if ((await statusOf(late.id)) === 404 || (await statusOf(old.id)) === 200) return null
         return JSON.stringify(await members(site, late.id)).includes('accepted') ? true : null
       })
@@ -416,7 +416,7 @@ describe('heliostat import-glance, from an old Glance', () => {
     const image = oldImage({}, randomData(5 << 20))
     glance.images = [{ ...image, breaksAt: 3 << 20, stalls: true }]
     const running = startImport(glance.url)
-    await eventually('chunks are here', 15_000, async () =>
+    await eventually('chunks are here', 60_000, async () =>
       (await chunkFiles()).length > 0 ? true : null,
     )
     await running.end('SIGKILL')
@@ -434,7 +434,7 @@ describe('heliostat import-glance, from an old Glance', () => {
     glance = await startOldGlance()
     glance.images = [{ ...oldImage({}, randomData(5 << 20)), breaksAt: 3 << 20, stalls: true }]
     const running = startImport(glance.url)
-    await eventually('chunks are here', 15_000, async () =>
+    await eventually('chunks are here', 60_000, async () =>
       (await chunkFiles()).length > 0 ? true : null,
     )
     assert.equal(await running.end('SIGINT'), 1)

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { answerWithin } from '../../http/deadline.ts'
 import type { Fetch } from '../../http/fetch.ts'
+import { catalogSchema, endpointOf, type WantedEndpoint } from '../../identity/catalog.ts'
 import { createSend } from '../../identity/keystone-http.ts'
 import { authOf } from '../../identity/service-token.ts'
 import { createSingleFlight } from '../../identity/single-flight.ts'
@@ -80,23 +81,9 @@ async function askSwift(account: SwiftAccount, fetch: Fetch, head: number): Prom
 const issued = z.object({
   token: z.object({
     expires_at: z.string().transform(Date.parse).pipe(z.number()),
-    catalog: z.array(
-      z.object({
-        type: z.string(),
-        endpoints: z.array(
-          z.object({
-            interface: z.string(),
-            region: z.string().nullish(),
-            region_id: z.string().nullish(),
-            url: z.string(),
-          }),
-        ),
-      }),
-    ),
+    catalog: catalogSchema,
   }),
 })
-
-type Catalog = z.infer<typeof issued>['token']['catalog']
 
 async function askKeystone(options: SwiftOptions, fetch: Fetch, head: number): Promise<Granted> {
   const { account } = options
@@ -111,7 +98,7 @@ async function askKeystone(options: SwiftOptions, fetch: Fetch, head: number): P
   const parsed = issued.safeParse(answer.body)
   if (!parsed.success) throw failed(address, 'gives a token without a catalog')
   const { expires_at, catalog } = parsed.data.token
-  const url = options.swift_store_endpoint ?? endpointOf(catalog, options)
+  const url = options.swift_store_endpoint ?? endpointOf(catalog, wantedEndpoint(options))
   if (url === null) throw failed(address, noEndpoint(options))
   return { token, url, lifetime: expires_at - Date.now() }
 }
@@ -121,15 +108,12 @@ function loginOf(account: SwiftAccount) {
   return { ...account, auth_type: '' as const, project_name, username, password: account.key }
 }
 
-function endpointOf(catalog: Catalog, options: SwiftOptions): string | null {
-  const { swift_store_region: region, swift_store_service_type: type } = options
-  const wanted = options.swift_store_endpoint_type.replace(/URL$/, '')
-  const endpoint = catalog
-    .filter((service) => service.type === type)
-    .flatMap(({ endpoints }) => endpoints)
-    .filter((found) => found.interface === wanted)
-    .find((found) => region === null || [found.region, found.region_id].includes(region))
-  return endpoint?.url ?? null
+function wantedEndpoint(options: SwiftOptions): WantedEndpoint {
+  return {
+    type: options.swift_store_service_type,
+    region: options.swift_store_region,
+    serviceInterface: options.swift_store_endpoint_type.replace(/URL$/, ''),
+  }
 }
 
 function noEndpoint(options: SwiftOptions): string {

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type NewNamespace, namespace } from '../../../schema/metadef.ts'
 import { NEVER } from '../../registry/metadef-contents.ts'
 import { requireShape, type SourceHttp } from './http.ts'
+import { withoutNulls } from '../../without-nulls.ts'
 
 const PAGE = 200
 
@@ -75,15 +76,4 @@ function readNamespace(document: unknown): SourceNamespace {
       updated_at: Date.parse(updated_at ?? '') || NEVER,
     },
   }
-}
-
-/** A null stands for nothing, except within a property's own definition. */
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls)
-  if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(
-    Object.entries(value)
-      .filter(([, part]) => part !== null)
-      .map(([key, part]) => [key, key === 'properties' ? part : withoutNulls(part)]),
-  )
 }
