@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { FILE_SYSTEMS } from '../blobs/inspect/file-systems.ts'
-import { GIB, PROTECTIVE, vhdxHeader, withPartitions } from '../blobs/inspect/headers.ts'
+import {
+  GIB,
+  latin1,
+  PROTECTIVE,
+  qcow2Header,
+  vhdxHeader,
+  vmdkHeader,
+  withPartitions,
+} from '../blobs/inspect/headers.ts'
+import { MANIFEST, OVF, tar, tarHeader, together } from '../blobs/inspect/tars.ts'
 import {
   BARE_QCOW2,
   BARE_RAW,
@@ -122,6 +131,84 @@ describe('an upload of a vhdx', () => {
       assert.equal((await uploadData(other, id, Uint8Array.from(bytes))).status, 204)
       assert.equal((await showImage(other, id)).virtual_size, GIB)
       await other.close()
+    }
+  })
+})
+
+const OVA = { disk_format: 'vmdk', container_format: 'ova' }
+const REFUSED = '415 Image failed safety checks: '
+
+describe('an upload of an ova', () => {
+  it('is taken with its disks, and what is no tar with anything (204)', async () => {
+    const disk = { name: 'disk1.vmdk', content: vmdkHeader() }
+    assert.equal(await put(site, OVA, tar([OVF, MANIFEST, disk])), '204')
+    assert.equal(
+      await put(site, OVA, tar([OVF, disk, { ...disk, name: 'disk2.vmdk' }], 10_240)),
+      '204',
+    )
+    assert.equal(await put(site, OVA, latin1('no tar at all')), '204')
+    assert.equal(await putEmpty(OVA), '204')
+  })
+
+  it('is refused with what leads out of it (415)', async () => {
+    assert.equal(
+      await put(site, OVA, tar([OVF, { name: '../../etc/cron.d/a' }])),
+      `${REFUSED}The ova member "../../etc/cron.d/a" leads out of its folder`,
+    )
+    assert.equal(
+      await put(site, OVA, tar([OVF, { name: 'disk.vmdk', type: '2', link: '/etc/shadow' }])),
+      `${REFUSED}The ova member "disk.vmdk" is a symbolic link`,
+    )
+    assert.equal(
+      await put(site, OVA, tar([OVF, { name: 'disk.vmdk', size: 10 * MIB }])),
+      `${REFUSED}The ova ends within its member "disk.vmdk"`,
+    )
+  })
+
+  it('is refused with a disk that leads to another file, whatever the size of the chunks (415)', async () => {
+    const filler = {
+      name: 'disk1.vmdk',
+      content: together([vmdkHeader(), new Uint8Array(3 * MIB)]),
+    }
+    const content = qcow2Header({ backingFile: 0x200n })
+    const bytes = tar([OVF, filler, { name: 'disk2.qcow2', content }])
+    for (const options of [SMALL_CHUNKS, { heliostat: { chunk_size: '2MB' } }, {}]) {
+      const other = await createTestSite(options)
+      assert.equal(
+        await put(other, OVA, bytes),
+        `${REFUSED}The qcow2 image has a backing file, in the ova member "disk2.qcow2"`,
+      )
+      await other.close()
+    }
+  })
+
+  it('is refused when it is a disk as well (415)', async () => {
+    assert.equal(
+      await put(site, OVA, together([tarHeader({ name: 'QFI\xfb' }), new Uint8Array(1024)])),
+      `${REFUSED}The image is both ova and qcow2`,
+    )
+  })
+})
+
+describe('an upload in another container, or of no disk', () => {
+  it('is taken, whatever it holds that leads nowhere (204)', async () => {
+    const linked = tar([{ name: 'a', type: '2', link: '/etc/shadow' }])
+    for (const container of ['ami', 'ari', 'aki', 'docker', 'compressed', 'ovf']) {
+      assert.equal(
+        await put(site, { disk_format: 'raw', container_format: container }, linked),
+        '204',
+      )
+    }
+    assert.equal(await put(site, { disk_format: 'ploop', container_format: 'bare' }, linked), '204')
+  })
+
+  it('is refused when a reader that probes it is led to another file (415)', async () => {
+    const attack = qcow2Header({ backingFile: 0x200n })
+    for (const container of ['ami', 'ari', 'aki', 'docker', 'compressed', 'ovf']) {
+      assert.equal(
+        await put(site, { disk_format: 'raw', container_format: container }, attack),
+        `${REFUSED}The qcow2 image has a backing file`,
+      )
     }
   })
 })

@@ -9,12 +9,17 @@ import {
   unsafeReference,
 } from './inspect.ts'
 import { formatMismatch, NO_DISKS, virtualSizeOf } from './match.ts'
+import { createOvaWalker, type MemberInspector, type OvaWalker } from './ova.ts'
 import { concatenate, createStretch, type Stretch } from './stretch.ts'
+import { isTar } from './tar-header.ts'
+import { formatOfName, quoted } from './tar-member.ts'
 import { TAIL_SIZE } from './vmdk-footer.ts'
 import { unsafeAsVmdk } from './vmdk.ts'
 
 /** Where the fields of a header lie that the end of the stream may repeat. */
 const HEADER_SIZE = 512
+/** The container of what is in an archive and no disk by its name. */
+const NO_DISK = 'none'
 
 /** Watches an upload's chunks go by, and refuses [415] what is not what it says, or not safe to boot from. */
 export interface StreamInspector {
@@ -33,13 +38,20 @@ export interface Declaration {
   mayBeEmpty: boolean
   /** Safety checks of a GPT that refuse nothing: `mbr`, `gptmbr`. */
   nonfatal: readonly string[]
+  /** Whether a reader may be told that it is a vmdk, although the disk format is another. */
+  opensAsVmdk?: boolean
 }
 
 /**
  * An inspector for an image declared so. What is in no bare container, or no disk, is only refused where a reader
- * that probes the content nevertheless would be led to another file.
+ * that probes the content nevertheless would be led to another file. Of an `ova` every member is looked at as well.
  */
 export function createStreamInspector(declared: Declaration): StreamInspector {
+  const inspector = createContentInspector(declared)
+  return declared.containerFormat === 'ova' ? withMembers(inspector, declared) : inspector
+}
+
+function createContentInspector(declared: Declaration): StreamInspector {
   const { diskFormat, containerFormat } = declared
   let begun: Begun | null = null
   let tail: Uint8Array = new Uint8Array()
@@ -60,6 +72,55 @@ export function createStreamInspector(declared: Declaration): StreamInspector {
   }
 }
 
+/** What is no tar is left to the other inspector: nobody can unpack it, and Glance takes it. */
+function withMembers(whole: StreamInspector, declared: Declaration): StreamInspector {
+  let walker: OvaWalker | null | undefined
+  return {
+    take(chunk) {
+      walker ??= walker === undefined ? walkerFor(chunk, declared) : null
+      whole.take(chunk)
+      walker?.take(chunk)
+    },
+    finish(size) {
+      walker?.finish()
+      return whole.finish(size)
+    },
+  }
+}
+
+function walkerFor(first: Uint8Array, declared: Declaration): OvaWalker | null {
+  if (!isTar(first)) return null
+  const { format } = inspectDiskImage(first.subarray(0, HEAD_SIZE))
+  if (format !== 'raw') refuseUnsafe(`The image is both ova and ${format}`)
+  return createOvaWalker({ inspect: (name) => memberInspector(name, declared), refuse })
+}
+
+/** As an upload of the format that its name has, of which nobody says that it has to be that. */
+function memberInspector(name: string, { diskFormat, nonfatal }: Declaration): MemberInspector {
+  const format = formatOfName(name)
+  const inspector = createContentInspector({
+    diskFormat: format ?? 'raw',
+    containerFormat: format === null ? NO_DISK : 'bare',
+    enforceMatch: false,
+    mayBeEmpty: true,
+    nonfatal,
+    opensAsVmdk: diskFormat === 'vmdk',
+  })
+  return {
+    take: (bytes) => naming(name, () => inspector.take(bytes)),
+    finish: (size) => naming(name, () => void inspector.finish(size)),
+  }
+}
+
+function naming(name: string, inspect: () => void): void {
+  try {
+    inspect()
+  } catch (error) {
+    if (!(error instanceof HeliostatError)) throw error
+    throw new HeliostatError(error.code, `${error.message}, in the ova member ${quoted(name)}`)
+  }
+}
+
 /** What is known once the head has come. */
 interface Begun {
   inspection: Inspection
@@ -74,7 +135,8 @@ function begin({ diskFormat, ...declared }: Declaration, head: Uint8Array): Begu
   const inspection = inspectDiskImage(head, declared.nonfatal)
   if (isBare && declared.enforceMatch) refuseMismatch(diskFormat, inspection)
   refuseUnsafe(isBare && !NO_DISKS.has(diskFormat) ? inspection.unsafe : unsafeReference(head))
-  if (diskFormat === 'vmdk') refuseUnsafe(unsafeAsVmdk(readHead(head)))
+  const opensAsVmdk = diskFormat === 'vmdk' || declared.opensAsVmdk === true
+  if (opensAsVmdk) refuseUnsafe(unsafeAsVmdk(readHead(head)))
   const elsewhere = elsewhereIn(head)
   return {
     inspection,
@@ -100,7 +162,11 @@ function refuseMismatch(diskFormat: string, inspection: Inspection): void {
 }
 
 function refuseUnsafe(danger: string | null): void {
-  if (danger !== null) throw unsupported(`Image failed safety checks: ${danger}`)
+  if (danger !== null) refuse(danger)
+}
+
+function refuse(danger: string): never {
+  throw unsupported(`Image failed safety checks: ${danger}`)
 }
 
 function unsupported(message: string): HeliostatError {

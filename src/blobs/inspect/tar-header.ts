@@ -1,0 +1,96 @@
+import { type Head, readHead } from './head.ts'
+
+export const BLOCK = 512
+
+const NAME = { start: 0, end: 100 }
+const SIZE = { start: 124, end: 136 }
+const CHECKSUM = { start: 148, end: 156 }
+const TYPE = 156
+const MAGIC = { start: 257, end: 265 }
+const PREFIX = { start: 345, end: 500 }
+
+const POSIX = 'ustar\x0000'
+/** The first bit of a size says that the rest is a number as it is, which GNU writes from 8 GiB on. */
+const BINARY_SIZE = 0x80
+
+const BLANK = 0x20
+
+export interface TarHeader {
+  name: string
+  size: number
+  /** As POSIX and GNU define it: `0` for a file. */
+  type: string
+  /** Whether the field has all that a size can be told with here, so that an extension may tell more. */
+  isSizeElsewhere: boolean
+}
+
+/** Whether a reader may take the bytes that begin so for a tar: old ones have no signature but their checksum. */
+export function isTar(bytes: Uint8Array): boolean {
+  if (bytes.length < BLOCK) return false
+  const block = bytes.subarray(0, BLOCK)
+  return hasChecksum(block) || /^ustar/.test(readHead(block).characters(MAGIC.start, MAGIC.end))
+}
+
+/** A header, or a sentence on why readers would disagree on it. */
+export function readTarHeader(block: Uint8Array): TarHeader | string {
+  if (!hasChecksum(block)) return 'The ova has a tar header with a wrong checksum'
+  const head = readHead(block)
+  const size = sizeIn(head)
+  if (size === null) return 'The ova has a tar header with an invalid size'
+  const magic = head.characters(MAGIC.start, MAGIC.end)
+  const prefix = fieldOf(head, PREFIX)
+  // Some readers take it for the start of a name nevertheless.
+  if (prefix !== '' && magic !== POSIX)
+    return 'The ova has a tar header with a prefix of no standard'
+  const name = fieldOf(head, NAME)
+  const digits = head.characters(SIZE.start, SIZE.end)
+  return {
+    name: prefix === '' ? name : `${prefix}/${name}`,
+    size,
+    type: typeOf(head),
+    isSizeElsewhere: size === 0 || /^7{11}/.test(digits),
+  }
+}
+
+/** Old tars have NUL for a file. */
+function typeOf(head: Head): string {
+  const type = head.characters(TYPE, TYPE + 1)
+  return type === '\0' ? '0' : type
+}
+
+function fieldOf(head: Head, { start, end }: { start: number; end: number }): string {
+  return head.text(start, end)
+}
+
+/** Strict, since readers disagree on what stands behind the digits. */
+function sizeIn(head: Head): number | null {
+  if (head.u8(SIZE.start) === BINARY_SIZE) {
+    const [above, size] = [head.u32be(SIZE.start) ?? 0, head.u64be(SIZE.start + 4) ?? 0n]
+    const fits = above === BINARY_SIZE * 2 ** 24 && size <= BigInt(Number.MAX_SAFE_INTEGER)
+    return fits ? Number(size) : null
+  }
+  return octal(head.characters(SIZE.start, SIZE.end))
+}
+
+function octal(text: string): number | null {
+  const digits = /^ *([0-7]*)[ \0]*$/.exec(text)?.[1]
+  if (digits === undefined) return null
+  return digits === '' ? 0 : Number.parseInt(digits, 8)
+}
+
+/** Of all bytes, its own counted as blanks. Old tars added them up as signed ones. */
+function hasChecksum(block: Uint8Array): boolean {
+  const text = readHead(block).characters(CHECKSUM.start, CHECKSUM.end)
+  const digits = /^ *([0-7]+)[ \0]/.exec(text)?.[1]
+  if (digits === undefined) return false
+  let unsigned = 0
+  let signed = 0
+  block.forEach((value, index) => {
+    const isOwn = index >= CHECKSUM.start && index < CHECKSUM.end
+    const byte = isOwn ? BLANK : value
+    unsigned += byte
+    signed += byte > 0x7f ? byte - 0x100 : byte
+  })
+  const said = Number.parseInt(digits, 8)
+  return said === unsigned || said === signed
+}
