@@ -12,6 +12,7 @@ import { formatMismatch, NO_DISKS, virtualSizeOf } from './match.ts'
 import { createOvaWalker, type MemberInspector, type OvaWalker } from './ova.ts'
 import { concatenate, createStretch, type Stretch } from './stretch.ts'
 import { isTar } from './tar-header.ts'
+import { createTarSearch } from './tar-search.ts'
 import { formatOfName, quoted } from './tar-member.ts'
 import { TAIL_SIZE } from './vmdk-footer.ts'
 import { unsafeAsVmdk } from './vmdk.ts'
@@ -72,14 +73,14 @@ function createContentInspector(declared: Declaration): StreamInspector {
   }
 }
 
-/** What is no tar is left to the other inspector: nobody can unpack it, and Glance takes it. */
+/** What has no tar in it is left to the other inspector: nobody can unpack it, and Glance takes it. */
 function withMembers(whole: StreamInspector, declared: Declaration): StreamInspector {
-  let walker: OvaWalker | null | undefined
+  let walker: OvaWalker | null = null
   return {
     take(chunk) {
-      walker ??= walker === undefined ? walkerFor(chunk, declared) : null
+      walker ??= walkerFor(chunk, declared)
       whole.take(chunk)
-      walker?.take(chunk)
+      walker.take(chunk)
     },
     finish(size) {
       walker?.finish()
@@ -88,8 +89,8 @@ function withMembers(whole: StreamInspector, declared: Declaration): StreamInspe
   }
 }
 
-function walkerFor(first: Uint8Array, declared: Declaration): OvaWalker | null {
-  if (!isTar(first)) return null
+function walkerFor(first: Uint8Array, declared: Declaration): OvaWalker {
+  if (!isTar(first)) return createTarSearch(() => refuse('The ova has a tar behind what is none'))
   const { format } = inspectDiskImage(first.subarray(0, HEAD_SIZE))
   if (format !== 'raw') refuseUnsafe(`The image is both ova and ${format}`)
   return createOvaWalker({ inspect: (name) => memberInspector(name, declared), refuse })

@@ -31,6 +31,20 @@ export function isTar(bytes: Uint8Array): boolean {
   return hasChecksum(block) || /^ustar/.test(readHead(block).characters(MAGIC.start, MAGIC.end))
 }
 
+const ZERO = 0x30
+const EIGHT = 0x38
+
+/** Whether there is a header at this block. Most are told by two bytes that they are none. */
+export function isTarHeader(bytes: Uint8Array, at: number): boolean {
+  const first = at + CHECKSUM.start
+  const isOctal = isDigit(bytes[first] ?? 0) && isDigit(bytes[first + 1] ?? 0)
+  return isOctal && hasChecksum(bytes.subarray(at, at + BLOCK))
+}
+
+function isDigit(byte: number): boolean {
+  return byte === BLANK || (byte >= ZERO && byte < EIGHT)
+}
+
 /** A header, or a sentence on why readers would disagree on it. */
 export function readTarHeader(block: Uint8Array): TarHeader | string {
   if (!hasChecksum(block)) return 'The ova has a tar header with a wrong checksum'

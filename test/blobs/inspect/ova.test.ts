@@ -179,6 +179,11 @@ const HOSTILE: [string, Uint8Array, string | RegExp][] = [
     'The ova has a tar header with a wrong checksum',
   ],
   ['a wrong first checksum', tar([{ ...OVF, checksum: 1 }]), /wrong checksum/],
+  [
+    'a tar behind what is none',
+    together([new Uint8Array(MIB + 512).fill(1), tar([OVF])]),
+    'The ova has a tar behind what is none',
+  ],
   ['an old prefix', tar([{ ...OVF, magic: GNU, prefix: 'a' }]), /prefix of no standard/],
   [
     'too many members',
@@ -253,8 +258,10 @@ describe('what is found in an ova', () => {
     const good = tar([OVF, disk(STREAMED), disk(large, 'disk.vhdx'), MANIFEST])
     const parent = vhdxHeader({ metadataAt: 0x280000n, length: 0x380000, hasParent: true })
     const bad = tar([OVF, disk(STREAMED), disk(parent, 'disk.vhdx'), MANIFEST])
+    const behind = together([new Uint8Array(3 * MIB).fill(1), tar([OVF])])
     for (const chunk of [MIB, MIB + 1, 2 * MIB, 3 * MIB + 511, 64 * MIB]) {
       assert.equal(refusal(good, { chunk }), null, `${chunk}`)
+      assert.match(String(refusal(behind, { chunk })), /a tar behind what is none/)
       assert.match(String(refusal(bad, { chunk })), /parent file, in the ova member "disk.vhdx"/)
     }
   })
