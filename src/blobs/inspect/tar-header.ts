@@ -14,6 +14,7 @@ const POSIX = 'ustar\x0000'
 const BINARY_SIZE = 0x80
 
 const BLANK = 0x20
+const ZERO = 0x30
 
 export interface TarHeader {
   name: string
@@ -29,20 +30,6 @@ export function isTar(bytes: Uint8Array): boolean {
   if (bytes.length < BLOCK) return false
   const block = bytes.subarray(0, BLOCK)
   return hasChecksum(block) || /^ustar/.test(readHead(block).characters(MAGIC.start, MAGIC.end))
-}
-
-const ZERO = 0x30
-const EIGHT = 0x38
-
-/** Whether there is a header at this block. Most are told by two bytes that they are none. */
-export function isTarHeader(bytes: Uint8Array, at: number): boolean {
-  const first = at + CHECKSUM.start
-  const isOctal = isDigit(bytes[first] ?? 0) && isDigit(bytes[first + 1] ?? 0)
-  return isOctal && hasChecksum(bytes.subarray(at, at + BLOCK))
-}
-
-function isDigit(byte: number): boolean {
-  return byte === BLANK || (byte >= ZERO && byte < EIGHT)
 }
 
 /** A header, or a sentence on why readers would disagree on it. */
@@ -93,18 +80,36 @@ function octal(text: string): number | null {
 }
 
 /** Of all bytes, its own counted as blanks. Old tars added them up as signed ones. */
-function hasChecksum(block: Uint8Array): boolean {
-  const text = readHead(block).characters(CHECKSUM.start, CHECKSUM.end)
-  const digits = /^ *([0-7]+)[ \0]/.exec(text)?.[1]
-  if (digits === undefined) return false
-  let unsigned = 0
-  let signed = 0
-  block.forEach((value, index) => {
-    const isOwn = index >= CHECKSUM.start && index < CHECKSUM.end
-    const byte = isOwn ? BLANK : value
-    unsigned += byte
-    signed += byte > 0x7f ? byte - 0x100 : byte
-  })
-  const said = Number.parseInt(digits, 8)
-  return said === unsigned || said === signed
+export function hasChecksum(bytes: Uint8Array, at = 0): boolean {
+  const said = checksumSaid(bytes, at + CHECKSUM.start)
+  if (said === null) return false
+  // Whole images of what might be headers are gone through by this.
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, BLOCK)
+  let sum = BLANK * (CHECKSUM.end - CHECKSUM.start)
+  let negative = 0
+  for (let index = 0; index < BLOCK; index += 4) {
+    if (index === CHECKSUM.start) index = CHECKSUM.end
+    const word = view.getUint32(index)
+    const pairs = (word & 0x00ff00ff) + ((word >>> 8) & 0x00ff00ff)
+    sum += (pairs & 0xffff) + (pairs >>> 16)
+    // The highest bit of each byte, added up in the first.
+    negative += Math.imul((word >>> 7) & 0x01010101, 0x01010101) >>> 24
+  }
+  return said === sum || said === sum - 0x100 * negative
+}
+
+/** Octal digits behind blanks, which a blank or a NUL ends. */
+function checksumSaid(bytes: Uint8Array, start: number): number | null {
+  const end = start + CHECKSUM.end - CHECKSUM.start
+  let at = start
+  while (at < end && bytes[at] === BLANK) at++
+  const first = at
+  let said = 0
+  for (; at < end; at++) {
+    const digit = (bytes[at] ?? 0) - ZERO
+    if (digit < 0 || digit > 7) break
+    said = said * 8 + digit
+  }
+  const isEnded = at < end && (bytes[at] === BLANK || bytes[at] === 0)
+  return at > first && isEnded ? said : null
 }

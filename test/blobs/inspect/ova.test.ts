@@ -78,6 +78,15 @@ describe('an ova is taken', () => {
     assert.equal(refusal(tar([pax({ comment: 'made by hand' }, 'g'), OVF, disk()])), null)
   })
 
+  it('with checksums of signed bytes, and of unsigned ones', () => {
+    const named = disk(vmdkHeader(), 'Ger\xc3\xa4t\xff.vmdk')
+    const bytes = tarHeader({ ...named, size: 65_536 })
+    const unsigned = Number.parseInt(new TextDecoder().decode(bytes.subarray(148, 154)), 8)
+    assert.equal(refusal(tar([OVF, { ...named, checksum: unsigned }])), null)
+    assert.equal(refusal(tar([OVF, { ...named, checksum: unsigned - 3 * 256 }])), null)
+    assert.match(String(refusal(tar([{ ...named, checksum: unsigned - 256 }]))), /wrong checksum/)
+  })
+
   it('with long names', () => {
     const name = `${'long'.repeat(60)}.vmdk`
     assert.equal(refusal(tar([OVF, longName(name), disk()])), null)
