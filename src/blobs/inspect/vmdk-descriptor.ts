@@ -57,7 +57,7 @@ const OFFENCES: readonly { offence: RegExp; sentence: string }[] = [
 export function unsafeDescriptor(descriptor: string | null): string | null {
   if (!descriptor) return 'The vmdk image has no descriptor'
   if (!/^[\t\n\r\x20-\x7e]*$/.test(descriptor)) return 'The vmdk descriptor is not ASCII text'
-  const lines = descriptor.split('\n').map((line) => line.replace(/[ \t\r]+$/, ''))
+  const lines = descriptor.split('\n').map(withoutTrailingBlanks)
   const kinds = lines.map(kindOf)
   const unknown = lines[kinds.indexOf(null)]
   if (unknown !== undefined) return sentenceOf(unknown)
@@ -66,6 +66,13 @@ export function unsafeDescriptor(descriptor: string | null): string | null {
   const extents = count('extent')
   if (extents === 0) return 'The vmdk descriptor has no extents'
   return extents === 1 ? null : 'The vmdk image has more than one extent'
+}
+
+/** Not by an expression, which would begin anew at each of a million blanks. */
+function withoutTrailingBlanks(line: string): string {
+  let end = line.length
+  while (end > 0 && ' \t\r'.includes(line.charAt(end - 1))) end--
+  return line.slice(0, end)
 }
 
 function kindOf(line: string): LineKind | null {

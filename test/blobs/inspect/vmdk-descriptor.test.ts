@@ -40,6 +40,16 @@ describe('vmdk descriptor', () => {
     assert.equal(unsafeWith(descriptor), 'The vmdk descriptor has an invalid line')
   })
 
+  it('is refused within a second, though a line of it has half a mebibyte of blanks', () => {
+    const descriptor = vmdkDescriptor({ extra: `x${' '.repeat(512 * 1024)}x` })
+    const started = performance.now()
+    assert.equal(
+      unsafe(vmdkHeader({ descriptor, length: 1024 * 1024, descriptorSectors: 2047n })),
+      'The vmdk descriptor has an invalid line',
+    )
+    assert.ok(performance.now() - started < 1000)
+  })
+
   it('is refused without extents', () => {
     assert.equal(unsafeWith(vmdkDescriptor({ extent: '' })), 'The vmdk descriptor has no extents')
   })
