@@ -3,8 +3,8 @@
 # With "stores" also the real stores, which only test/conformance/stores needs. Needs root for that.
 set -euo pipefail
 
-wanted=(barbican-api bzip2 curl dosfstools e2fsprogs exfatprogs gdisk glance-common nginx-light ntfs-3g openssl parted
-  python3-barbicanclient python3-cursive python3-glanceclient python3-keystone python3-keystonemiddleware
+wanted=(barbican-api bzip2 curl dosfstools e2fsprogs exfatprogs gdisk glance-api glance-common nginx-light ntfs-3g openssl
+  parted python3-barbicanclient python3-cursive python3-glanceclient python3-keystone python3-keystonemiddleware
   python3-openstackclient qemu-block-extra qemu-utils tempest uwsgi-plugin-python3 wget xz-utils zstd)
 stores=(ceph-common ceph-mgr ceph-mon ceph-osd golang-github-vmware-govmomi-dev golang-go librbd1 memcached
   openssl python3-boto3 python3-cinder python3-glance-store python3-keystonemiddleware python3-nova

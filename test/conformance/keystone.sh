@@ -117,10 +117,10 @@ administer() {
   [[ ! -s $keystone_folder/complaints ]] || fail "openstack: $(<"$keystone_folder/complaints")"
 }
 
-# by USER PROJECT COMMAND...
+# by USER PROJECT COMMAND...: within $patience seconds.
 by() {
   env OS_AUTH_URL="$keystone_url/v3" OS_IDENTITY_API_VERSION=3 OS_IMAGE_API_VERSION=2 OS_REGION_NAME=RegionOne \
     OS_USERNAME="$1" OS_PASSWORD="$1" OS_PROJECT_NAME="$2" \
     OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default \
-    timeout 120 "${@:3}"
+    timeout "${patience:-120}" "${@:3}"
 }
