@@ -63,7 +63,10 @@ interface Tally {
 function candidateOf(kind: keyof Corpus, index: number): Candidate {
   const random = createRandom(SEED * 1_000_003 + index + (kind === 'ova' ? 500_000_009 : 0))
   const other = random.chance(0.5) ? corpus.disk(random) : corpus.ova(random)
-  const mutated = mutate(corpus[kind](random), other, random)
+  // What an ova is made of has been mutated before.
+  const isMutated = kind === 'disk' || random.chance(0.6)
+  const made = corpus[kind](random)
+  const mutated = isMutated ? mutate(made, other, random) : made
   const bytes = kind === 'ova' && random.chance(0.9) ? withChecksums(mutated) : mutated
   return { kind, index, random, bytes }
 }
@@ -122,7 +125,7 @@ async function tryOne(candidate: Candidate, tally: Tally): Promise<void> {
   const ovas = accepted.filter(({ containerFormat }) => containerFormat === 'ova')
   if (candidate.kind === 'ova' && ovas.length > 0) {
     const asVmdk = ovas.some(({ diskFormat }) => diskFormat === 'vmdk')
-    await assertUnpacks(path, asVmdk, tally)
+    await assertUnpacks(path, asVmdk && candidate.index % 4 === 0, tally)
   }
   await Promise.all(
     [path, `${path}.unpacked`].map((left) => rm(left, { recursive: true, force: true })),

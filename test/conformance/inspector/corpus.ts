@@ -31,6 +31,7 @@ import {
 } from '../../blobs/inspect/tars.ts'
 import type { Family } from './families.ts'
 import { mutate } from './mutations.ts'
+import { outcomeOf } from './outcome.ts'
 import { createImage } from './qemu-img.ts'
 import type { Random } from './random.ts'
 
@@ -60,6 +61,8 @@ const GOOD: readonly Uint8Array[] = [
   new Uint8Array(4096),
 ]
 
+const RAW = { diskFormat: 'raw', containerFormat: 'bare' }
+
 /** What qemu-img makes that leads to a file which is there. */
 const LEADING: readonly string[][] = [
   ['-f', 'qcow2', '-b', 'secret.raw', '-F', 'raw'],
@@ -81,8 +84,9 @@ export async function createCorpus(
   const disk = (random: Random): Uint8Array =>
     random.chance(0.5) ? random.pick(ready) : random.pick(grammars).make(random)
   // One hostile member of several would be enough to have the whole refused.
+  const taken = GOOD.filter((bytes) => outcomeOf(bytes, RAW) === null)
   const member = (random: Random): Uint8Array => {
-    if (random.chance(0.7)) return random.pick(GOOD)
+    if (random.chance(0.7)) return random.pick(taken)
     return mutate(disk(random), random.pick(GOOD), random)
   }
   return { disk, ova: (random) => makeOva(member, random) }
