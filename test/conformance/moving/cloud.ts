@@ -1,5 +1,4 @@
 /** A cloud as its users see it: Keystone at $KEYSTONE, where every user's password is his name. */
-import { setTimeout } from 'node:timers/promises'
 
 const KEYSTONE = `${process.env.KEYSTONE}/v3`
 const PATIENCE_MS = 30_000
@@ -102,12 +101,4 @@ export async function sideBySide<T>(
     for (let value = left.shift(); value !== undefined; value = left.shift()) await work(value)
   })
   await Promise.all(workers)
-}
-
-export async function until(what: string, seconds: number, holds: () => Promise<boolean>) {
-  const limit = Date.now() + seconds * 1000
-  while (!(await holds())) {
-    if (Date.now() > limit) throw new Error(`Not within ${seconds} s: ${what}`)
-    await setTimeout(200)
-  }
 }
