@@ -37,8 +37,8 @@ export interface GlanceSource extends NamespaceSource {
 
 const imagePage = z.object({ images: z.array(z.unknown()), next: z.string().optional() })
 export function createGlanceSource(http: SourceHttp): GlanceSource {
-  /** A Glance that does not know `visibility=all` shows community images by themselves. */
-  let knowsAll = true
+  /** A Glance that does not know `visibility=all` shows community images by themselves. Null: not asked yet. */
+  let knowsAll: boolean | null = null
 
   const pageOf = async (query: URLSearchParams, signal: AbortSignal) =>
     requireShape(imagePage, await http.read(`/v2/images?${query}`, signal), 'images')
@@ -73,12 +73,13 @@ export function createGlanceSource(http: SourceHttp): GlanceSource {
 
   /** Asks once, so that what is asked from then on is understood. */
   async function learn(signal: AbortSignal): Promise<void> {
-    if (!knowsAll) return
+    if (knowsAll !== null) return
     const query = new URLSearchParams({ visibility: 'all', limit: '1' })
-    await pageOf(query, signal).catch((error: unknown) => {
-      if (!(error instanceof StatusError) || error.status !== 400) throw error
-      knowsAll = false
-    })
+    const refused = (error: unknown) => {
+      if (error instanceof StatusError && error.status === 400) return false
+      throw error
+    }
+    knowsAll = await pageOf(query, signal).then(() => true, refused)
   }
 
   async function* byIds(ids: string[], signal: AbortSignal): AsyncGenerator<Listed> {
@@ -93,7 +94,7 @@ export function createGlanceSource(http: SourceHttp): GlanceSource {
     async *images(filter, signal, since = 0) {
       if (filter.ids.length > 0) return yield* byIds(filter.ids, signal)
       if (filter.visibility === undefined) await learn(signal)
-      yield* lists(queriesFor(filter, knowsAll, since > 0), signal, since)
+      yield* lists(queriesFor(filter, knowsAll ?? true, since > 0), signal, since)
     },
 
     has: async (id, signal) => (await http.read(`/v2/images/${id}`, signal)) !== null,
