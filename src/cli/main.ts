@@ -8,7 +8,8 @@ import { createProgram } from './program.ts'
 endWithReader()
 
 try {
-  await createProgram().parseAsync()
+  const program = await createProgram(process.argv[2])
+  await program.parseAsync()
 } catch (error) {
   if (!(error instanceof CommanderError)) printError(hideCredentials(describe(error)))
   // At once: what the command has opened before it failed would keep the process alive.

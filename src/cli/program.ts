@@ -1,20 +1,24 @@
 import { Command } from 'commander'
 import packageJson from '../../package.json' with { type: 'json' }
-import { addConfigCommand } from './config.ts'
-import { addDbCommands } from './db.ts'
 import { addExamples } from './examples.ts'
-import { addExportCommand } from './export.ts'
-import { addImportGlanceCommand } from './import-glance.ts'
-import { addLoadCommand } from './load.ts'
-import { addMirrorCommands } from './mirror.ts'
-import { addPolicyCommands } from './policy.ts'
-import { addServeCommand } from './serve.ts'
-import { addStoreCommands } from './store.ts'
-import { addTaskCommands } from './task.ts'
-import { addTokenCommand } from './token.ts'
 
-/** The command line: every command with its options and its help. */
-export function createProgram(): Command {
+/** Each command by its name, loaded when it is wanted: all of them would take a service longer to start. */
+const COMMANDS: ReadonlyMap<string, () => Promise<(program: Command) => void>> = new Map([
+  ['serve', async () => (await import('./serve.ts')).addServeCommand],
+  ['db', async () => (await import('./db.ts')).addDbCommands],
+  ['mirror', async () => (await import('./mirror.ts')).addMirrorCommands],
+  ['store', async () => (await import('./store.ts')).addStoreCommands],
+  ['task', async () => (await import('./task.ts')).addTaskCommands],
+  ['import-glance', async () => (await import('./import-glance.ts')).addImportGlanceCommand],
+  ['export', async () => (await import('./export.ts')).addExportCommand],
+  ['load', async () => (await import('./load.ts')).addLoadCommand],
+  ['config', async () => (await import('./config.ts')).addConfigCommand],
+  ['policy', async () => (await import('./policy.ts')).addPolicyCommands],
+  ['token', async () => (await import('./token.ts')).addTokenCommand],
+])
+
+/** The command line with the one command that is wanted; with every one where there is none of that name. */
+export async function createProgram(wanted = ''): Promise<Command> {
   const program = new Command('heliostat')
     .description('OpenStack Image service (the Glance API) with read-only mirrors at the edge')
     .version(packageJson.version)
@@ -22,17 +26,8 @@ export function createProgram(): Command {
     .configureOutput({
       outputError: (text, write) => write(text.replace(/(--[\w-]+=).*(?=')/g, '$1***')),
     })
-  addServeCommand(program)
-  addDbCommands(program)
-  addMirrorCommands(program)
-  addStoreCommands(program)
-  addTaskCommands(program)
-  addImportGlanceCommand(program)
-  addExportCommand(program)
-  addLoadCommand(program)
-  addConfigCommand(program)
-  addPolicyCommands(program)
-  addTokenCommand(program)
+  const chosen = COMMANDS.get(wanted)
+  for (const load of chosen ? [chosen] : COMMANDS.values()) (await load())(program)
   addExamples(program)
   leadToOwnHelp(program, program.name())
   return program

@@ -15,17 +15,14 @@ import type { StoreConfig } from '../store-config.ts'
 import type { Store } from '../stores/store.ts'
 import { describeStore } from './describe-store.ts'
 import { whyNot } from './file-mistakes.ts'
-import { openRbd, openVmware } from './object-stores.ts'
 import { createOutgoing } from './outgoing.ts'
 import {
   type Adapter,
   claimedChunks,
   type ConfigOf,
   openHttp,
-  openS3,
-  openSwift,
   type RegistryParts,
-} from './remote-stores.ts'
+} from './store-adapters.ts'
 
 export interface StoreParts extends RegistryParts {
   config: Config
@@ -121,6 +118,7 @@ async function openAdapter(parts: StoreParts, store: StoreConfig): Promise<Opene
   return { adapter, local: null, close }
 }
 
+/** A kind that a site does not have is not loaded either, which would take a tenth of its start. */
 async function openElsewhere(
   parts: StoreParts,
   store: Exclude<StoreConfig, { kind: 'file' }>,
@@ -128,6 +126,7 @@ async function openElsewhere(
   switch (store.kind) {
     case 's3': {
       const ca = await readOptionFile(store.id, 's3_store_cacert', store.options.s3_store_cacert)
+      const { openS3 } = await import('./remote-stores.ts')
       return openS3(parts, store, { fetch: createOutgoing({ ca }), env: process.env })
     }
     case 'swift': {
@@ -135,13 +134,17 @@ async function openElsewhere(
       const ca = await readOptionFile(store.id, 'swift_store_cacert', cacert)
       const { swift_store_config_file: file } = store.options
       const reference = await readOptionFile(store.id, 'swift_store_config_file', file)
+      const { openSwift } = await import('./remote-stores.ts')
       return openSwift(parts, store, { fetch: createOutgoing({ ca, insecure }), reference })
     }
-    case 'rbd':
+    case 'rbd': {
+      const { openRbd } = await import('./object-stores.ts')
       return openRbd(store)
+    }
     case 'vmware': {
       const { vmware_ca_file: file, vmware_insecure: insecure } = store.options
       const ca = await readOptionFile(store.id, 'vmware_ca_file', file)
+      const { openVmware } = await import('./object-stores.ts')
       return openVmware(store, createOutgoing({ ca, insecure }))
     }
     case 'http': {

@@ -3,7 +3,7 @@ import { createRbdStore } from '../blobs/rbd/store.ts'
 import { createVmwareStore } from '../blobs/vmware/store.ts'
 import type { Fetch } from '../http/fetch.ts'
 import { MIB } from '../option-kinds.ts'
-import { type Adapter, type ConfigOf, WRITES_AT_ONCE } from './remote-stores.ts'
+import { type Adapter, type ConfigOf, WRITES_AT_ONCE } from './store-adapters.ts'
 
 /** Each is cut into objects that are written at once, and copied by the library. */
 const RBD_WRITES_AT_ONCE = 2

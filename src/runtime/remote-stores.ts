@@ -1,5 +1,4 @@
-/** Stores that are reached over HTTP, on any runtime. */
-import { createHttpStore } from '../blobs/http-store.ts'
+/** Object stores that are reached over HTTP, on any runtime. */
 import { createS3Objects, withoutKeys } from '../blobs/s3/objects.ts'
 import { s3Credentials } from '../blobs/s3/settings.ts'
 import { createS3Store } from '../blobs/s3/store.ts'
@@ -8,46 +7,15 @@ import { swiftReference } from '../blobs/swift/reference.ts'
 import { swiftAccount } from '../blobs/swift/settings.ts'
 import { createSwiftStore } from '../blobs/swift/store.ts'
 import { shownSwiftUrl } from '../blobs/swift/url.ts'
-import type { ChunkStore, OwnedStore, UnfinishedWrites } from '../blobs/store.ts'
 import { ConfigError } from '../errors.ts'
-import type { AddressFilter } from '../http/address-filter.ts'
 import type { Fetch } from '../http/fetch.ts'
-import { claimedByPut, createStoreOwner } from '../inventory/store-owner.ts'
-import type { Registry } from '../registry/database.ts'
-import type { StoreConfig } from '../store-config.ts'
-import type { StoreKind } from '../store-options.ts'
-import type { Store, StoreChunks } from '../stores/store.ts'
-
-/** As many as keep a link busy on which each write waits for an answer. */
-export const WRITES_AT_ONCE = 4
-
-/** The configuration of a store of the kind. */
-export type ConfigOf<K extends StoreKind> = Extract<StoreConfig, { kind: K }>
-
-/** What a kind of store gives to a `Store`. */
-export type Adapter = Pick<
-  Store,
-  'place' | 'writesAtOnce' | 'properties' | 'check' | 'chunks' | 'objects'
-> &
-  Partial<Pick<Store, 'shownUrl'>>
-
-export interface RegistryParts {
-  registry: Registry
-  /** The id of the registry. */
-  siteId(): Promise<string>
-}
-
-/** Chunks that belong to a registry, and that it claims with the first one it puts. */
-export function claimedChunks(
-  { registry, siteId }: RegistryParts,
-  storeId: string,
-  store: ChunkStore & OwnedStore & Partial<UnfinishedWrites>,
-): StoreChunks {
-  const owner = createStoreOwner({ registry, storeId, store, id: siteId, isEdge: false })
-  const { removeUnfinished } = store
-  const unfinished = removeUnfinished ? { removeUnfinished } : null
-  return { store: claimedByPut(store, owner), owner, unfinished, room: null }
-}
+import {
+  type Adapter,
+  claimedChunks,
+  type ConfigOf,
+  type RegistryParts,
+  WRITES_AT_ONCE,
+} from './store-adapters.ts'
 
 /** `fetch` knows the certificates of the store; `env` is where boto looks for keys. */
 export function openS3(
@@ -95,17 +63,5 @@ export function openSwift(
     chunks: claimedChunks(parts, id, store),
     objects: createSwiftObjects(settings, fetch),
     shownUrl: (url) => shownSwiftUrl(url) ?? url,
-  }
-}
-
-/** `fetch` refuses the addresses that the filter does. */
-export function openHttp(fetch: Fetch, filter: Pick<AddressFilter, 'check'>): Adapter {
-  return {
-    place: 'http:',
-    writesAtOnce: 1,
-    properties: async () => ({}),
-    check: null,
-    chunks: null,
-    objects: createHttpStore({ filter }, fetch),
   }
 }

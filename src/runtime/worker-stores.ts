@@ -8,15 +8,14 @@ import type { Fetch } from '../http/fetch.ts'
 import type { StoreConfig } from '../store-config.ts'
 import type { Store } from '../stores/store.ts'
 import { describeStore } from './describe-store.ts'
+import { openS3, openSwift } from './remote-stores.ts'
 import {
   type Adapter,
   claimedChunks,
   type ConfigOf,
   openHttp,
-  openS3,
-  openSwift,
   type RegistryParts,
-} from './remote-stores.ts'
+} from './store-adapters.ts'
 
 export interface WorkerStoreParts extends RegistryParts {
   config: Config

@@ -62,10 +62,10 @@ function pathOf(command: Command): string[] {
 
 describe('the help', () => {
   it('of each command ends with examples of that command', async () => {
-    const paths = withBelow(createProgram()).map(pathOf)
+    const paths = withBelow(await createProgram()).map(pathOf)
     assert.ok(paths.length > 20)
     for (const path of paths) {
-      const help = await written(createProgram(), ...path, '--help')
+      const help = await written(await createProgram(), ...path, '--help')
       const [, examples = ''] = help.split('\nExamples:\n')
       const command = ['heliostat', ...path].join(' ')
       assert.match(examples, new RegExp(`^ {2}.*${command}`), command)
@@ -74,15 +74,15 @@ describe('the help', () => {
 
   it('that an error leads to is the one of its command', async () => {
     assert.match(
-      await written(createProgram(), 'db', 'purge', '--age-in-day', '1'),
+      await written(await createProgram(), 'db', 'purge', '--age-in-day', '1'),
       /Did you mean --age-in-days\?\)\n\(see heliostat db purge --help\)\n$/,
     )
     assert.match(
-      await written(createProgram(), 'db', 'chek'),
+      await written(await createProgram(), 'db', 'chek'),
       /Did you mean check\?\)\n\(see heliostat db --help\)\n$/,
     )
     assert.match(
-      await written(createProgram(), 'token'),
+      await written(await createProgram(), 'token'),
       /--user <user>' not specified\n\(see heliostat token --help\)\n$/,
     )
   })
@@ -266,7 +266,7 @@ describe('heliostat token', { concurrency: 2 }, () => {
   })
 
   it('says which option has what a line cannot have', async () => {
-    const refused = (...args: string[]) => written(createProgram(), 'token', ...args)
+    const refused = async (...args: string[]) => written(await createProgram(), 'token', ...args)
     const colon = /^--user: got "a:b", wanted none with a colon, since colons part the fields of a/
     await assert.rejects(refused('--user', 'a:b'), { name: 'ConfigError', message: colon })
     await assert.rejects(refused('--user', 'a', '--project', 'b c'), {

@@ -14,7 +14,7 @@ export async function runHere(...args: string[]) {
     })
   })
   try {
-    await createProgram().parseAsync(args, { from: 'user' })
+    await (await createProgram()).parseAsync(args, { from: 'user' })
   } catch (error) {
     printed.stderr += reasonOf(error)
     process.exitCode = 1

@@ -36,6 +36,7 @@ export interface GlanceSource extends NamespaceSource {
 }
 
 const imagePage = z.object({ images: z.array(z.unknown()), next: z.string().optional() })
+
 export function createGlanceSource(http: SourceHttp): GlanceSource {
   /** A Glance that does not know `visibility=all` shows community images by themselves. Null: not asked yet. */
   let knowsAll: boolean | null = null
@@ -82,17 +83,9 @@ export function createGlanceSource(http: SourceHttp): GlanceSource {
     knowsAll = await pageOf(query, signal).then(() => true, refused)
   }
 
-  async function* byIds(ids: string[], signal: AbortSignal): AsyncGenerator<Listed> {
-    for (const id of ids) {
-      const document = await http.read(`/v2/images/${id}`, signal)
-      const unreadable = { id, reason: 'it is not at the source' }
-      yield document === null ? { unreadable } : readImage(document)
-    }
-  }
-
   return {
     async *images(filter, signal, since = 0) {
-      if (filter.ids.length > 0) return yield* byIds(filter.ids, signal)
+      if (filter.ids.length > 0) return yield* byIds(http, filter.ids, signal)
       if (filter.visibility === undefined) await learn(signal)
       yield* lists(queriesFor(filter, knowsAll ?? true, since > 0), signal, since)
     },
@@ -108,6 +101,18 @@ export function createGlanceSource(http: SourceHttp): GlanceSource {
     file: (file, options) => openFile(http, file, options),
 
     ...createNamespaceSource(http),
+  }
+}
+
+async function* byIds(
+  http: SourceHttp,
+  ids: string[],
+  signal: AbortSignal,
+): AsyncGenerator<Listed> {
+  for (const id of ids) {
+    const document = await http.read(`/v2/images/${id}`, signal)
+    const unreadable = { id, reason: 'it is not at the source' }
+    yield document === null ? { unreadable } : readImage(document)
   }
 }
 
