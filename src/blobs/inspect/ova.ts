@@ -57,7 +57,7 @@ export function createOvaWalker({ inspect, refuse }: OvaParts): OvaWalker {
   }
 
   function extend(header: TarHeader): void {
-    refuseUnsafe(unsafeExtension(header))
+    refuseUnsafe(unsafeExtension(header, extension))
     const { type, size } = header
     const what = 'a tar header'
     const content = collecting(size, what, (bytes) => {

@@ -20,10 +20,12 @@ const HARMLESS =
 /** Types of headers that tell of the next member: GNU's long name, and those of pax for one member and for all. */
 export const EXTENSION_TYPES: readonly string[] = ['L', 'x', 'g']
 
-const TWICE = 'The ova has a tar member with two long names'
+const TWICE = 'The ova has a tar member with two long names, or two headers that tell of it'
 const INVALID = 'The ova has an invalid pax header'
 
-export function unsafeExtension({ type, size }: TarHeader): string | null {
+export function unsafeExtension({ type, size }: TarHeader, before: TarExtension): string | null {
+  // GNU tar forgets the first of two, Python's reader adds them up.
+  if (before !== NO_EXTENSION && type !== 'g') return TWICE
   if (size === 0) return `The ova has an empty tar header of type ${type}`
   if (size <= MAX_EXTENSION) return null
   return `The ova has a tar header of type ${type} of ${size} bytes, more than ${MAX_EXTENSION}`
@@ -44,7 +46,8 @@ export function readExtension(
 function readPax(type: string, bytes: Uint8Array, before: TarExtension): TarExtension | string {
   const records = paxRecords(bytes)
   if (records === null) return INVALID
-  let found = before
+  // Also one that says nothing that counts is one.
+  let found = type === 'x' ? { ...before } : before
   for (const [key, value] of records) {
     if (HARMLESS.test(key)) continue
     const isOfMember = type === 'x' && (key === 'path' || key === 'size')

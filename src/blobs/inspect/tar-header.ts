@@ -4,6 +4,15 @@ export const BLOCK = 512
 
 const NAME = { start: 0, end: 100 }
 const SIZE = { start: 124, end: 136 }
+/** Of mode, owner, group, time and device: Python's reader, and so Glance, stops at one that is no number. */
+const NUMBERS = [
+  { start: 100, end: 108 },
+  { start: 108, end: 116 },
+  { start: 116, end: 124 },
+  { start: 136, end: 148 },
+  { start: 329, end: 337 },
+  { start: 337, end: 345 },
+]
 const CHECKSUM = { start: 148, end: 156 }
 const TYPE = 156
 const MAGIC = { start: 257, end: 265 }
@@ -38,6 +47,9 @@ export function readTarHeader(block: Uint8Array): TarHeader | string {
   const head = readHead(block)
   const size = sizeIn(head)
   if (size === null) return 'The ova has a tar header with an invalid size'
+  if (!NUMBERS.every((field) => isNumber(head, field))) {
+    return 'The ova has a tar header with an invalid number'
+  }
   const magic = head.characters(MAGIC.start, MAGIC.end)
   const prefix = fieldOf(head, PREFIX)
   // Some readers take it for the start of a name nevertheless.
@@ -45,6 +57,8 @@ export function readTarHeader(block: Uint8Array): TarHeader | string {
     return 'The ova has a tar header with a prefix of no standard'
   const name = fieldOf(head, NAME)
   const digits = head.characters(SIZE.start, SIZE.end)
+  // Python takes it for a folder whatever an extension calls it, and what it contains for the next headers.
+  if (head.u8(TYPE) === 0 && name.endsWith('/')) return 'The ova has a tar header of an old folder'
   return {
     name: prefix === '' ? name : `${prefix}/${name}`,
     size,
@@ -71,6 +85,12 @@ function sizeIn(head: Head): number | null {
     return fits ? Number(size) : null
   }
   return octal(head.characters(SIZE.start, SIZE.end))
+}
+
+/** Digits, nothing, or a number as it is, which may be below zero. */
+function isNumber(head: Head, { start, end }: { start: number; end: number }): boolean {
+  const text = head.characters(start, end)
+  return /^[\x80\xff]/.test(text) || octal(text) !== null
 }
 
 function octal(text: string): number | null {

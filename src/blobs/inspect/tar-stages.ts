@@ -72,6 +72,7 @@ export function zeros(otherwise: () => never): Stage {
 
 /** Zeros are looked for in words, which begin at every fourth byte. */
 function isBlank(bytes: Uint8Array): boolean {
-  const odd = (4 - (bytes.byteOffset % 4)) % 4
-  return bytes.subarray(0, odd).every((byte) => byte === 0) && isZero(bytes.subarray(odd))
+  const odd = Math.min((4 - (bytes.byteOffset % 4)) % 4, bytes.length)
+  if (bytes.subarray(0, odd).some((byte) => byte !== 0)) return false
+  return odd === bytes.length || isZero(bytes.subarray(odd))
 }

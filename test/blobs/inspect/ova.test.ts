@@ -166,6 +166,18 @@ const HOSTILE: [string, Uint8Array, string | RegExp][] = [
   ['sparse by pax', tar([pax({ 'GNU.sparse.map': '0,1' }), OVF]), /that sets "GNU.sparse.map"/],
   ['a name for all', tar([pax({ path: 'a' }, 'g'), OVF]), /that sets "path"/],
   ['two long names', tar([longName('a'), pax({ path: 'b' }), OVF]), /two long names/],
+  [
+    'a header between a long name and its member, for which GNU tar forgets the name',
+    tar([pax({ path: 'a' }), pax({ mtime: '1' }), { name: '../b' }]),
+    /two long names/,
+  ],
+  ['two headers for one member', tar([pax({ mtime: '1' }), longName('a'), OVF]), /two long names/],
+  [
+    'an old folder behind a long name, whose content Python reads as headers',
+    tar([longName('a'), { name: 'b/', type: '\0', content: tar([{ type: '2', link: '/' }]) }]),
+    /of an old folder/,
+  ],
+  ['a mode of no number', tar([{ ...OVF, mode: '00\xb00644' }]), /invalid number/],
   ['two sizes', tar([pax({ size: '1024' }), disk()]), 'The ova has a tar member of two sizes'],
   ['a size by pax in no digits', tar([pax({ size: '-1' }), disk()]), /an invalid pax header/],
   ['broken records', tar([{ type: 'x', content: latin1('99 path=a\n') }, OVF]), /invalid pax/],
@@ -273,6 +285,20 @@ describe('what is found in an ova', () => {
       assert.match(String(refusal(behind, { chunk })), /a tar behind what is none/)
       assert.match(String(refusal(bad, { chunk })), /parent file, in the ova member "disk.vhdx"/)
     }
+  })
+
+  it('is the same where the last bytes lie at an odd place of a buffer', () => {
+    const bytes = together([new Uint8Array(1), tar([OVF]), new Uint8Array(2)])
+    const inspector = createStreamInspector({
+      diskFormat: 'vmdk',
+      containerFormat: 'ova',
+      enforceMatch: true,
+      mayBeEmpty: false,
+      nonfatal: [],
+    })
+    inspector.take(bytes.subarray(1, -2))
+    inspector.take(bytes.subarray(-2))
+    assert.equal(inspector.finish(bytes.length - 1), null)
   })
 
   it('is kept in bounded memory, however large the disks are', () => {

@@ -16,6 +16,7 @@ export interface Member {
   magic?: string
   prefix?: string
   link?: string
+  mode?: string
   /** In place of the right one. */
   checksum?: number
 }
@@ -41,7 +42,8 @@ export function tarHeader(member: Member): Uint8Array {
   const bytes = new Uint8Array(BLOCK)
   const put = (at: number, text: string) => bytes.set(latin1(text), at)
   put(0, name)
-  put(100, '0000644\x000000000\x000000000\0')
+  put(100, member.mode ?? '0000644\0')
+  put(108, '0000000\x000000000\0')
   put(124, typeof size === 'string' ? size : `${size.toString(8).padStart(11, '0')}\0`)
   put(136, '00000000000\0')
   put(148, ' '.repeat(8))
