@@ -132,13 +132,14 @@ download_one() {
 
 # -- import-glance
 
-# Each of its runs is killed at a random instant of the time in which its share of the images comes in.
+# Each of its runs is killed at a random instant of the time in which its share comes in of what is left.
 kill_and_repeat() {
-  local round share total
+  local round share total left
   total=$(with_data "$glance_url")
   step "import-glance, killed $kills times"
   for ((round = 1; round <= kills; round++)); do
-    share=$((1 + RANDOM % (2 * total / (kills + 1) - 1)))
+    left=$((total - $(with_data "$site_url") + 1))
+    share=$((1 + RANDOM % (left / (kills - round + 2))))
     import_glance 2>&1 | kill_after "$share" || true
     # But for the one of glance-download.
     echo "   killed soon after it took $share: $(($(with_data "$site_url") - 1)) of $total are here"
