@@ -21,6 +21,8 @@ function describe(error: unknown): string {
   if (error instanceof ConfigError || error instanceof HeliostatError) return error.message
   if (error instanceof Error && 'code' in error) return reasonOf(error)
   // A permission of Deno: its message names the option that gives it.
-  if (error instanceof Error && error.name === 'NotCapable') return reasonOf(error)
+  if (error instanceof Error && error.name === 'NotCapable') {
+    return `Deno denies what the service needs: ${reasonOf(error)}`
+  }
   return traceOf(error)
 }
