@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts'
 import { HeliostatError } from '../errors.ts'
-import type { Caller } from '../identity/caller.ts'
+import { type Caller, tokenOf } from '../identity/caller.ts'
 import type { FoundImage } from '../images/image.ts'
 import type { NewImport } from '../imports/beginning.ts'
 import {
@@ -9,6 +9,7 @@ import {
   parseImport,
   parseWebDownload,
 } from '../imports/request.ts'
+import { notStaged } from '../imports/importer.ts'
 import { chooseStores } from '../imports/targets.ts'
 import { refuseUnfiltered } from '../imports/web-download.ts'
 import type { Services } from '../services.ts'
@@ -49,7 +50,7 @@ export function mountImageImport(app: App, services: Services): void {
       if (request.name === 'glance-download') parseGlanceDownload(request)
       const action = request.name === 'copy-image' ? 'copy_image' : 'modify_image'
       access.requireOnImage(action, caller, image)
-      await refuseLocked(services, image)
+      await importer.refuseLocked(image.id)
       if (request.name !== 'copy-image') services.plugins.refuseMissing(image)
       const header = context.req.header('X-Image-Meta-Store') ?? null
       const stores = chooseStores(services.stores, request, { header, image })
@@ -57,7 +58,7 @@ export function mountImageImport(app: App, services: Services): void {
       if (request.name === 'web-download') {
         refuseUnfiltered(services.addressFilter, parseWebDownload(request).uri)
       }
-      const token = context.req.header('X-Auth-Token') ?? null
+      const token = tokenOf(context.req.raw.headers)
       await importer.begin(newImport(services, context, { body, request, image, stores }), token)
       return context.body(null, 202)
     },
@@ -88,21 +89,13 @@ function refuseStatus({ status }: FoundImage, { name }: ImportRequest): void {
     throw conflict(`Image needs to be in 'queued' state to use '${name}' method`)
   }
   if (status !== 'uploading' && name === 'glance-direct') {
-    throw conflict("Image needs to be staged before 'glance-direct' method can be used")
+    throw notStaged()
   }
 }
 
 function refuseMissingFormats(image: FoundImage): void {
   const missing = (['container_format', 'disk_format'] as const).find((name) => !image[name])
   if (missing) throw conflict(`'${missing}' needs to be set before import`)
-}
-
-/** Whoever asks first is told so before anything of the rest is looked at. */
-async function refuseLocked({ tasks }: Services, image: FoundImage): Promise<void> {
-  const id = image.properties['os_glance_import_task']
-  const task = id ? await tasks.find(id) : null
-  if (task && ['pending', 'processing'].includes(task.status))
-    throw conflict('Image has active task')
 }
 
 interface Accepted {

@@ -5,7 +5,6 @@ import { type Access, changedMeanwhile, nothingToDelete } from '../images/access
 import { type Attributes, createAttributes } from '../images/attributes.ts'
 import type { FoundImage, Image } from '../images/image.ts'
 import { parseListQuery } from '../images/list/query.ts'
-import { authorizeNew, newImage } from '../images/new-image.ts'
 import {
   ACCEPT_PATCH,
   parsePatch,
@@ -21,6 +20,7 @@ import { toWire } from '../images/wire.ts'
 import { listLinks } from '../paging.ts'
 import type { Services } from '../services.ts'
 import { refuseInUse } from '../stores/in-use.ts'
+import { createRecord } from './new-record.ts'
 import type { App } from './context.ts'
 import { readJson } from './json-body.ts'
 import { json } from './json.ts'
@@ -38,7 +38,7 @@ export function mountImages(app: App, services: Services): void {
 }
 
 function mountCollection(app: App, services: Services, attributes: Attributes): void {
-  const { config, images, access, protection, limits, stores } = services
+  const { config, images, access, protection, stores } = services
   const show = createShow(services)
 
   resource(app, COLLECTION, {
@@ -63,12 +63,7 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
     async POST(context) {
       const given = attributes.parseNew(await readJson(context.req.raw))
       const caller = context.get('caller')
-      const image = newImage(given, caller, Date.now())
-      authorizeNew(access, caller, image)
-      protection.requireCreate(image, caller)
-      refuseOverQuota(image, config.DEFAULT)
-      await limits.refuseMore('image_count_total', caller.projectId, 1)
-      await images.create(image)
+      const image = await createRecord(services, given, caller)
       const names = stores.all.map(({ id }) => id).join(',')
       return json(context, show(image, caller, []), {
         status: 201,

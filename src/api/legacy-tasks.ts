@@ -5,14 +5,13 @@ import { TASK_TYPES } from '../../schema/task-types.ts'
 import { HeliostatError } from '../errors.ts'
 import { createAttributes } from '../images/attributes.ts'
 import type { Image } from '../images/image.ts'
-import { authorizeNew, newImage } from '../images/new-image.ts'
-import { refuseOverQuota } from '../images/quota.ts'
 import type { Task } from '../imports/task.ts'
 import { refuseUnfiltered } from '../imports/web-download.ts'
 import type { Services } from '../services.ts'
 import type { RequestContext } from './context.ts'
 import { injectedProperties } from './image-import.ts'
 import { readJson } from './json-body.ts'
+import { createRecord } from './new-record.ts'
 
 const newTask = z.strictObject({
   type: z.enum(TASK_TYPES),
@@ -66,23 +65,17 @@ function parse(body: unknown): z.output<typeof newTask> {
   throw new HeliostatError('invalid', `Provided object does not match schema 'task': ${reason}`)
 }
 
-async function createImage(
-  { config, definition, access, protection, limits, images, addressFilter }: Services,
+function createImage(
+  services: Services,
   context: RequestContext,
   input: Record<string, unknown>,
 ): Promise<Image> {
   const { import_from: uri, import_from_format: format, image_properties: properties = {} } = input
-  refuseSource(uri, addressFilter)
-  const given = createAttributes(definition).parseNew(properties)
-  const attributes = { disk_format: format, container_format: 'bare', ...given }
-  const caller = context.get('caller')
-  const image = newImage(createAttributes(definition).parseNew(attributes), caller, Date.now())
-  authorizeNew(access, caller, image)
-  protection.requireCreate(image, caller)
-  refuseOverQuota(image, config.DEFAULT)
-  await limits.refuseMore('image_count_total', caller.projectId, 1)
-  await images.create(image)
-  return image
+  refuseSource(uri, services.addressFilter)
+  const attributes = createAttributes(services.definition)
+  const given = attributes.parseNew(properties)
+  const whole = attributes.parseNew({ disk_format: format, container_format: 'bare', ...given })
+  return createRecord(services, whole, context.get('caller'))
 }
 
 function refuseSource(uri: unknown, filter: Services['addressFilter']): void {

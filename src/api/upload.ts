@@ -1,3 +1,4 @@
+import { tokenOf } from '../identity/caller.ts'
 import { HeliostatError } from '../errors.ts'
 import { bodyOf } from '../http/body.ts'
 import { mediaType } from '../http/media-type.ts'
@@ -11,7 +12,7 @@ export function takeUpload(services: Services, context: RequestContext, id: stri
   return withBody(context, async (takeBody, { headers, expectedSize }) => {
     const caller = context.get('caller')
     const { projectId } = caller
-    const token = headers.get('X-Auth-Token') ?? headers.get('X-Storage-Token')
+    const token = tokenOf(headers)
     await limits.refuseMore('image_size_total', projectId, 0)
     const store = wantedStore(stores, headers.get('X-Image-Meta-Store'))
     const image = await access.findFor('upload_image', id, caller)

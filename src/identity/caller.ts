@@ -33,6 +33,11 @@ export interface Credentials {
   peerAddress: string | null
 }
 
+/** The token that a request comes with; null where there is none. */
+export function tokenOf(headers: Headers): string | null {
+  return headers.get('X-Auth-Token') ?? headers.get('X-Storage-Token')
+}
+
 /** Finds out who makes a request; null when it does not say, or says so without proof. */
 export type Identify = (credentials: Credentials) => Promise<Identity | null>
 

@@ -1,6 +1,6 @@
 import { shownValue } from '../masking.ts'
 import { allowsRequest } from './access-rules.ts'
-import type { Identify } from './caller.ts'
+import { type Identify, tokenOf } from './caller.ts'
 import type { KeystoneClient } from './keystone-client.ts'
 import type { KeystoneOptions } from './keystone-http.ts'
 import type { TokenStore } from './token-cache.ts'
@@ -32,7 +32,7 @@ export function identifyByKeystone({ options, client, store }: KeystoneParts): I
   }
 
   return async function identify({ headers, method, path }) {
-    const token = headers.get('X-Auth-Token') ?? headers.get('X-Storage-Token')
+    const token = tokenOf(headers)
     if (!token) return null
     const serviceRoles = await serviceRolesOf(headers)
     const vouched = await validate(token, { allowExpired: mayPassExpired(serviceRoles) })

@@ -1,7 +1,7 @@
 import { randomBytes, timingSafeEqual } from 'node:crypto'
 import { ConfigError } from '../errors.ts'
 import { shownMistake } from '../masking.ts'
-import { createIdentity, type Identify, type Identity, parseRoles } from './caller.ts'
+import { createIdentity, type Identify, type Identity, parseRoles, tokenOf } from './caller.ts'
 import { hashToken } from './token-hash.ts'
 
 interface TokenEntry {
@@ -15,7 +15,7 @@ const LINE = /^([0-9a-f]{64}):([^:\s]+):([^:\s]*):([^:\s]+)$/
 export function identifyByTokens(tokens: string): Identify {
   const entries = parseTokens(tokens)
   return async ({ headers }) => {
-    const token = headers.get('X-Auth-Token') ?? headers.get('X-Storage-Token')
+    const token = tokenOf(headers)
     if (!token) return null
     const hash = hashToken(token)
     // Every entry is compared, each in constant time.

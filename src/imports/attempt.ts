@@ -6,7 +6,7 @@ import type { LooseObjects } from '../stores/loose.ts'
 import { perform, type PerformingParts, shown } from './performing.ts'
 import { describeProgress } from './progress.ts'
 import type { ClaimedTask, ImportRows } from './rows.ts'
-import { Lost, type Plan, planOf, type Run, Stopped } from './run.ts'
+import { Lost, type Plan, planOf, type Run, Stopped, undoneOf } from './run.ts'
 
 /** After so many processes have broken off with it an import is given up. */
 const MOST_ATTEMPTS = 5
@@ -91,12 +91,10 @@ async function conclude(
     reason: reasonOf(reason),
   })
   const targets = plan?.stores ?? []
-  const { name, allStoresMustSucceed } = plan?.request ?? {}
-  const isUndone = name === 'copy-image' && allStoresMustSucceed === true
   await rows.fail(run, {
     message,
     progress: shown(stores, { pending: new Set(), failed: new Set(targets) }),
-    undone: isUndone ? targets : [],
+    undone: plan ? undoneOf(plan.request, targets) : [],
   })
   await looseObjects.tryRemove()
 }

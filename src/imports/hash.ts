@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { watched } from '../blobs/archive/streams.ts'
 import { HeliostatError } from '../errors.ts'
 
 /** What bytes are to be hashed to. */
@@ -24,23 +25,13 @@ export function verified(
   { algorithm, value }: Hash,
 ): ReadableStream<Uint8Array> {
   const digest = createHash(algorithm)
-  const reader = body.getReader()
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        const { done, value: bytes } = await reader.read()
-        if (!done) {
-          digest.update(bytes)
-          return controller.enqueue(bytes)
-        }
-        const found = digest.digest('hex')
-        if (found !== value) throw mismatch(algorithm, value, found)
-        controller.close()
-      },
-      cancel: (reason) => reader.cancel(reason),
+  return watched(body, {
+    look: (bytes) => void digest.update(bytes),
+    end() {
+      const found = digest.digest('hex')
+      if (found !== value) throw mismatch(algorithm, value, found)
     },
-    { highWaterMark: 0 },
-  )
+  })
 }
 
 function mismatch(algorithm: string, wanted: string, found: string): HeliostatError {

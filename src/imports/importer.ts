@@ -26,8 +26,12 @@ export interface Importer {
    * way, or the image is not any more what it was.
    */
   begin(given: NewImport, token: string | null): Promise<void>
-  /** Takes up the imports of processes that have died, and queues images again whose bytes nobody imports. */
+  /** For an image of which another import is under way [conflict]. */
+  refuseLocked(imageId: string): Promise<void>
+  /** Takes up the imports of processes that have died. */
   recover(): Promise<void>
+  /** Queues images again whose staged bytes nobody imports. */
+  giveUpStaged(): Promise<void>
   /** Resolves when none is under way here. */
   settled(): Promise<void>
   /** Leaves all that are under way to whoever takes them up: another process, or the next one here. */
@@ -60,6 +64,10 @@ export function createImporter(parts: ImporterParts): Importer {
       start(createRun({ id: given.task.id, imageId: given.imageId }, token), null)
     },
 
+    async refuseLocked(imageId) {
+      if (await rows.isLocked(imageId)) throw locked()
+    },
+
     async recover() {
       // After a suspend this process may come here before its own heartbeats do.
       await Promise.all([...running].map((run) => keepAlive(rows, run)))
@@ -68,6 +76,9 @@ export function createImporter(parts: ImporterParts): Importer {
         const task = await rows.claim(left.id)
         if (task) start(createRun(left, null), task)
       }
+    },
+
+    async giveUpStaged() {
       const given = await rows.giveUpStaged(options.stageTime)
       if (given.length === 0) return
       log.warn('Images are queued again whose staged bytes nobody has imported: {images}', {
@@ -87,9 +98,17 @@ export function createImporter(parts: ImporterParts): Importer {
 }
 
 function refusal({ imageId, isStaged }: NewImport, why: 'locked' | 'changed'): HeliostatError {
-  if (why === 'locked') return new HeliostatError('conflict', 'Image has active task')
-  const message = isStaged
-    ? "Image needs to be staged before 'glance-direct' method can be used"
-    : `Image ${imageId} was changed meanwhile: look at it again`
+  if (why === 'locked') return locked()
+  if (isStaged) return notStaged()
+  return new HeliostatError('conflict', `Image ${imageId} was changed meanwhile: look at it again`)
+}
+
+function locked(): HeliostatError {
+  return new HeliostatError('conflict', 'Image has active task')
+}
+
+/** For an image whose bytes are not all there that are to be imported [409]. */
+export function notStaged(): HeliostatError {
+  const message = "Image needs to be staged before 'glance-direct' method can be used"
   return new HeliostatError('conflict', message)
 }

@@ -16,13 +16,14 @@ import {
   type OwnImport,
   succeed,
 } from './ending.ts'
-import { isRunning, isStaged, type StoreProgress, writeProgress } from './lock.ts'
+import { isLocked, isRunning, isStaged, type StoreProgress, writeProgress } from './lock.ts'
 import { type Extras, extras } from './source.ts'
 import type { Task } from './task.ts'
 
 export interface ImportRows {
   /** See `beginning.ts`. */
   begin(given: NewImport, at: number): Promise<'begun' | 'locked' | 'changed'>
+  isLocked(imageId: string): Promise<boolean>
   /** Takes up what this process has begun, or nobody does any more; null where others have it, or it has ended. */
   claim(id: string): Promise<ClaimedTask | null>
   /** Says that it is being done, and how far it is; false where it is not this process's any more. */
@@ -68,6 +69,8 @@ export function createImportRows(registry: Registry, timeToLive: number): Import
 
   return {
     begin: (given, at) => begin(registry, given, { runner, at }),
+    isLocked: async (imageId) =>
+      (await registry.$count(images, and(alive(imageId), isLocked(imageId)))) > 0,
 
     async claim(id) {
       const isFree = or(eq(tasks.runner, runner), isLeft)

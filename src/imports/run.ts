@@ -5,6 +5,7 @@ import type { OwnImport } from './ending.ts'
 import type { ByteProgress } from './progress.ts'
 import { type ImportRequest, parseImport } from './request.ts'
 import type { ClaimedTask } from './rows.ts'
+import type { Task } from './task.ts'
 
 /** An import that this process does. */
 export interface Run extends OwnImport {
@@ -38,17 +39,33 @@ export interface Plan {
   owner: string | null
 }
 
-/** The oldest kind of task downloads into an image that was made for it. */
-function legacyRequest(input: ClaimedTask['input']): unknown {
-  return { method: { name: 'web-download', uri: input?.['import_from'] } }
+/** What a task asks for, as it was written; the oldest kind downloads into an image that was made for it. */
+export function requestOf(input: Task['input']): ImportRequest {
+  const legacy = { method: { name: 'web-download', uri: input?.['import_from'] } }
+  return parseImport(input?.['import_req'] ?? legacy, IMPORT_METHODS)
 }
 
-/** Reads a task's input, as it was written when it was asked for. */
-export function planOf({ input, owner }: ClaimedTask, stores: Stores): Plan {
-  const request = parseImport(input?.['import_req'] ?? legacyRequest(input), IMPORT_METHODS)
+/** The stores of a task, where they have names. */
+export function namedStoresOf(input: Task['input']): string[] {
   const backend = input?.['backend']
   const ids: unknown[] = Array.isArray(backend) ? backend : []
-  const named = ids.filter((id) => typeof id === 'string')
+  return ids.filter((id) => typeof id === 'string')
+}
+
+/**
+ * Of which stores the copies go with a failed import: those of an image that was active before, where all must have it.
+ */
+export function undoneOf(
+  { name, allStoresMustSucceed }: ImportRequest,
+  stores: readonly string[],
+): readonly string[] {
+  return name === 'copy-image' && allStoresMustSucceed ? stores : []
+}
+
+/** Reads what is to be done of a task. */
+export function planOf({ input, owner }: ClaimedTask, stores: Stores): Plan {
+  const request = requestOf(input)
+  const named = namedStoresOf(input)
   const targets = named.length > 0 ? named : [stores.byDefault.id]
   const unknown = targets.find((id) => stores.find(id) === null)
   if (unknown === undefined) return { request, stores: targets, owner }

@@ -7,8 +7,8 @@
  * | dead uploads, and dead copies from store to store, end,   | the origin | 5 s                         | here              |
  * | and dead imports go on                                    |            |                             |                   |
  * | pending deletes, objects that no image needs, reading of  | the origin | 10 min; on Workers when the | here              |
- * | locations, compaction of the feed, expired tokens,        |            | cron says so                |                   |
- * | sweeping of stores                                        |            |                             |                   |
+ * | locations, staged bytes that nobody imports, compaction   |            | cron says so                |                   |
+ * | of the feed, expired tokens and tasks, sweeping of stores |            |                             |                   |
  * | sweeping of a cache                                       | the node   | the same                    | here              |
  * | scrubbing of chunks                                       | the origin | always, slowly              | `health.ts`       |
  * | the check of the database file                            | the node   | at the start, then each 6 h | `health.ts`       |
@@ -66,6 +66,7 @@ async function lookAfterOrigin(upkeep: Upkeep): Promise<void> {
     images,
     looseObjects,
     locationReader,
+    importer,
     feed,
     rememberedTokens,
     tasks,
@@ -82,6 +83,7 @@ async function lookAfterOrigin(upkeep: Upkeep): Promise<void> {
   }
   await chores.run('loose-objects', looseObjects.remove)
   await chores.run('locations', locationReader.read)
+  await chores.run('staged', importer.giveUpStaged)
   await chores.run('feed', () => feed.compact(config.mirror.feed_rows))
   await chores.run('expired-tokens', rememberedTokens.deleteExpired)
   await chores.run('expired-tasks', tasks.deleteExpired)

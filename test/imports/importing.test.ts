@@ -310,7 +310,7 @@ describe('staged data', () => {
     const waiting = await stagedImage('waiting')
     const old = { updated_at: Date.now() - 49 * 3_600_000 }
     await site.registry.update(imageLocations).set(old).where(eq(imageLocations.image_id, left))
-    await site.services.importer.recover()
+    await site.services.importer.giveUpStaged()
     assert.deepEqual(await hasLeft(left), QUEUED)
     assert.equal((await showImage(site, waiting)).status, 'uploading')
     assert.equal((await stageData(site, left, 'again')).status, 204)
