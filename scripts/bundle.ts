@@ -3,11 +3,10 @@ import { join, relative, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 import manifest from '../package.json' with { type: 'json' }
+import { EXTERNAL, SETTINGS, THREADS } from './build.js'
 
 const ROOT = resolve(import.meta.dirname, '..')
-
-/** What cannot be part of a bundle: addons, and tools that look for files beside their own. */
-const EXTERNAL = ['libsql', 'tsx', ...Object.keys(manifest.devDependencies)]
+const OUTDIR = join(ROOT, 'node_modules/.cache/heliostat-tests')
 
 /** Tests and scripts find the files beside them by `import.meta.url`, which would be the bundle's. */
 const keepPlaces: Plugin = {
@@ -22,48 +21,23 @@ const keepPlaces: Plugin = {
   },
 }
 
-/** The threads are looked for beside the file that starts them. */
-const THREADS = {
-  'database-check-thread': 'src/runtime/database-check-thread.js',
-  'digest-thread': 'src/runtime/digest-thread.js',
-}
-
-async function bundle(name: string, entryPoints: Record<string, string>): Promise<string> {
-  const outdir = join(ROOT, 'node_modules/.cache', name)
-  await rm(outdir, { recursive: true, force: true })
-  await build({
-    absWorkingDir: ROOT,
-    entryPoints: { ...THREADS, ...entryPoints },
-    outdir,
-    bundle: true,
-    splitting: true,
-    external: EXTERNAL,
-    platform: 'node',
-    format: 'esm',
-    sourcemap: 'linked',
-    plugins: [keepPlaces],
-    banner: {
-      js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(import.meta.url);",
-    },
-  })
-  await writeFile(join(outdir, 'package.json'), '{"type": "module"}')
-  return outdir
-}
-
-/**
- * Bundles the commands for scripts that start many, since each takes a quarter of the time then, and returns the path
- * of the launcher. The name keeps what several scripts make apart.
- */
-export async function bundleLauncher(name: string): Promise<string> {
-  return join(await bundle(name, { heliostat: 'src/cli/main.ts' }), 'heliostat.js')
-}
-
 /** Bundles files of tests; where each is then, by its path. */
 export async function bundleTests(files: string[]): Promise<Map<string, string>> {
   const names = new Map(
     files.map((file) => [file, file.replaceAll(/[/\\]/g, '-').replace(/\.ts$/, '')]),
   )
-  const entryPoints = Object.fromEntries([...names].map(([file, name]) => [name, file]))
-  const outdir = await bundle('heliostat-tests', entryPoints)
-  return new Map([...names].map(([file, name]) => [file, join(outdir, `${name}.js`)]))
+  await rm(OUTDIR, { recursive: true, force: true })
+  await build({
+    ...SETTINGS,
+    entryPoints: {
+      ...THREADS,
+      ...Object.fromEntries([...names].map(([file, name]) => [name, file])),
+    },
+    outdir: OUTDIR,
+    // Tools of development look for files beside their own.
+    external: [...EXTERNAL, ...Object.keys(manifest.devDependencies)],
+    plugins: [keepPlaces],
+  })
+  await writeFile(join(OUTDIR, 'package.json'), '{"type": "module"}')
+  return new Map([...names].map(([file, name]) => [file, join(OUTDIR, `${name}.js`)]))
 }

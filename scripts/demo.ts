@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { reasonOf } from '../src/reason.ts'
-import { bundleLauncher } from './bundle.ts'
 import { type DemoSite, startSites } from './demo/sites.ts'
 
 const MIB = 1024 * 1024
@@ -17,10 +16,8 @@ const VISIBLE_MS = 10_000
 
 type Image = { id: string; size: number; sha256: string }
 
-// Before there is anything to clean up.
-const launcher = await bundleLauncher('heliostat-demo')
 const folder = await mkdtemp(join(tmpdir(), 'heliostat-demo-'))
-const sites = startSites(folder, launcher)
+const sites = startSites(folder)
 
 async function cleanUp(): Promise<void> {
   await sites.killAll()

@@ -5,7 +5,8 @@ import { readdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { bundleLauncher, bundleTests } from './bundle.ts'
+import { ensureBundle } from './build.js'
+import { bundleTests } from './bundle.ts'
 
 const OUTSIDE = [join('test', 'conformance')]
 
@@ -58,9 +59,10 @@ const together = files.filter(
 const alone = files.filter((file) => file.startsWith(ALONE))
 const apart = files.filter((file) => !together.includes(file) && !alone.includes(file))
 
-const launcher = await bundleLauncher('heliostat')
+// Otherwise each server that a test starts would see to it.
+await ensureBundle()
 const bundled = await bundleTests(files)
-const env = { ...process.env, NODE_NO_WARNINGS: '1', TEST_LAUNCHER: launcher }
+const env = { ...process.env, NODE_NO_WARNINGS: '1' }
 
 /** Runs files of tests; `output` is what it prints while that is held back. */
 async function run(stdout: 'inherit' | 'pipe', paths: string[], ...options: string[]) {

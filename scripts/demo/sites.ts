@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
 import { z } from 'zod'
+import manifest from '../../package.json' with { type: 'json' }
 
+const LAUNCHER = resolve(import.meta.dirname, '../..', manifest.bin.heliostat)
 const GREETING = /serves the Image API on (http:\/\/\S+)/
 
 const logLine = z.object({ path: z.string().optional(), bytes: z.number().optional() })
@@ -17,8 +19,8 @@ export interface DemoSite {
   kill(): Promise<void>
 }
 
-/** Starts sites as processes of the launcher, with their data below the folder. */
-export function startSites(folder: string, launcher: string) {
+/** Starts sites as processes, with their data below the folder. */
+export function startSites(folder: string) {
   const token = randomBytes(16).toString('hex')
   const children = new Set<ChildProcess>()
   const words: string[] = []
@@ -37,7 +39,7 @@ export function startSites(folder: string, launcher: string) {
       if (stopping) throw new Error('The demo has been stopped')
       const child = spawn(
         process.execPath,
-        [launcher, 'serve', '--data-dir', join(folder, name), '--port', '0'],
+        [LAUNCHER, 'serve', '--data-dir', join(folder, name), '--port', '0'],
         { env: environment(token, upstream), stdio: ['ignore', 'pipe', 'pipe'] },
       )
       children.add(child)

@@ -1,21 +1,46 @@
 #!/usr/bin/env node
-// The launcher: it says why the commands cannot be loaded, and has Node 20 read TypeScript, which newer ones do.
+// The launcher: it has Node run the bundle of the commands, never that of older sources, and Deno the sources.
+import { existsSync } from 'node:fs'
+import { nameSources } from './source-places.js'
+
 const OLDEST = [20, 11]
+/** Absent from the package that is published, whose bundle is all that there is. */
+const BUILD = new URL('../../scripts/build.js', import.meta.url)
+const BUNDLE = new URL('../../dist/heliostat.js', import.meta.url)
+const SOURCES = new URL('./main.ts', import.meta.url)
 
 const { node } = process.versions
 const [major, minor] = node.split('.').map(Number)
 if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
   end(`This is Node ${node}, wanted ${OLDEST.join('.')} or newer`)
 }
-if (!process.features.typescript) (await import('tsx/esm/api')).register()
-const { deniedByDeno } = await import('../runtime/deno-permissions.ts')
-const denied = deniedByDeno()
-if (denied !== null) end(denied)
-try {
-  await import('./main.ts')
-} catch (error) {
-  if (error.name !== 'NotCapable') throw error
-  end(`Deno denies what the service needs: ${error.message}`)
+await (process.versions.deno === undefined ? runOnNode() : runOnDeno())
+
+async function runOnNode() {
+  await import(await commands())
+}
+
+/** Where the commands are. A Node that reads TypeScript can do without a bundle. */
+async function commands() {
+  const mistake = existsSync(BUILD) ? await (await import(BUILD)).ensureBundle() : null
+  if (mistake === null) {
+    nameSources()
+    return BUNDLE
+  }
+  if (process.features.typescript) return SOURCES
+  return end(`${mistake}. Node ${node} reads no TypeScript: run npm ci, or use Node 22.18 or newer`)
+}
+
+async function runOnDeno() {
+  const { deniedByDeno } = await import('../runtime/deno-permissions.ts')
+  const denied = deniedByDeno()
+  if (denied !== null) end(denied)
+  try {
+    await import(SOURCES)
+  } catch (error) {
+    if (error.name !== 'NotCapable') throw error
+    end(`Deno denies what the service needs: ${error.message}`)
+  }
 }
 
 function end(message) {

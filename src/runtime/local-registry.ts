@@ -9,7 +9,6 @@ import { ConfigError } from '../errors.ts'
 import { shownPath } from '../masking.ts'
 import { openRegistry, type Registry } from '../registry/database.ts'
 import { type EmbeddedOptions, openEmbedded } from '../registry/embedded.ts'
-import { openRemote } from '../registry/remote.ts'
 import { connectionOf } from './connection.ts'
 import { whyNot } from './file-mistakes.ts'
 
@@ -20,6 +19,7 @@ import { whyNot } from './file-mistakes.ts'
 export async function openLocalRegistry(config: Config, how?: EmbeddedOptions): Promise<Registry> {
   const connection = connectionOf(config)
   if (connection.kind === 'remote') {
+    const { openRemote } = await import('../registry/remote.ts')
     return openRegistry(openRemote(connection.url, connection.authToken))
   }
   const { path } = connection

@@ -1,10 +1,9 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { describe, it } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { findDeno } from '../support/deno.ts'
+import { LAUNCHER } from '../support/launcher.ts'
 
-const launcher = fileURLToPath(new URL('../../src/cli/heliostat.js', import.meta.url))
 const deno = findDeno()
 
 /** What is left of a command that cannot start. */
@@ -20,7 +19,7 @@ describe('heliostat', { concurrency: 2 }, () => {
     const { code, stderr } = await run(
       process.execPath,
       `--import=data:text/javascript,${encodeURIComponent(old)}`,
-      launcher,
+      LAUNCHER,
     )
     assert.equal(code, 1)
     assert.equal(stderr, 'heliostat: This is Node 20.9.0, wanted 20.11 or newer\n')
@@ -29,7 +28,7 @@ describe('heliostat', { concurrency: 2 }, () => {
 
 describe('heliostat on Deno', { skip: deno === null, concurrency: 2 }, () => {
   const onDeno = (...permissions: string[]) =>
-    run(deno ?? '', 'run', '--no-prompt', '--allow-read', '--allow-env', ...permissions, launcher)
+    run(deno ?? '', 'run', '--no-prompt', '--allow-read', '--allow-env', ...permissions, LAUNCHER)
 
   it('names what it may not ask the system for (1)', async () => {
     const { code, stderr } = await onDeno('--allow-ffi', '--allow-sys=hostname,cpus')

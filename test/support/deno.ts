@@ -3,12 +3,10 @@ import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { serveArguments } from './launcher.ts'
+import { LAUNCHER, serveArguments } from './launcher.ts'
 import { type RunningProcess, startServer } from './process.ts'
 
 const pathOf = (relative: string) => fileURLToPath(new URL(`../../${relative}`, import.meta.url))
-
-const launcher = pathOf('src/cli/heliostat.js')
 
 /** What README.md says that Deno has to allow, for the folders of a test. */
 function permissions(): string[] {
@@ -48,6 +46,6 @@ export function findDeno(): string | null {
 
 /** Starts the service on Deno, on a free port. */
 export function startOnDeno(deno: string, dataDir: string, env = {}): Promise<RunningProcess> {
-  const args = ['run', '--no-prompt', ...permissions(), launcher, ...serveArguments(dataDir)]
+  const args = ['run', '--no-prompt', ...permissions(), LAUNCHER, ...serveArguments(dataDir)]
   return startServer(deno, args, env)
 }

@@ -33,10 +33,5 @@ export S3_ENDPOINTS
 export SWIFT_FOLDER=$folder/swift SWIFT_RGW=$folder/ceph/rgw
 export CEPH_FOLDER=$folder/ceph
 
-# As on a Node that reads TypeScript by itself: what compiles it for Node 20 takes 65 MiB.
-TEST_LAUNCHER=$(node --import tsx --input-type=module --eval \
-  "import { bundleLauncher } from './scripts/bundle.ts'; console.log(await bundleLauncher('heliostat-stores'))")
-export TEST_LAUNCHER
-
 (($# > 0)) || set -- test/conformance/stores/*.test.ts
 node --import tsx --test --test-reporter=spec --test-concurrency=1 "$@"
