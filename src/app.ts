@@ -26,6 +26,7 @@ import { mountMirrorStatus } from './api/mirror-status.ts'
 import { refuseWrites } from './api/read-only.ts'
 import { mountReadiness } from './api/readiness.ts'
 import { assignRequestId } from './api/request-id.ts'
+import { createRouter } from './api/router.ts'
 import { requireSnapshot } from './api/unsynced.ts'
 import { mountSchemas } from './api/schemas.ts'
 import { mountStores } from './api/stores.ts'
@@ -41,7 +42,7 @@ export function createApp(services: Services): App {
     hasCache: services.cache !== null,
     hasStores: services.stores.areNamed,
   })
-  const app: App = new Hono<Env>({ getPath: createRoutePath(versions) })
+  const app: App = new Hono<Env>({ getPath: createRoutePath(versions), router: createRouter() })
   app.onError(answerError)
   app.notFound(answerUnknownPath)
 

@@ -12,6 +12,11 @@ const PARAMETER = /([?&;#])([^=?&;#]+)=[^&;#]*/g
 /** Of the parameters of a database only this one says nothing. */
 const HARMLESS_PARAMETERS = ['tls']
 
+/** False of a text that has none for sure. */
+export function mayHaveCredentials(text: string): boolean {
+  return text.includes('@') || text.includes('=')
+}
+
 /** A text, such as the reason of a failure, without the credentials of the URLs in it. */
 export function hideCredentials(text: string): string {
   return text.replace(/\S+/g, hideUser).replace(PARAMETER_IN_TEXT, masked)

@@ -1,6 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import { createMiddleware } from 'hono/factory'
-import type { Env } from './context.ts'
+import { urlPath } from '../http/url-path.ts'
+import type { Env, RequestContext } from './context.ts'
 
 const log = getLogger(['heliostat', 'access'])
 
@@ -12,7 +13,7 @@ export const accessLog = createMiddleware<Env>(async function accessLogMiddlewar
   function write(bytes: number): void {
     log.info('{method} {path} {status} {bytes} B {milliseconds} ms', {
       method: context.req.method,
-      path: new URL(context.req.url).pathname,
+      path: urlPath(context.req.url),
       status: context.res.status,
       bytes,
       milliseconds: Math.round(performance.now() - startedAt),
@@ -30,5 +31,11 @@ export const accessLog = createMiddleware<Env>(async function accessLogMiddlewar
   })
   await next()
   const hasBody = context.req.method !== 'HEAD'
-  if (!isLate) write(hasBody ? Number(context.res.headers.get('Content-Length') ?? 0) : 0)
+  if (!isLate) write(hasBody ? lengthOf(context) : 0)
 })
+
+/** Looked for in the headers only where it is not known otherwise: from a plain object they are made for that. */
+function lengthOf(context: RequestContext): number {
+  const known: number | undefined = context.get('length')
+  return known ?? Number(context.res.headers.get('Content-Length') ?? 0)
+}

@@ -3,6 +3,7 @@ import { type Action, statusAfter } from '../images/status.ts'
 import type { Services } from '../services.ts'
 import type { App, RequestContext } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
+import { respond } from './respond.ts'
 
 /** Mounts deactivate and reactivate. Doing either twice is no error. */
 export function mountActions(app: App, { images, access }: Services): void {
@@ -15,7 +16,7 @@ export function mountActions(app: App, { images, access }: Services): void {
       // It may have been deleted, or somebody else has done the same.
       if (statusAfter(action, await find()) !== null) throw changedMeanwhile(image.id)
     }
-    return context.body(null, 204)
+    return respond(context, null, 204)
   }
 
   resource(app, '/v2/images/:image_id/actions/deactivate', {

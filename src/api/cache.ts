@@ -6,6 +6,7 @@ import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
 import { refuseBody, resource } from './resource.ts'
+import { respond } from './respond.ts'
 
 const TARGET_HEADER = 'x-image-cache-clear-target'
 
@@ -22,7 +23,7 @@ function mountCare(app: App, { cache, access }: Services): void {
     async POST(context) {
       access.requireOnSite('cache_clean', context.get('caller'))
       await requireCache(cache).clean()
-      return context.body(null, 200, { 'Content-Type': 'text/html; charset=UTF-8' })
+      return respond(context, null, 200, { 'Content-Type': 'text/html; charset=UTF-8' })
     },
   })
 
@@ -68,7 +69,7 @@ function mountWhole(app: App, { cache, access }: Services): void {
       access.requireOnSite('cache_delete', context.get('caller'))
       const present = requireCache(cache)
       await present.clear(parseTarget(context.req.header(TARGET_HEADER) ?? ''))
-      return context.body(null, 204)
+      return respond(context, null, 204)
     },
   })
 }
@@ -84,7 +85,7 @@ function mountOne(app: App, { cache, access }: Services): void {
       else if (!(await cache?.isQueued(id))) throw imageNotFound(id)
       else access.requireOnSite('cache_delete', caller)
       await requireCache(cache).remove(id)
-      return context.body(null, 204)
+      return respond(context, null, 204)
     },
 
     async PUT(context) {
@@ -99,7 +100,7 @@ function mountOne(app: App, { cache, access }: Services): void {
         )
       }
       await present.add(id)
-      return context.body(null, 202)
+      return respond(context, null, 202)
     },
   })
 }

@@ -1,7 +1,7 @@
 import type { MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import { HeliostatError } from '../errors.ts'
-import { ANONYMOUS, type Caller, type Identity } from '../identity/caller.ts'
+import { ANONYMOUS, type Caller, createCaller, type Identity } from '../identity/caller.ts'
 import type { Policy } from '../identity/policy.ts'
 import type { Services } from '../services.ts'
 import type { Env } from './context.ts'
@@ -41,7 +41,7 @@ export function requireCaller({
 function callerOf(identity: Identity, policy: Policy): Caller {
   const target = { owner: identity.projectId, visibility: 'private' }
   const isAdmin = policy.isAllowed('context_is_admin', identity, target)
-  return { ...identity, isAdmin, isAnonymous: false }
+  return createCaller(identity, isAdmin)
 }
 
 function refuseWrite(method: string): void {

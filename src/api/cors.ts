@@ -2,6 +2,7 @@ import type { MiddlewareHandler } from 'hono'
 import { createMiddleware } from 'hono/factory'
 import type { Config } from '../config.ts'
 import type { Env } from './context.ts'
+import { respond } from './respond.ts'
 
 /** Request headers that a page may send without asking (Fetch, CORS-safelisted), and a few that oslo.middleware adds. */
 const SIMPLE_HEADERS = [
@@ -27,7 +28,7 @@ export function allowOrigins(options: Config['cors']): MiddlewareHandler<Env> {
     const allowed = describeOrigin(options, origin)
     if (context.req.method === 'OPTIONS' && headers.has('Access-Control-Request-Method')) {
       const answer = allowed && describePreflight(options, headers)
-      return context.body(null, 200, answer ? { ...allowed, ...answer } : {})
+      return respond(context, null, 200, answer ? { ...allowed, ...answer } : {})
     }
     await next()
     if (allowed) setHeaders(context.res.headers, { ...allowed, ...exposed(options) })

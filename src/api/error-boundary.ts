@@ -4,6 +4,7 @@ import { errorFormat } from '../http/accept.ts'
 import { errorBody, reasonPhrase, standardSentence } from '../http/error-body.ts'
 import { traceOf } from '../reason.ts'
 import type { RequestContext } from './context.ts'
+import { respond } from './respond.ts'
 
 /** Messages quote what a client has sent, which may be megabytes. */
 const MAX_TOLD = 2000
@@ -18,16 +19,7 @@ export function answerError(error: Error, context: RequestContext): Response {
   const detail = (known?.message ?? standardSentence(500) ?? '').slice(0, MAX_TOLD)
   const format = errorFormat(context.req.header('Accept') ?? null)
   const { contentType, body } = errorBody(format, status, reasonPhrase(status), detail)
-  const bytes = new TextEncoder().encode(body)
-  return new Response(bytes, {
-    status,
-    headers: {
-      'Content-Type': contentType,
-      'Content-Length': String(bytes.length),
-      ...known?.headers,
-      ...requestId(context),
-    },
-  })
+  return respond(context, body, status, { 'Content-Type': contentType, ...known?.headers })
 }
 
 /** No route: 404 for the methods that the service knows at all, 501 for the others. */
@@ -47,11 +39,6 @@ export function answerUnknownPath(context: RequestContext): Response {
 function findKnown(error: unknown): HeliostatError | null {
   if (error instanceof HeliostatError) return error
   return error instanceof Error ? findKnown(error.cause) : null
-}
-
-function requestId(context: RequestContext): Record<string, string> {
-  const id: string | undefined = context.get('requestId')
-  return id === undefined ? {} : { 'X-Openstack-Request-Id': id }
 }
 
 function logFailure(error: Error, context: RequestContext): void {

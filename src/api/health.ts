@@ -1,5 +1,6 @@
 import type { App } from './context.ts'
 import { json } from './json.ts'
+import { respond } from './respond.ts'
 
 const page = (reason: string) =>
   `<!DOCTYPE html><html><body><table><tr><th>Reason</th></tr><tr><td>${reason}</td></tr></table></body></html>`
@@ -10,7 +11,7 @@ export function mountHealth(app: App, isDisabled: () => Promise<boolean>): void 
     const disabled = await isDisabled()
     const status = disabled ? 503 : 200
     const reason = disabled ? 'DISABLED BY FILE' : 'OK'
-    if (context.req.method === 'HEAD') return context.body(null, disabled ? 503 : 204)
+    if (context.req.method === 'HEAD') return respond(context, null, disabled ? 503 : 204)
     const accept = context.req.header('Accept') ?? ''
     if (accept.includes('application/json')) {
       return json(context, { detailed: false, reasons: [reason] }, { status })

@@ -11,6 +11,7 @@ import type { Services } from '../services.ts'
 import { openUnread } from '../stores/unread-body.ts'
 import type { App, RequestContext } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
+import { respond } from './respond.ts'
 import { takeUpload } from './upload.ts'
 
 /** Mounts the images' bytes: upload and download. */
@@ -25,7 +26,7 @@ export function mountImageData(app: App, services: Services): void {
       refuseDeactivated(image, caller.isAdmin)
       access.requireOnImage('download_image', caller, image)
       const openBody = openerFor(services, context, image)
-      if (hasNoData(image)) return context.body(null, 204)
+      if (hasNoData(image)) return respond(context, null, 204)
       if (isUnread(image)) return sendUnread(services, context, image)
       const manifest = await manifestOf(services, image, caller)
 
@@ -35,12 +36,12 @@ export function mountImageData(app: App, services: Services): void {
       if (precondition === 'failed') {
         throw new HeliostatError('precondition-failed', `The image's ETag is ${etag}`)
       }
-      if (precondition === 'not-modified') return context.body(null, 304, { ETag: etag })
+      if (precondition === 'not-modified') return respond(context, null, 304, { ETag: etag })
 
       if (context.req.method === 'HEAD') {
         if (!(await asRead(image, hasBytes(manifest)))) throw dataLost(image)
         // A range is for GET alone: https://www.rfc-editor.org/rfc/rfc9110#section-14.2
-        return context.body(null, 200, {
+        return respond(context, null, 200, {
           ...describeBody(manifest, etag),
           'Content-Length': String(manifest.size),
         })
@@ -51,7 +52,7 @@ export function mountImageData(app: App, services: Services): void {
       if (!body) throw dataLost(image)
       context.get('logWhenSent')(body.sent)
       cache?.noteRead(image.id)
-      const response = context.newResponse(body.stream, range ? 206 : 200, {
+      const response = respond(context, body.stream, range ? 206 : 200, {
         ...describeBody(manifest, etag),
         'Content-Length': String(span.length),
         ...(range && { 'Content-Range': contentRange(range, manifest.size) }),
@@ -62,7 +63,7 @@ export function mountImageData(app: App, services: Services): void {
 
     async PUT(context) {
       await takeUpload(services, context, context.req.param('image_id'))
-      return context.body(null, 204)
+      return respond(context, null, 204)
     },
   })
 }
@@ -86,7 +87,7 @@ async function sendUnread(
   const body = isEmpty ? null : await asRead(image, openUnread(stores, image.locations, span))
   if (!isEmpty && body === null) throw dataLost(image)
   cache?.noteRead(image.id)
-  return context.newResponse(body, range ? 206 : 200, {
+  return respond(context, body, range ? 206 : 200, {
     'Content-Type': 'application/octet-stream',
     'Content-Length': String(span.length),
     'Accept-Ranges': 'bytes',

@@ -17,6 +17,7 @@ import type { App, RequestContext } from './context.ts'
 import { readJson, SMALL_JSON_BYTES } from './json-body.ts'
 import { json } from './json.ts'
 import { refuseBody, resource } from './resource.ts'
+import { respond } from './respond.ts'
 import { takeStaged } from './upload.ts'
 
 /** Mounts staging and import, which go on in the background. */
@@ -34,7 +35,7 @@ export function mountImageImport(app: App, services: Services): void {
     async PUT(context) {
       requireMethod(config, 'glance-direct')
       await takeStaged(services, context, context.req.param('image_id'))
-      return context.body(null, 204)
+      return respond(context, null, 204)
     },
   })
 
@@ -54,13 +55,13 @@ export function mountImageImport(app: App, services: Services): void {
       if (request.name !== 'copy-image') services.plugins.refuseMissing(image)
       const header = context.req.header('X-Image-Meta-Store') ?? null
       const stores = chooseStores(services.stores, request, { header, image })
-      if (stores.length === 0) return context.body(null, 202)
+      if (stores.length === 0) return respond(context, null, 202)
       if (request.name === 'web-download') {
         refuseUnfiltered(services.addressFilter, parseWebDownload(request).uri)
       }
       const token = tokenOf(context.req.raw.headers)
       await importer.begin(newImport(services, context, { body, request, image, stores }), token)
-      return context.body(null, 202)
+      return respond(context, null, 202)
     },
   })
 }

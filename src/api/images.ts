@@ -16,16 +16,17 @@ import { refuseOverQuota } from '../images/quota.ts'
 import type { ImageRepo } from '../images/repo.ts'
 import { rebased } from '../images/rows.ts'
 import { canSee } from '../images/visibility.ts'
-import { toWire } from '../images/wire.ts'
 import { listLinks } from '../paging.ts'
 import type { Services } from '../services.ts'
 import { refuseInUse } from '../stores/in-use.ts'
 import { createRecord } from './new-record.ts'
 import type { App } from './context.ts'
 import { readJson } from './json-body.ts'
-import { json } from './json.ts'
+import { jsonText } from './json.ts'
 import { refuseBody, resource } from './resource.ts'
+import { respond } from './respond.ts'
 import { serviceRoot } from './service-root.ts'
+import { createShownImages } from './shown-image.ts'
 
 const COLLECTION = '/v2/images'
 const EMPTY = { images: [], isFull: false }
@@ -39,7 +40,7 @@ export function mountImages(app: App, services: Services): void {
 
 function mountCollection(app: App, services: Services, attributes: Attributes): void {
   const { config, images, access, protection, stores } = services
-  const show = createShow(services)
+  const shown = createShownImages(services)
 
   resource(app, COLLECTION, {
     async GET(context) {
@@ -53,11 +54,13 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
       const visible = page.images.filter((image) => access.mayOnImage('get_image', caller, image))
       // Where a rule hides a whole page the walk still has to go on behind it.
       const last = page.isFull ? (visible.at(-1) ?? page.images.at(-1)) : undefined
-      return json(context, {
-        images: visible.map((image) => show(image, caller, image.locations)),
+      const texts = visible.map((image) => shown.found(image, caller))
+      const others = {
         ...listLinks(COLLECTION, params, last?.id ?? null),
         schema: '/v2/schemas/images',
-      })
+      }
+      const rest = JSON.stringify(others).slice(1)
+      return jsonText(context, `{"images":[${texts.join(',')}],${rest}`)
     },
 
     async POST(context) {
@@ -65,7 +68,7 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
       const caller = context.get('caller')
       const image = await createRecord(services, given, caller)
       const names = stores.all.map(({ id }) => id).join(',')
-      return json(context, show(image, caller, []), {
+      return jsonText(context, shown.changed(image, caller, []), {
         status: 201,
         headers: {
           Location: `${serviceRoot(context.req.raw, config)}${COLLECTION}/${image.id}`,
@@ -79,7 +82,7 @@ function mountCollection(app: App, services: Services, attributes: Attributes): 
 
 function mountImage(app: App, services: Services, attributes: Attributes): void {
   const { config, images, access, protection, patchLocations, locationReader } = services
-  const show = createShow(services)
+  const shown = createShownImages(services)
 
   resource(app, `${COLLECTION}/:image_id`, {
     async GET(context) {
@@ -87,7 +90,7 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
       const caller = context.get('caller')
       const id = context.req.param('image_id')
       const image = await access.findFor('get_image', id, caller)
-      return json(context, show(image, caller, image.locations))
+      return jsonText(context, shown.found(image, caller))
     },
 
     async PATCH(context) {
@@ -99,7 +102,7 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
       const id = context.req.param('image_id')
       const image = await access.findFor('modify_image', id, caller)
       authorizeLocations(access, operations, { caller, image })
-      if (operations.length === 0) return json(context, show(image, caller, image.locations))
+      if (operations.length === 0) return jsonText(context, shown.found(image, caller))
       const [locations, others] = splitOperations(operations, config)
       const patched = applyPatch(image, others, {
         dialect,
@@ -114,11 +117,13 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
         refuseOverQuota(rebased(now, { before: image, after }), config.DEFAULT, image)
         throw changedMeanwhile(id)
       }
-      if (locations.length === 0) return json(context, show(after, caller, image.locations))
+      if (locations.length === 0) {
+        return jsonText(context, shown.changed(after, caller, image.locations))
+      }
       await patchLocations({ ...image, ...after }, caller, locations)
       locationReader.readSoon()
       const changed = await access.find(id, caller)
-      return json(context, show(changed, caller, changed.locations))
+      return jsonText(context, shown.found(changed, caller))
     },
 
     async DELETE(context) {
@@ -134,15 +139,9 @@ function mountImage(app: App, services: Services, attributes: Attributes): void 
         throw changedMeanwhile(id)
       }
       await services.looseObjects.tryRemove()
-      return context.body(null, 204)
+      return respond(context, null, 204)
     },
   })
-}
-
-/** An image as the caller may see it. */
-function createShow({ protection, locationView }: Services) {
-  return (image: Image, caller: Caller, locations: FoundImage['locations']) =>
-    toWire(protection.readable(image, caller), locationView.keysOf({ id: image.id, locations }))
 }
 
 async function findMarker(images: ImageRepo, id: string, caller: Caller) {

@@ -1,23 +1,21 @@
-import { Buffer } from 'node:buffer'
 import type { RequestContext } from './context.ts'
-
-type Status = 200 | 201 | 300 | 503
+import { respond } from './respond.ts'
 
 interface JsonOptions {
-  status?: Status
+  status?: 200 | 201 | 300 | 503
   headers?: Record<string, string>
 }
 
-/** Answers with JSON of a length that is known, for the client and for the log. */
-export function json(
+/** Answers with JSON of a length that is known. */
+export function json(context: RequestContext, value: unknown, options?: JsonOptions): Response {
+  return jsonText(context, JSON.stringify(value), options)
+}
+
+/** The same for a value that is a text already. */
+export function jsonText(
   context: RequestContext,
-  value: unknown,
+  text: string,
   { status = 200, headers = {} }: JsonOptions = {},
 ): Response {
-  const body = JSON.stringify(value)
-  return context.body(body, status, {
-    'Content-Type': 'application/json',
-    'Content-Length': String(Buffer.byteLength(body)),
-    ...headers,
-  })
+  return respond(context, text, status, { 'Content-Type': 'application/json', ...headers })
 }

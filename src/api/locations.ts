@@ -6,6 +6,7 @@ import type { App } from './context.ts'
 import { readJson, SMALL_JSON_BYTES } from './json-body.ts'
 import { json } from './json.ts'
 import { refuseBody, resource } from './resource.ts'
+import { respond } from './respond.ts'
 
 /** Mounts the locations of an image, for services that store images by themselves. */
 export function mountLocations(app: App, services: Services): void {
@@ -36,7 +37,7 @@ export function mountLocations(app: App, services: Services): void {
       const registration = { url, metadata: {}, hash, checksum: null, verifiesFirst: true }
       await registerLocation(image, caller, registration)
       locationReader.readSoon()
-      return context.body(null, 202)
+      return respond(context, null, 202)
     },
   })
 }

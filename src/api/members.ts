@@ -9,6 +9,7 @@ import type { App, RequestContext } from './context.ts'
 import { json } from './json.ts'
 import { readJson, SMALL_JSON_BYTES } from './json-body.ts'
 import { refuseBody, resource } from './resource.ts'
+import { respond } from './respond.ts'
 
 const COLLECTION = '/v2/images/:image_id/members'
 
@@ -92,7 +93,7 @@ function mountMember(app: App, services: Services): void {
       if (!found) throw memberNotFound(name, image)
       access.requireOnImage('delete_member', caller, image, name)
       if (!(await members.remove(found, Date.now()))) throw memberNotFound(name, image)
-      return context.body(null, 204)
+      return respond(context, null, 204)
     },
   })
 

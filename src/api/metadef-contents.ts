@@ -4,6 +4,7 @@ import { findEntry, refuseProtected } from '../metadefs/kinds.ts'
 import type { ContentKind, Namespace } from '../registry/metadef-contents.ts'
 import type { Services } from '../services.ts'
 import type { RequestContext } from './context.ts'
+import { respond } from './respond.ts'
 
 export const NAMESPACE = '/v2/metadefs/namespaces/:namespace'
 
@@ -27,7 +28,7 @@ export async function clearContents(
   services.metadefAccess.requireOn(action, context.get('caller'), namespace)
   refuseProtected(namespace)
   await services.metadefs.clear(namespace, kind)
-  return context.body(null, 204)
+  return respond(context, null, 204)
 }
 
 /** Answers the DELETE of one entry. */
@@ -42,5 +43,5 @@ export async function removeEntry(
   findEntry(namespace, kind, name)
   refuseProtected(namespace, kind, name)
   await services.metadefs.remove(namespace, kind, name)
-  return context.body(null, 204)
+  return respond(context, null, 204)
 }

@@ -19,6 +19,7 @@ import { readJson } from './json-body.ts'
 import { json } from './json.ts'
 import { NAMESPACE, namespaceFor } from './metadef-contents.ts'
 import { refuseBody, resource } from './resource.ts'
+import { respond } from './respond.ts'
 import { serviceRoot } from './service-root.ts'
 
 const COLLECTION = '/v2/metadefs/namespaces'
@@ -116,7 +117,7 @@ function mountNamespace(app: App, services: Services): void {
       const namespace = await namespaceFor('delete_metadef_namespace', context, services)
       refuseProtected(namespace)
       await metadefs.delete(namespace)
-      return context.body(null, 204)
+      return respond(context, null, 204)
     },
   })
 }

@@ -3,6 +3,7 @@ import { createMiddleware } from 'hono/factory'
 import { routePath } from 'hono/route'
 import type { Metrics } from '../services.ts'
 import type { App, Env } from './context.ts'
+import { respond } from './respond.ts'
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
@@ -10,10 +11,8 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 export function mountMetrics(app: App, metrics: Metrics): void {
   app.get('/metrics', async (context) => {
     const { contentType, text } = await metrics.render()
-    const bytes = new TextEncoder().encode(text)
-    return context.body(bytes, 200, {
+    return respond(context, text, 200, {
       'Content-Type': contentType,
-      'Content-Length': String(bytes.length),
       'Cache-Control': 'no-store',
     })
   })

@@ -12,6 +12,7 @@ import { SITE_HEADER } from '../mirror/upstream/sites.ts'
 import type { Services } from '../services.ts'
 import type { App, RequestContext } from './context.ts'
 import { json } from './json.ts'
+import { respond } from './respond.ts'
 import { requireSnapshot } from './unsynced.ts'
 
 const MAX_WAIT_SECONDS = 30
@@ -67,7 +68,7 @@ function mountFeed(app: App, { feed, followers, edge }: Services): void {
     const start = { epoch: await feed.epoch(), seq: await feed.seq() }
     // Only to those who know what that is.
     const withMetadefs = context.req.query('with') === 'metadefs'
-    return context.body(snapshotLines(feed, start, withMetadefs), 200, {
+    return respond(context, snapshotLines(feed, start, withMetadefs), 200, {
       'Content-Type': 'application/x-ndjson',
       ...FRESH,
     })
@@ -80,7 +81,7 @@ function mountContent(app: App, { manifests, openBody, hasBytes }: Services): vo
     const manifest = await manifests.find(digest)
     if (!manifest) throw absent('manifest', digest)
     const text = serializeManifest(manifest)
-    return context.body(text, 200, {
+    return respond(context, text, 200, {
       'Content-Type': 'application/json',
       ...immutable(digest),
     })
@@ -103,11 +104,11 @@ function mountContent(app: App, { manifests, openBody, hasBytes }: Services): vo
     }
     const status = range ? 206 : 200
     // A body that nobody takes would keep its chunk open, and an edge would have fetched it for nothing.
-    if (isHead && (await hasBytes(content))) return context.body(null, status, headers)
+    if (isHead && (await hasBytes(content))) return respond(context, null, status, headers)
     const body = isHead ? null : await openBody(content, span).catch(nullWhereNowhere)
     if (!body) throw absent('chunk', digest)
     context.get('logWhenSent')(body.sent)
-    const response = context.newResponse(body.stream, status, headers)
+    const response = respond(context, body.stream, status, headers)
     body.attach(response)
     return response
   })

@@ -13,7 +13,6 @@ export function assignRequestId(maxLength: number): MiddlewareHandler<Env> {
     const tooLong = given !== undefined && maxLength > 0 && given.length > maxLength
     const id = given === undefined || tooLong ? `${PREFIX}${crypto.randomUUID()}` : prefixed(given)
     context.set('requestId', id)
-    context.header(HEADER, id)
     if (tooLong) {
       throw new HeliostatError(
         'headers-too-large',

@@ -4,6 +4,7 @@ import type { Services } from '../services.ts'
 import { refuseInUse } from '../stores/in-use.ts'
 import type { App } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
+import { respond } from './respond.ts'
 
 /** Mounts what administrators do with the copy of an image in one store. */
 export function mountStores(app: App, services: Services): void {
@@ -23,7 +24,7 @@ export function mountStores(app: App, services: Services): void {
       await refuseInUse(stores, image.id, leaving)
       if (!(await images.removeCopies(id, store, Date.now()))) throw onlyCopy()
       await looseObjects.tryRemove()
-      return context.body(null, 204)
+      return respond(context, null, 204)
     },
   })
 }

@@ -7,6 +7,7 @@ import { refuseOverQuota } from '../images/quota.ts'
 import type { Services } from '../services.ts'
 import type { App } from './context.ts'
 import { refuseBody, resource } from './resource.ts'
+import { respond } from './respond.ts'
 
 const MAX_TAG = 255
 
@@ -24,7 +25,7 @@ export function mountTags(app: App, { config, images, access }: Services): void 
       const tags = [...new Set([...image.tags, tag])]
       refuseOverQuota({ ...image, tags }, config.DEFAULT, image)
       if (!(await images.addTag(image.id, tag, Date.now()))) throw imageNotFound(id)
-      return context.body(null, 204)
+      return respond(context, null, 204)
     },
 
     async DELETE(context) {
@@ -33,7 +34,7 @@ export function mountTags(app: App, { config, images, access }: Services): void 
       const tag = context.req.param('tag')
       const id = context.req.param('image_id')
       const image = await access.findFor('modify_image', id, caller, imageNotFound)
-      if (await images.removeTag(image.id, tag, Date.now())) return context.body(null, 204)
+      if (await images.removeTag(image.id, tag, Date.now())) return respond(context, null, 204)
       throw new HeliostatError('not-found', standardSentence(404) ?? '')
     },
   })

@@ -58,7 +58,7 @@ async function withBody(
   take: (takeBody: () => ReadableStream<Uint8Array>, announced: Announced) => Promise<void>,
 ): Promise<void> {
   const { headers } = context.req.raw
-  const body = bodyOf(context.req.raw)
+  const body = bodyOf(context.req.raw, context.env?.openBody)
   try {
     requireOctetStream(headers)
     await take(body.take, { headers, expectedSize: announcedSize(headers) })

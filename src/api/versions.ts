@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts'
+import { urlPath } from '../http/url-path.ts'
 import type { App } from './context.ts'
 import { json } from './json.ts'
 import { serviceRoot } from './service-root.ts'
@@ -66,8 +67,7 @@ function describe(version: string, index: number, root: string) {
 }
 
 function pathOf(url: string): string {
-  const start = url.indexOf('/', url.indexOf('://') + 3)
-  const end = url.slice(start).search(/[?#]/)
-  const path = start < 0 ? '/' : url.slice(start, end < 0 ? undefined : start + end)
-  return path.replace(PLAIN_ESCAPES, decodeURIComponent).replace(/\/{2,}/g, '/')
+  const path = urlPath(url)
+  const plain = path.includes('%') ? path.replace(PLAIN_ESCAPES, decodeURIComponent) : path
+  return plain.includes('//') ? plain.replace(/\/{2,}/g, '/') : plain
 }

@@ -83,12 +83,13 @@ export interface RequestBody {
   refuse(): Promise<void>
 }
 
-export function bodyOf(request: {
-  headers: Headers
-  body: ReadableStream<Uint8Array> | null
-}): RequestBody {
+/** `open` is what opens it, unless that is the request itself. */
+export function bodyOf(
+  request: { headers: Headers; body: ReadableStream<Uint8Array> | null },
+  open = () => request.body ?? new Blob().stream(),
+): RequestBody {
   let taken: ReadableStream<Uint8Array> | null = null
-  const take = () => (taken ??= request.body ?? new Blob().stream())
+  const take = () => (taken ??= open())
   return {
     take,
     async refuse() {

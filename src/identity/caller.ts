@@ -38,6 +38,22 @@ export function tokenOf(headers: Headers): string | null {
   return headers.get('X-Auth-Token') ?? headers.get('X-Storage-Token')
 }
 
+/** The caller with an identity. Field by field, since each request has one made. */
+export function createCaller(identity: Identity, isAdmin: boolean): Caller {
+  return {
+    userId: identity.userId,
+    projectId: identity.projectId,
+    userDomainId: identity.userDomainId,
+    projectDomainId: identity.projectDomainId,
+    domainId: identity.domainId,
+    systemScope: identity.systemScope,
+    roles: identity.roles,
+    serviceRoles: identity.serviceRoles,
+    isAdmin,
+    isAnonymous: false,
+  }
+}
+
 /** Finds out who makes a request; null when it does not say, or says so without proof. */
 export type Identify = (credentials: Credentials) => Promise<Identity | null>
 
@@ -66,7 +82,9 @@ export function parseRoles(roles: string): string[] {
 }
 
 /** Without an identity flavor every caller is an administrator without a project. */
-export const identifyEveryone: Identify = async () => createIdentity({ roles: ['admin'] })
+export const identifyEveryone: Identify = async () => EVERYONE
+
+const EVERYONE = createIdentity({ roles: ['admin'] })
 
 /** Who has not said who he is, where anybody may read: as a reader who belongs to no project. */
 export const ANONYMOUS: Caller = {

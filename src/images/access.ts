@@ -99,8 +99,14 @@ export function createAccess(policy: Policy, images: Pick<ImageRepo, 'find'>): A
 
 /** What rules see of an image: its attributes, and the project that it is shared with, where that matters. */
 export function targetOf(image: Image, member?: string | null): Target {
-  return { ...image, ...(member !== undefined && { member_id: member }) }
+  if (member !== undefined) return { ...image, member_id: member }
+  const known = targets.get(image) ?? { ...image }
+  targets.set(image, known)
+  return known
 }
+
+/** An image that is remembered is asked about by each request. */
+const targets = new WeakMap<Image, Target>()
 
 type Absent = (id: string) => HeliostatError
 

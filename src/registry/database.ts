@@ -7,6 +7,11 @@ import * as tables from '../../schema/tables.ts'
 /** A client that may have another one for statements that make room, which works on a full disk too. */
 export interface RegistryClient extends Client {
   freeing?: Client
+  /**
+   * A number that is another one after each commit, also that of another process. Absent where asking takes as long as
+   * reading, such as at a server.
+   */
+  changes?: () => number
 }
 
 /** The registry's handle. Atomic writes are single `batch()` calls, since an interactive transaction is not to be had everywhere. */

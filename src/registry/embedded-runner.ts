@@ -5,17 +5,23 @@ const MAX_CACHED_STATEMENTS = 256
 
 /** Runs statements on the connection of an embedded file. */
 export interface Runner {
+  /** A number that is another one after each commit, also that of another connection. */
+  changes(): number
   run(statement: InStatement): ResultSet
+  /** Statements in one text. */
+  runText(sql: string): void
   /** All of the statements or none. */
   batch(statements: InStatement[]): ResultSet[]
 }
 
 export function createRunner(database: Database.Database): Runner {
   const prepare = statementCache(database)
+  const changes = countChanges(database)
 
   function run(statement: InStatement): ResultSet {
     const { sql, args } = typeof statement === 'string' ? { sql: statement, args: [] } : statement
-    const { prepared, hasRows } = prepare(sql)
+    const { prepared, hasRows, reads } = prepare(sql)
+    if (!reads) changes.ownCommit()
     const values = bindable(args)
     if (hasRows) return resultSet(prepared.all(values), 0)
     return resultSet([], prepared.run(values).changes)
@@ -34,13 +40,41 @@ export function createRunner(database: Database.Database): Runner {
     }
   }
 
-  return { run, batch }
+  function runText(sql: string): void {
+    changes.ownCommit()
+    database.exec(sql)
+  }
+
+  return { run, runText, batch, changes: changes.count }
+}
+
+/** The engine tells of the commits of other connections; those of this one are counted when they begin. */
+function countChanges(database: Database.Database) {
+  const version = database.prepare('PRAGMA data_version').raw(true)
+  let seen = 0
+  let count = 0
+  return {
+    /** Nobody else can look at the count between the beginning and the end of a statement, nor of a batch. */
+    ownCommit(): void {
+      count++
+    },
+    count(): number {
+      const [now] = version.get() as [number]
+      if (now !== seen) count++
+      seen = now
+      return count
+    },
+  }
 }
 
 interface Prepared {
   prepared: Database.Statement
   hasRows: boolean
+  /** Whether it changes nothing. */
+  reads: boolean
 }
+
+const READS = /^\s*(select|explain)\b/i
 
 function statementCache(database: Database.Database): (sql: string) => Prepared {
   const cache = new Map<string, Prepared>()
@@ -53,8 +87,9 @@ function statementCache(database: Database.Database): (sql: string) => Prepared 
     if (hasRows) prepared.raw(true)
     const oldest = cache.keys().next().value
     if (cache.size >= MAX_CACHED_STATEMENTS && oldest !== undefined) cache.delete(oldest)
-    cache.set(sql, { prepared, hasRows })
-    return { prepared, hasRows }
+    const entry = { prepared, hasRows, reads: READS.test(sql) }
+    cache.set(sql, entry)
+    return entry
   }
 }
 

@@ -39,7 +39,7 @@ export function openEmbedded(
   const reserve = createReserve(`${path}-reserve`)
   const database = openDatabase(path, reserve, alone)
   const log = createLogSync(`${path}-wal`)
-  const { run, batch } = createRunner(database)
+  const { run, runText, batch, changes } = createRunner(database)
 
   /** A full disk and a damaged file are the operator's to mend; every other error of the database stays as it is. */
   function attempt<T>(action: () => T): T {
@@ -76,7 +76,7 @@ export function openEmbedded(
         return results
       },
       migrate: async (statements) => doing(() => batch(statements)),
-      executeMultiple: async (sql) => doing(() => void database.exec(sql)),
+      executeMultiple: async (sql) => doing(() => runText(sql)),
       transaction: () => Promise.reject(new Error('Interactive transactions are not available')),
       sync: () => Promise.resolve(undefined),
       close() {
@@ -89,7 +89,11 @@ export function openEmbedded(
     }
   }
 
-  return { ...clientOf(attempt, requireReserve), freeing: clientOf(insist, async () => undefined) }
+  return {
+    ...clientOf(attempt, requireReserve),
+    freeing: clientOf(insist, async () => undefined),
+    changes,
+  }
 }
 
 /** What the operator has to mend, and a client cannot help. */

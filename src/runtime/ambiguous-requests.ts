@@ -39,8 +39,14 @@ export function mistakeInUrl(url: string): string | null {
   return 'wanted a path, or an http URL with a host'
 }
 
+/** The last one that was fine, which most clients name. */
+let knownHost = ''
+
 function isHost(value: string): boolean {
-  return HOST.test(value) && URL.canParse(`http://${value}`)
+  if (value === knownHost) return true
+  const isFine = HOST.test(value) && URL.canParse(`http://${value}`)
+  if (isFine) knownHost = value
+  return isFine
 }
 
 /** What is answered then, with 400. */

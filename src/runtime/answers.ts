@@ -13,17 +13,15 @@ const RETRY_SECONDS = 5
  */
 export interface Answers {
   /** The answer, which counts until it is out or given up; or a refusal [503] where too much is held already. */
-  hold(response: Response, outgoing: ServerResponse): Response
+  hold(response: Response, length: number, outgoing: ServerResponse): Response
 }
 
 export function createAnswers(): Answers {
   let held = 0
   return {
-    hold(response, outgoing) {
-      const length = Number(response.headers.get('Content-Length'))
-      // The length that HEAD is told is not that of its answer, and images are read as they are taken.
-      const isImage = response.headers.get('Content-Type') === 'application/octet-stream'
-      if (length <= SMALL || response.body === null || isImage) return response
+    hold(response, length, outgoing) {
+      // That of HEAD has none, whatever its length.
+      if (length <= SMALL || response.body === null) return response
       if (held > 0 && held + length > MOST) return tooMuchHeld()
       held += length
       outgoing.once('close', () => (held -= length))

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { getRequestListener } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { Platform } from '../api/context.ts'
 import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { refuseAmbiguous } from './ambiguous-requests.ts'
@@ -10,6 +11,7 @@ import { listeningError } from './listening.ts'
 import { openLocalSite } from './local.ts'
 import { answerInTurn } from './pipelines.ts'
 import { valuesOf } from './raw-headers.ts'
+import { bodyStream } from './request-body.ts'
 import { createSocketBodies, type SocketBodies } from './socket-bodies.ts'
 import { continueWhenRead, endUnreadBody } from './unread-bodies.ts'
 import { answerUnreadable } from './unreadable.ts'
@@ -52,12 +54,15 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
     async (request, bindings) => {
       // Node's HTTP/1 server is the only one that this listener is given to.
       const { incoming, outgoing } = bindings as NodeBindings
-      const peerAddress = incoming.socket.remoteAddress ?? null
-      const isRepeated = (header: string) => valuesOf(incoming, header).length > 1
-      const response = await track(running, app.fetch(request, { peerAddress, isRepeated }))
+      const platform: Platform = {
+        peerAddress: incoming.socket.remoteAddress ?? null,
+        isRepeated: (header) => valuesOf(incoming, header).length > 1,
+        openBody: () => bodyStream(incoming),
+      }
+      const response = await track(running, app.fetch(request, platform))
       endUnreadBody(incoming, outgoing)
       if (bodies.some((body) => body.send(response, outgoing))) return RESPONSE_ALREADY_SENT
-      return answers.hold(response, outgoing)
+      return answers.hold(response, platform.answerLength ?? 0, outgoing)
     },
     // Health checks by HTTP/1.0 name no host.
     { autoCleanupIncoming: false, hostname: 'localhost' },

@@ -20,8 +20,26 @@ export function createRequestCount(registry: Registry): Metrics['countRequest'] 
     buckets: BUCKETS,
     registers,
   })
+  const series = new Map<string, (seconds: number) => void>()
+
+  /** As many as the two metrics have. */
+  function open(method: string, route: string, status: number): (seconds: number) => void {
+    const count = total.labels({ method, route, status })
+    const duration = durations.labels({
+      method,
+      route,
+      status_class: `${Math.trunc(status / 100)}xx`,
+    })
+    return (seconds) => {
+      count.inc()
+      duration.observe(seconds)
+    }
+  }
+
   return ({ method, route, status, seconds }) => {
-    total.inc({ method, route, status })
-    durations.observe({ method, route, status_class: `${Math.trunc(status / 100)}xx` }, seconds)
+    const key = `${method} ${status} ${route}`
+    let add = series.get(key)
+    if (!add) series.set(key, (add = open(method, route, status)))
+    add(seconds)
   }
 }

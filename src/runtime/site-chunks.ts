@@ -6,7 +6,7 @@ import type { ChunkStore, Span } from '../blobs/store.ts'
 import { HeliostatError } from '../errors.ts'
 import type { Copies } from '../stores/copies.ts'
 import type { Resident } from './resident.ts'
-import type { ChunkFiles } from './socket-bodies.ts'
+import type { ChunkFiles } from './short-bodies.ts'
 
 /** How downloads are read from chunks that lie on this machine. */
 export type Bodies = (chunks: Pick<ChunkStore, 'get'> & ChunkFiles, walk?: Walk) => OpenBody

@@ -1,17 +1,19 @@
 import type { ServerResponse } from 'node:http'
-import { type OpenBody, promiseWithResolver, type Walk } from '../blobs/body.ts'
+import { type OpenBody, type OpenedBody, promiseWithResolver, type Walk } from '../blobs/body.ts'
 import type { OpenChunk } from '../blobs/local/store.ts'
-import { type Piece, pieces } from '../blobs/manifest.ts'
+import { type Content, type Piece, pieces } from '../blobs/manifest.ts'
+import type { Span } from '../blobs/store.ts'
 import { HeliostatError } from '../errors.ts'
+import {
+  type ChunkFiles,
+  openShortBody,
+  type ShortBody,
+  shorterThanItSays,
+} from './short-bodies.ts'
 import { createTransferBuffers } from './transfer-buffers.ts'
 
 const ZEROS = Buffer.alloc(512 << 10)
 const transferBuffers = createTransferBuffers()
-
-/** Where the chunks are opened. */
-export interface ChunkFiles {
-  openChunk(digest: string): Promise<OpenChunk | null>
-}
 
 interface OpenedPiece {
   piece: Piece
@@ -37,9 +39,11 @@ export interface SocketBodies {
 
 export function createSocketBodies(store: ChunkFiles, walk: Walk = pieces): SocketBodies {
   const jobs = new WeakMap<Response, Job>()
+  const shortBodies = new WeakMap<Response, ShortBody>()
 
   const open: OpenBody = async (manifest, range) => {
     if (transferBuffers.isFull()) throw tooManyTransfers()
+    if (transferBuffers.isShort(range.length)) return openShort(manifest, range)
     const rest = openPieces(store, walk(manifest, range))
     const first = await rest.next()
     if (!first.done && isMissing(first.value)) {
@@ -51,10 +55,26 @@ export function createSocketBodies(store: ChunkFiles, walk: Walk = pieces): Sock
     return { stream: null, attach: (response) => void jobs.set(response, job), sent }
   }
 
+  async function openShort(manifest: Content, range: Span): Promise<OpenedBody | null> {
+    const how = { length: range.length, buffers: transferBuffers }
+    const body = await openShortBody(store, walk(manifest, range), how)
+    if (!body) return null
+    return {
+      ...body.opened,
+      stream: null,
+      attach: (response) => void shortBodies.set(response, body),
+    }
+  }
+
   return {
     open,
 
     send(response, outgoing) {
+      const short = shortBodies.get(response)
+      if (short) {
+        short.send(response, outgoing)
+        return true
+      }
       const job = jobs.get(response)
       if (!job) return false
       outgoing.writeHead(response.status, Object.fromEntries(response.headers))
@@ -153,7 +173,7 @@ function createWriter(outgoing: ServerResponse): Writer {
       for (let done = 0; done < length;) {
         const buffer = await nextBuffer(Math.min(part, length - done))
         const bytesRead = await chunk.read(buffer, offset + done)
-        if (bytesRead === 0) throw new Error('Chunk file is shorter than its manifest says')
+        if (bytesRead === 0) throw shorterThanItSays()
         writes[turn] = write(buffer.subarray(0, bytesRead))
         done += bytesRead
       }

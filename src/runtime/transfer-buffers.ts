@@ -1,5 +1,7 @@
 const LARGEST = 512 << 10
 const SMALLEST = 4 << 10
+/** Bodies up to this are read as a whole: the read of a larger one would hold up other requests. */
+const SHORT = 128 << 10
 /** What the transfers may have together before new ones get smaller buffers. */
 const AMPLE = 16 << 20
 /** The buffers of so many take 176 MiB at the most. */
@@ -12,6 +14,10 @@ const MOST_TRANSFERS = 8192
 export interface TransferBuffers {
   /** Whether one more would be too many. */
   isFull(): boolean
+  /** Whether a body of so many bytes is sent from one buffer, without more memory than any other transfer has. */
+  isShort(length: number): boolean
+  /** The size of a buffer for so many bytes. */
+  sizeFor(length: number): number
   /** The size in bytes of this transfer's buffers. */
   begin(): number
   end(): void
@@ -32,6 +38,13 @@ export function createTransferBuffers(): TransferBuffers {
 
   return {
     isFull: () => transfers >= MOST_TRANSFERS,
+    isShort: (length) => length <= SHORT && length <= sizeForOneMore(),
+
+    sizeFor(length) {
+      let size = SMALLEST
+      while (size < length) size *= 2
+      return size
+    },
 
     begin() {
       transfers += 1

@@ -1,16 +1,37 @@
-import { read } from 'node:fs'
+import { read, readSync } from 'node:fs'
 import type { FileHandle } from 'node:fs/promises'
 import type { ReadAt } from '../local/store.ts'
 
+/** A read up to this is done at once, if the bytes are in memory, as they mostly are: it takes less time than asking for it. */
+const SMALL = 128 << 10
+/** One that took longer had to wait for the disk. */
+const FROM_MEMORY_MS = 4
+/** For how long reads go beside the event loop then. */
+const BESIDE_MS = 1_000
+
+let besideUntil = 0
+
+/** Small reads hold the event loop up, but not where the disk is asked: then others are served meanwhile. */
+export function readerOf({ fd }: Pick<FileHandle, 'fd'>): ReadAt {
+  return async (buffer, position) => {
+    if (buffer.length > SMALL) return readBeside(fd, buffer, position)
+    const begun = performance.now()
+    if (begun < besideUntil) return readBeside(fd, buffer, position)
+    const bytesRead = readSync(fd, buffer, 0, buffer.length, position)
+    const ended = performance.now()
+    if (ended - begun > FROM_MEMORY_MS) besideUntil = ended + BESIDE_MS
+    return bytesRead
+  }
+}
+
 /** By callback: the promise of a FileHandle costs as much as the read of a small range. */
-export function readerOf(file: Pick<FileHandle, 'fd'>): ReadAt {
-  return (buffer, position) =>
-    new Promise((resolve, reject) => {
-      read(file.fd, buffer, 0, buffer.length, position, (error, bytesRead) => {
-        if (error) reject(error)
-        else resolve(bytesRead)
-      })
+function readBeside(fd: number, buffer: Uint8Array, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, buffer.length, position, (error, bytesRead) => {
+      if (error) reject(error)
+      else resolve(bytesRead)
     })
+  })
 }
 
 /** Writes all bytes: the system may write fewer of them at once. */

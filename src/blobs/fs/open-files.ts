@@ -1,4 +1,4 @@
-import type { Stats } from 'node:fs'
+import { fstatSync, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import { codeOf } from '../../error-code.ts'
 import type { ChunkState, LocalChunk } from '../local/store.ts'
@@ -39,10 +39,7 @@ export function createOpenFiles(limit: number): OpenFiles {
     const known = entries.get(path)
     if (!known) return null
     const letGo = use(known)
-    const stats = await known.handle.stat().catch((error: unknown) => {
-      letGo()
-      throw error
-    })
+    const stats = statOf(known, letGo)
     if (stats.nlink > 0) return openFile(known, stateOf(stats), letGo)
     letGo()
     entries.evict(path, known)
@@ -65,6 +62,16 @@ export function createOpenFiles(limit: number): OpenFiles {
       entries.evict(path)
     },
     close: entries.clear,
+  }
+}
+
+/** At once: the system has what it tells of an open file in memory. */
+function statOf({ handle }: Entry, letGo: () => void): Stats {
+  try {
+    return fstatSync(handle.fd)
+  } catch (error) {
+    letGo()
+    throw error
   }
 }
 
