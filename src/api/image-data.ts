@@ -31,7 +31,7 @@ export function mountImageData(app: App, services: Services): void {
       const manifest = await manifestOf(services, image, caller)
 
       const { headers } = context.req.raw
-      const etag = `"${manifest.hashValue}"`
+      const etag = etagOf(manifest)
       const precondition = evaluatePreconditions(headers, etag)
       if (precondition === 'failed') {
         throw new HeliostatError('precondition-failed', `The image's ETag is ${etag}`)
@@ -42,7 +42,7 @@ export function mountImageData(app: App, services: Services): void {
         if (!(await asRead(image, hasBytes(manifest)))) throw dataLost(image)
         // A range is for GET alone: https://www.rfc-editor.org/rfc/rfc9110#section-14.2
         return respond(context, null, 200, {
-          ...describeBody(manifest, etag),
+          ...describeBody(manifest),
           'Content-Length': String(manifest.size),
         })
       }
@@ -52,8 +52,8 @@ export function mountImageData(app: App, services: Services): void {
       if (!body) throw dataLost(image)
       context.get('logWhenSent')(body.sent)
       cache?.noteRead(image.id)
-      const response = respond(context, body.stream, range ? 206 : 200, {
-        ...describeBody(manifest, etag),
+      const response = respond(context, body.bytes ?? body.stream, range ? 206 : 200, {
+        ...describeBody(manifest),
         'Content-Length': String(span.length),
         ...(range && { 'Content-Range': contentRange(range, manifest.size) }),
       })
@@ -130,16 +130,25 @@ async function manifestOf(
   throw dataLost(image)
 }
 
+const descriptions = new WeakMap<NamedManifest, Record<string, string>>()
+
 /** Content-MD5 is hex and always of the whole, as Glance's clients expect; the other headers are the standard's. */
-function describeBody({ checksum, hashAlgorithm, hashValue }: NamedManifest, etag: string) {
-  return {
+function describeBody(manifest: NamedManifest): Record<string, string> {
+  const known = descriptions.get(manifest)
+  if (known) return known
+  const { checksum, hashAlgorithm, hashValue } = manifest
+  const description = {
     'Content-Type': 'application/octet-stream',
     ...(checksum !== null && { 'Content-MD5': checksum }),
     'Accept-Ranges': 'bytes',
-    ETag: etag,
+    ETag: etagOf(manifest),
     ...reprDigest(hashAlgorithm, hashValue),
   }
+  descriptions.set(manifest, description)
+  return description
 }
+
+const etagOf = ({ hashValue }: NamedManifest) => `"${hashValue}"`
 
 /** Nothing has been uploaded yet, or it is still coming in. */
 function hasNoData({ status, blob }: FoundImage): boolean {

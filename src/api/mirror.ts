@@ -108,7 +108,7 @@ function mountContent(app: App, { manifests, openBody, hasBytes }: Services): vo
     const body = isHead ? null : await openBody(content, span).catch(nullWhereNowhere)
     if (!body) throw absent('chunk', digest)
     context.get('logWhenSent')(body.sent)
-    const response = respond(context, body.stream, status, headers)
+    const response = respond(context, body.bytes ?? body.stream, status, headers)
     body.attach(response)
     return response
   })

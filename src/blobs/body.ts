@@ -6,6 +6,8 @@ const ZEROS = new Uint8Array(1 << 20)
 export interface OpenedBody {
   /** Null where the runtime sends the bytes by itself, once it knows by `attach` which response they belong to. */
   stream: ReadableStream<Uint8Array> | null
+  /** All of it, where that has been read at once: to be sent in place of the stream. */
+  bytes?: Uint8Array<ArrayBuffer>
   attach(response: Response): void
   /** Resolves with the bytes that went out, whether the reader took them all or left. Never rejects. */
   sent: Promise<number>

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import { type OpenedBody, promiseWithResolver } from '../blobs/body.ts'
+import { promiseWithResolver } from '../blobs/body.ts'
 import { type OpenChunk, readFully } from '../blobs/local/store.ts'
 import type { Piece } from '../blobs/manifest.ts'
 import type { TransferBuffers } from './transfer-buffers.ts'
@@ -10,9 +10,10 @@ export interface ChunkFiles {
 }
 
 export interface ShortBody {
-  opened: Pick<OpenedBody, 'sent'>
-  /** Sends head and body in one write. */
-  send(response: Response, outgoing: ServerResponse): void
+  bytes: Uint8Array<ArrayBuffer>
+  sent: Promise<number>
+  /** To be told by whom the bytes are sent, which lie in their memory until then. */
+  sentBy(outgoing: ServerResponse): void
 }
 
 /**
@@ -39,16 +40,17 @@ export async function openShortBody(
   if (!isRead) return null
   const { promise: sent, resolve } = promiseWithResolver<number>()
   return {
-    opened: { sent },
-    send(response, outgoing) {
-      outgoing.once('close', () => {
+    bytes,
+    sent,
+    sentBy(outgoing) {
+      const end = () => {
         // Otherwise the kernel may still have it.
         if (outgoing.writableFinished) buffers.giveBack(buffer)
         buffers.end()
         resolve(length)
-      })
-      outgoing.writeHead(response.status, Object.fromEntries(response.headers))
-      outgoing.end(bytes)
+      }
+      if (outgoing.closed) end()
+      else outgoing.once('close', end)
     },
   }
 }

@@ -33,7 +33,7 @@ interface Job {
  */
 export interface SocketBodies {
   open: OpenBody
-  /** Whether the response has such a body; if so it is being sent, errors included. */
+  /** Whether the response has such a body and is being sent, errors included. One that is in memory is left to be sent. */
   send(response: Response, outgoing: ServerResponse): boolean
 }
 
@@ -59,22 +59,15 @@ export function createSocketBodies(store: ChunkFiles, walk: Walk = pieces): Sock
     const how = { length: range.length, buffers: transferBuffers }
     const body = await openShortBody(store, walk(manifest, range), how)
     if (!body) return null
-    return {
-      ...body.opened,
-      stream: null,
-      attach: (response) => void shortBodies.set(response, body),
-    }
+    const { bytes, sent } = body
+    return { stream: null, bytes, attach: (response) => void shortBodies.set(response, body), sent }
   }
 
   return {
     open,
 
     send(response, outgoing) {
-      const short = shortBodies.get(response)
-      if (short) {
-        short.send(response, outgoing)
-        return true
-      }
+      shortBodies.get(response)?.sentBy(outgoing)
       const job = jobs.get(response)
       if (!job) return false
       outgoing.writeHead(response.status, Object.fromEntries(response.headers))
@@ -146,7 +139,7 @@ interface Writer {
 
 function createWriter(outgoing: ServerResponse): Writer {
   const part = transferBuffers.begin()
-  const buffers: Buffer[] = []
+  const buffers: Buffer<ArrayBuffer>[] = []
   const writes: Promise<void>[] = [Promise.resolve(), Promise.resolve()]
   let turn = 0
   let written = 0
@@ -161,7 +154,7 @@ function createWriter(outgoing: ServerResponse): Writer {
     return done
   }
 
-  async function nextBuffer(size: number): Promise<Buffer> {
+  async function nextBuffer(size: number): Promise<Buffer<ArrayBuffer>> {
     turn = 1 - turn
     await writes[turn]
     if (size < part) return Buffer.allocUnsafe(size)

@@ -1,7 +1,7 @@
 const LARGEST = 512 << 10
 const SMALLEST = 4 << 10
 /** Bodies up to this are read as a whole: the read of a larger one would hold up other requests. */
-const SHORT = 128 << 10
+const SHORT = 64 << 10
 /** What the transfers may have together before new ones get smaller buffers. */
 const AMPLE = 16 << 20
 /** The buffers of so many take 176 MiB at the most. */
@@ -21,13 +21,13 @@ export interface TransferBuffers {
   /** The size in bytes of this transfer's buffers. */
   begin(): number
   end(): void
-  take(size: number): Buffer
+  take(size: number): Buffer<ArrayBuffer>
   /** Takes back a buffer that nothing reads or writes any more. */
-  giveBack(buffer: Buffer): void
+  giveBack(buffer: Buffer<ArrayBuffer>): void
 }
 
 export function createTransferBuffers(): TransferBuffers {
-  const idle = new Map<number, Buffer[]>()
+  const idle = new Map<number, Buffer<ArrayBuffer>[]>()
   let transfers = 0
 
   function sizeForOneMore(): number {

@@ -3,7 +3,7 @@ import type { FileHandle } from 'node:fs/promises'
 import type { ReadAt } from '../local/store.ts'
 
 /** A read up to this is done at once, if the bytes are in memory, as they mostly are: it takes less time than asking for it. */
-const SMALL = 128 << 10
+const SMALL = 64 << 10
 /** One that took longer had to wait for the disk. */
 const FROM_MEMORY_MS = 4
 /** For how long reads go beside the event loop then. */
