@@ -2,11 +2,19 @@ import { and, eq, getTableColumns, isNull, sql } from 'drizzle-orm'
 import { images } from '../../schema/tables.ts'
 import type { Registry } from '../registry/database.ts'
 import { locationsOf, propertiesOf, tagsOf } from '../registry/image-columns.ts'
+import { rememberReads } from '../registry/remembered.ts'
 import type { FoundImage } from './image.ts'
 import { createImageList, type ImageList } from './list/pages.ts'
 import { isMemberOf, type Viewer } from './visibility.ts'
 
 const record = { ...getTableColumns(images), properties: propertiesOf, tags: tagsOf }
+
+/** How many records, and how many pages of lists, are remembered. */
+const MOST_RECORDS = 2_000
+const MOST_PAGES = 200
+/** Characters of one. */
+const LARGEST_RECORD = 32 << 10
+const LARGEST_PAGE = 256 << 10
 
 type Marker = typeof images.$inferSelect & Pick<FoundImage, 'isMember'>
 
@@ -20,6 +28,25 @@ export interface ImageReads {
 }
 
 export function createImageReads(registry: Registry, listLocations: boolean): ImageReads {
+  const reads = openReads(registry, listLocations)
+  const remember = rememberReads(registry)
+  return {
+    ...reads,
+    find: remember(reads.find, {
+      keyOf: (id, { projectId }) => JSON.stringify([id, projectId]),
+      most: MOST_RECORDS,
+      largest: LARGEST_RECORD,
+    }),
+    list: remember(reads.list, {
+      keyOf: (query, { isAdmin, projectId }, marker) =>
+        JSON.stringify([query, isAdmin, projectId, marker]),
+      most: MOST_PAGES,
+      largest: LARGEST_PAGE,
+    }),
+  }
+}
+
+function openReads(registry: Registry, listLocations: boolean): ImageReads {
   const findById = registry
     .select({ ...record, locations: locationsOf, isMember: isMemberOf(sql.placeholder('project')) })
     .from(images)

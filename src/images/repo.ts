@@ -2,7 +2,6 @@ import type { Registry } from '../registry/database.ts'
 import { createImageChanges, type ImageChanges } from './changes.ts'
 import { createImageDeletions, type ImageDeletions } from './deletions.ts'
 import { createImageReads, type ImageReads } from './reads.ts'
-import { rememberReads } from './remembered-reads.ts'
 
 /** The images of the registry. */
 export interface ImageRepo extends ImageReads, ImageChanges, ImageDeletions {}
@@ -10,7 +9,7 @@ export interface ImageRepo extends ImageReads, ImageChanges, ImageDeletions {}
 /** Lists have the images' locations only where somebody wants to see them. */
 export function createImageRepo(registry: Registry, listLocations = false): ImageRepo {
   return {
-    ...rememberReads(createImageReads(registry, listLocations), registry),
+    ...createImageReads(registry, listLocations),
     ...createImageChanges(registry),
     ...createImageDeletions(registry),
   }

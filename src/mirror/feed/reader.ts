@@ -3,6 +3,7 @@ import { feed, images, site } from '../../../schema/tables.ts'
 import { HeliostatError } from '../../errors.ts'
 import { freeing, type Registry } from '../../registry/database.ts'
 import { blobOf, membersOf, propertiesOf, tagsOf } from '../../registry/image-columns.ts'
+import { rememberReads } from '../../registry/remembered.ts'
 import { findValue, forgetValues } from '../../registry/site-values.ts'
 import { allMetadefs, changedMetadefs } from './metadefs.ts'
 import { firstPage, lastOfPage, PAGE_ROWS } from './page-size.ts'
@@ -36,16 +37,25 @@ export interface Feed {
   compact(keep: number): Promise<void>
 }
 
+/** For reads that ask for nothing in particular. */
+const ONE = { keyOf: () => '', most: 1, largest: 10_000 }
+/** Followers mostly ask for the same one. */
+const MOST_PAGES = 16
+/** Characters of one that is remembered. */
+const LARGEST_PAGE = 1 << 20
+
 export function createFeed(registry: Registry): Feed {
   const isFile = registry.$client.protocol === 'file'
-  const waits = createWaits(() => latestSeq(registry), isFile)
-  const siteId = () => findOrMake(registry, 'id')
+  const remember = rememberReads(registry)
+  const seq = remember(() => latestSeq(registry), ONE)
+  const waits = createWaits(seq, isFile)
+  const siteId = remember(() => findOrMake(registry, 'id'), ONE)
 
   return {
-    seq: () => latestSeq(registry),
+    seq,
     untilMoved: waits.untilMoved,
     endWaits: waits.end,
-    epoch: () => findOrMake(registry, 'epoch'),
+    epoch: remember(() => findOrMake(registry, 'epoch'), ONE),
 
     async renewEpoch() {
       await forgetValues(registry, ['epoch'])
@@ -54,12 +64,16 @@ export function createFeed(registry: Registry): Feed {
 
     siteId,
 
-    async sites() {
+    sites: remember(async () => {
       const followed = await findValue(registry, 'upstream_sites')
       return [await siteId(), ...(followed?.split(' ') ?? [])]
-    },
+    }, ONE),
 
-    changes: (after) => changesAfter(registry, after),
+    changes: remember((after: number) => changesAfter(registry, after), {
+      keyOf: String,
+      most: MOST_PAGES,
+      largest: LARGEST_PAGE,
+    }),
 
     page: (afterId) =>
       registry
