@@ -24,6 +24,7 @@ const TOGETHER = [
     'registry',
   ].map((folder) => join('test', folder, '/')),
   join('test', 'config.test.ts'),
+  join('test', 'lru.test.ts'),
 ]
 /** Those among them that do. */
 const SERVERS = [

@@ -1,6 +1,6 @@
 import type { Result, Router } from 'hono/router'
 import { TrieRouter } from 'hono/router/trie-router'
-import { createLru } from '../identity/lru.ts'
+import { createLru } from '../lru.ts'
 
 /** Paths of so many requests. */
 const MOST = 1_000

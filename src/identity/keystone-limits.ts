@@ -6,7 +6,7 @@ import type { Fetch } from '../http/fetch.ts'
 import { reasonOf } from '../reason.ts'
 import { createKeystoneClient, type KeystoneClient } from './keystone-client.ts'
 import type { KeystoneOptions } from './keystone-http.ts'
-import { createLru } from './lru.ts'
+import { createLru } from '../lru.ts'
 
 /** For how long a project's last known limits hold while Keystone says nothing. */
 const KEPT_MS = 60 * 60_000

@@ -1,7 +1,7 @@
 import { getLogger } from '@logtape/logtape'
 import { reasonOf } from '../reason.ts'
 import { type KnownToken, knownToken } from './known-token.ts'
-import { createLru } from './lru.ts'
+import { createLru } from '../lru.ts'
 import { bearer, type VouchedToken } from './vouched-token.ts'
 
 const MAX_TOKENS = 10_000

@@ -1,4 +1,4 @@
-import { createLru, type Lru } from '../identity/lru.ts'
+import { createLru, type Lru } from '../lru.ts'
 import type { Registry } from './database.ts'
 
 /** How much of one kind of reads is remembered. */

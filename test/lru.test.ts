@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createLru } from '../../src/identity/lru.ts'
+import { createLru } from '../src/lru.ts'
 
 describe('a full LRU', () => {
   it('forgets what was asked for least recently', () => {
