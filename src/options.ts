@@ -81,6 +81,7 @@ export const SECTIONS = {
     bind_port: integer(9292, { max: 65535 }),
     log_file: optionalText,
     debug: flag(false),
+    workers: integer(1),
     public_endpoint: baseUrl,
     limit_param_default: integer(25, { min: 1 }),
     api_limit_max: integer(1000, { min: 1 }),

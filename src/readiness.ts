@@ -61,7 +61,7 @@ export interface ReadinessParts {
   disk: (() => Promise<{ writable: boolean; full: boolean }>) | null
   damaged(): Promise<number>
   /** Names the chores of the upkeep that go on failing. */
-  failing(): string[]
+  failing(): Promise<string[]>
   /** Null at the origin. */
   edge: (() => Promise<EdgeCondition>) | null
 }
@@ -71,11 +71,12 @@ export function createReadiness(parts: ReadinessParts): () => Promise<Readiness>
   const { stores, damage, disk, damaged, edge } = parts
   return async () => {
     const database = await databaseReason(parts)
-    const [space, failingStores, lost, condition] = await Promise.all([
+    const [space, failingStores, lost, condition, failing] = await Promise.all([
       disk && inTime(disk(), STORE_MS),
       faultsOf(database === null ? stores : []),
       database === null ? damaged() : 0,
       database === null && edge ? edge() : null,
+      parts.failing(),
     ])
     const room = space === LATE ? null : space
     const faults = Object.values(failingStores)
@@ -92,13 +93,12 @@ export function createReadiness(parts: ReadinessParts): () => Promise<Readiness>
       ['disk-full', room?.full === true],
       ['damaged-chunks', lost > 0],
       ['withheld-images', condition !== null && condition.withheld.length > 0],
-      ['upkeep-failing', parts.failing().length > 0],
+      ['upkeep-failing', failing.length > 0],
     ]
     const reasons = wrong.flatMap(([reason, applies]) => (applies ? [reason] : []))
     if (database !== null) reasons.unshift(database)
     const stopped = edge ? ['everyone'] : ['everyone', 'origin']
     const ready = !reasons.some((reason) => stopped.includes(STOPS[reason]))
-    const failing = parts.failing()
     return { ready, reasons, damaged: lost, failing, failingStores, edge: condition }
   }
 }

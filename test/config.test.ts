@@ -25,6 +25,7 @@ describe('a configuration without any option', () => {
         bind_port: 9292,
         log_file: null,
         debug: false,
+        workers: 1,
         public_endpoint: null,
         limit_param_default: 25,
         api_limit_max: 1000,
@@ -225,13 +226,13 @@ describe('mistakes', () => {
 describe('an option that means nothing', () => {
   it('is warned of, in every section', () => {
     const { warnings } = loadConfig({
-      DEFAULT: { workers: '4', debug: 'true' },
+      DEFAULT: { backlog: '4', debug: 'true' },
       keystone_authtoken: { memcached_servers: 'localhost' },
       constructor: { name: 'x' },
       mirror: { constructor: '0' },
     })
     assert.deepEqual(warnings, [
-      'Option [DEFAULT] workers means nothing here and is ignored',
+      'Option [DEFAULT] backlog means nothing here and is ignored',
       'Option [keystone_authtoken] memcached_servers means nothing here and is ignored',
       'Option [constructor] name means nothing here and is ignored',
       'Option [mirror] constructor means nothing here and is ignored',
@@ -268,7 +269,7 @@ describe('an option that may have been meant', () => {
   })
 
   it('is not guessed of what is like none', () => {
-    const glance = { DEFAULT: { workers: '4' }, barbican_service_user: { username: 'x' } }
+    const glance = { DEFAULT: { backlog: '4' }, barbican_service_user: { username: 'x' } }
     assert.deepEqual(guess(glance), [undefined, undefined])
   })
 

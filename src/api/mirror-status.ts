@@ -19,7 +19,7 @@ export function mountMirrorStatus(app: App, services: Services): void {
     const status: SiteStatus = {
       version: packageJson.version,
       head: await readHead(feed, edge),
-      followers: followers.list(),
+      followers: await followers.list(),
       stored: !edge && withImages ? await manifests.total() : null,
       upstream: edge && (await describeUpstream(edge)),
       // At the origin that is everything.

@@ -1,4 +1,5 @@
 import { fstatSync, openSync } from 'node:fs'
+import type { Readable } from 'node:stream'
 import {
   configure,
   type FormattedValues,
@@ -25,6 +26,8 @@ const LAST_MS = 1000
 export interface Log {
   /** Goes on in a new file, since the old one may have been moved away; null where the log is no file of its own. */
   reopen: (() => void) | null
+  /** Whether several processes would mix up their lines in it. */
+  isPipe: boolean
   /** Resolves when all has gone out that a reader takes within a moment. */
   drained(): Promise<unknown>
 }
@@ -59,6 +62,7 @@ function logToFile(path: string): Log & { sink: Sink } {
   })
   return {
     ...linesTo(file),
+    isPipe: false,
     reopen() {
       try {
         file.reopen()
@@ -71,8 +75,13 @@ function logToFile(path: string): Log & { sink: Sink } {
 
 function logToStderr(): Log & { sink: Sink } {
   const { fd, isTTY } = process.stderr
-  const isFile = !isTTY && !isPipe(fd)
-  return { ...(isFile ? linesTo(openLogFile(() => fd, trouble)) : linesToReader()), reopen: null }
+  const goesToPipe = isPipe(fd)
+  const isFile = !isTTY && !goesToPipe
+  return {
+    ...(isFile ? linesTo(openLogFile(() => fd, trouble)) : linesToReader()),
+    isPipe: goesToPipe,
+    reopen: null,
+  }
 }
 
 const trouble: LogTrouble = {
@@ -116,4 +125,21 @@ function linesToReader() {
     sink,
     drained: () => inTime(new Promise((resolve) => stderr.write('', resolve)), LAST_MS),
   }
+}
+
+/** Passes on to stderr what another process logs, whole lines only, and no faster than they are read. */
+export function passOn(log: Readable): void {
+  const { stderr } = process
+  let rest: Buffer = Buffer.alloc(0)
+  log.on('data', (bytes: Buffer) => {
+    const all = Buffer.concat([rest, bytes])
+    const end = all.lastIndexOf('\n') + 1
+    rest = all.subarray(end)
+    if (end === 0) return
+    stderr.write(all.subarray(0, end))
+    if (stderr.writableLength <= MOST_UNREAD) return
+    log.pause()
+    stderr.once('drain', () => log.resume())
+  })
+  log.on('end', () => stderr.write(rest))
 }

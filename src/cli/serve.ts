@@ -1,15 +1,17 @@
+import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { getLogger } from '@logtape/logtape'
 import { type Command, Option } from 'commander'
-import type { Config } from '../config.ts'
+import { type Config, isEdge } from '../config.ts'
 import { codeOf } from '../error-code.ts'
 import { ConfigError } from '../errors.ts'
 import { shownPath } from '../masking.ts'
-import { denoRuntime, serveOnDeno } from '../runtime/deno.ts'
+import { denoRuntime } from '../runtime/deno-runtime.ts'
 import { exposedFiles } from '../runtime/exposed-files.ts'
 import { whyNot } from '../runtime/file-mistakes.ts'
-import { serveOnNode } from '../runtime/node.ts'
-import { configureLogging } from './logging.ts'
+import type { RunningServer } from '../runtime/node.ts'
+import { isWorkerProcess, type Joined, joinWorkers } from '../runtime/processes/peers.ts'
+import { configureLogging, type Log, passOn } from './logging.ts'
 import { type ConfigOptions, readConfig, withConfigOptions } from './options.ts'
 import { goOnWithoutReader } from './print.ts'
 import { endOnMistakes, stopOnSignals } from './stopping.ts'
@@ -36,20 +38,60 @@ export function addServeCommand(program: Command): void {
 }
 
 async function serve(options: ConfigOptions): Promise<void> {
+  if (isWorkerProcess()) return serveBesideOthers(await joinWorkers())
   const { config, warnings, files } = await readConfig(options)
+  const output = await openLog(config)
+  for (const warning of [...warnings, ...(await exposedFiles(config, files))]) log.warn(warning)
+  const starting = start(config, output)
+  stopOnSignals(starting, output)
+  const server = await starting
+  process.stdout.write(greeting(server.url, config))
+}
+
+/** What its supervisor has started. */
+async function serveBesideOthers({ config, peers, ...supervisor }: Joined): Promise<void> {
+  const output = await openLog(config)
+  const { serveOnNode } = await import('../runtime/node.ts')
+  const starting = serveOnNode(config, peers)
+  supervisor.onStop(stopOnSignals(starting, output))
+  supervisor.onReopenLog(() => output.reopen?.())
+  supervisor.ready((await starting).url)
+}
+
+async function openLog(config: Config): Promise<Log> {
   goOnWithoutReader()
   const { log_file, debug } = config.DEFAULT
   const output = await configureLogging(log_file, debug).catch((error: unknown) => {
     throw logError(error, config)
   })
   endOnMistakes(output)
-  for (const warning of [...warnings, ...(await exposedFiles(config, files))]) log.warn(warning)
-  const deno = denoRuntime()
-  const starting = deno ? serveOnDeno(config, deno) : serveOnNode(config)
-  stopOnSignals(starting, output)
-  const server = await starting
-  process.stdout.write(greeting(server.url, config))
+  return output
 }
+
+/** What serves is loaded when it is wanted: a supervisor has no use for it. */
+async function start(config: Config, output: Log): Promise<RunningServer> {
+  const deno = denoRuntime()
+  const { workers } = config.DEFAULT
+  if (deno) {
+    if (workers !== 1) log.warn(ONLY_ON_NODE)
+    return (await import('../runtime/deno.ts')).serveOnDeno(config, deno)
+  }
+  const count = workers === 0 ? availableParallelism() : workers
+  // What an edge keeps has one process that looks after it.
+  if (count === 1 || isEdge(config)) return (await import('../runtime/node.ts')).serveOnNode(config)
+  const { superviseWorkers } = await import('../runtime/processes/supervisor.ts')
+  const { started, reopenLog } = superviseWorkers({
+    config,
+    count,
+    logged: output.isPipe ? passOn : null,
+    failed: (code) => process.exit(code),
+  })
+  process.on('SIGHUP', reopenLog)
+  return started
+}
+
+const ONLY_ON_NODE =
+  'Option [DEFAULT] workers has an effect only on Node: on Deno one process serves'
 
 /** In words, where the file is the reason. */
 function logError(error: unknown, { DEFAULT }: Config): unknown {

@@ -11,18 +11,26 @@ const LOOK_MS = 500
 
 const log = getLogger(['heliostat', 'serve'])
 
-/** Has signals end a server, which may still be starting, after its requests; a second one ends it at once. */
-export function stopOnSignals(starting: Promise<RunningServer>, { reopen, drained }: Log): void {
+/**
+ * Has signals end a server, which may still be starting, after its requests; a second one ends it at once. Returns what
+ * ends it for another reason; for null, one that has been told.
+ */
+export function stopOnSignals(
+  starting: Promise<RunningServer>,
+  { reopen, drained }: Log,
+): (why: string | null) => void {
   let stoppingSince: number | null = null
 
-  function stop(why: string): void {
-    if (stoppingSince === null) {
-      stoppingSince = performance.now()
-      log.info('Stopping on {signal}: running requests may end', { signal: why })
-      void close(starting, drained)
-    } else if (performance.now() - stoppingSince > SAME_SIGNAL_MS) {
-      process.exit(1)
-    }
+  function begin(why: string | null): void {
+    if (stoppingSince !== null) return
+    stoppingSince = performance.now()
+    if (why !== null) log.info('Stopping on {signal}: running requests may end', { signal: why })
+    void close(starting, drained)
+  }
+
+  function stop(signal: string): void {
+    if (stoppingSince === null) begin(signal)
+    else if (performance.now() - stoppingSince > SAME_SIGNAL_MS) process.exit(1)
   }
 
   process.on('SIGTERM', stop)
@@ -33,6 +41,7 @@ export function stopOnSignals(starting: Promise<RunningServer>, { reopen, draine
     else if (process.stderr.isTTY) stop('SIGHUP')
   })
   if (isStartedByNpx(process.env)) onceOrphaned(() => stop('the end of npx'))
+  return begin
 }
 
 async function close(starting: Promise<RunningServer>, drained: Log['drained']): Promise<void> {

@@ -14,17 +14,25 @@ export interface Damage {
   found(): string | null
   /** Notes what was found, also for the time after a restart. The first finding is the one that is told. */
   note(what: string): Promise<void>
+  /** Another process has noted what it has found. */
+  heard(what: string): void
 }
 
-export async function openDamage(registry: Registry): Promise<Damage> {
+/** `tell` is called with what is noted. */
+export async function openDamage(
+  registry: Registry,
+  tell: (what: string) => void = () => undefined,
+): Promise<Damage> {
   let known = await findValue(registry, KEY)
 
   return {
     found: () => known,
+    heard: (what) => void (known ??= what),
 
     async note(what) {
       if (known !== null) return
       known = what
+      tell(what)
       log.error('The database is damaged: {what}. Restore it from a backup', { what })
       await setValues(registry, { [KEY]: what }).catch((error: unknown) => {
         log.error('Cannot write down that it is damaged: {reason}', { reason: reasonOf(error) })

@@ -71,6 +71,13 @@ export function openDuty(registry: Registry, name: string): Duty {
   }
 }
 
+/** The duty of a process beside which there is another one on this machine that has it. */
+export const NOT_OURS: Duty = {
+  hold: async () => false,
+  isOurs: () => false,
+  release: async () => undefined,
+}
+
 const ALONE: Duty = {
   hold: async () => true,
   isOurs: () => true,

@@ -3,6 +3,7 @@
  * its end. https://www.sqlite.org/fileformat2.html#the_write_ahead_log
  */
 import { readFile } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
 
 const HEADER = 32
 const FRAME_HEADER = 24
@@ -11,8 +12,17 @@ const MAGIC = 0x377f0682
 
 type Sums = [number, number]
 
+/** What another process was writing in the moment of the first look is whole after it. */
+const SECOND_LOOK_MS = 100
+
 /** How many frames of a log are lost, since they or one before them are damaged; 0 also where there is no log. */
 export async function lostFrames(path: string): Promise<number> {
+  if ((await lookForLost(path)) === 0) return 0
+  await setTimeout(SECOND_LOOK_MS)
+  return lookForLost(path)
+}
+
+async function lookForLost(path: string): Promise<number> {
   const bytes = await readFile(path).catch(() => Buffer.alloc(0))
   if (bytes.length < HEADER) return 0
   const log = readLog(bytes)

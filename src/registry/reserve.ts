@@ -18,8 +18,10 @@ export interface Reserve {
 }
 
 export function createReserve(path: string): Reserve {
-  let isHeld = statSync(path, { throwIfNoEntry: false })?.size === RESERVE_BYTES
   let making: Promise<boolean> | null = null
+
+  /** Looked at each time: another process that shares the database may have given it away. */
+  const isHeld = () => statSync(path, { throwIfNoEntry: false })?.size === RESERVE_BYTES
 
   /** False when there is no room for it. */
   async function make(): Promise<boolean> {
@@ -28,7 +30,7 @@ export function createReserve(path: string): Reserve {
     try {
       // A file system that compresses would find no space in zeros.
       await writeFile(path, randomBytes(RESERVE_BYTES), { mode: 0o640 })
-      return (isHeld = true)
+      return true
     } catch (error) {
       await rm(path, { force: true }).catch(() => undefined)
       // Whatever else is wrong with the disk, the database will tell it.
@@ -38,13 +40,12 @@ export function createReserve(path: string): Reserve {
 
   return {
     async hold() {
-      if (isHeld) return true
+      if (isHeld()) return true
       making ??= make().finally(() => (making = null))
       return making
     },
 
     release() {
-      isHeld = false
       rmSync(path, { force: true })
     },
   }

@@ -1,24 +1,10 @@
 import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { mistakeInHosts, mistakeInUrl, refusal } from './ambiguous-requests.ts'
+import type { DenoRuntime, DenoServer, Handler } from './deno-runtime.ts'
 import { listeningError } from './listening.ts'
 import { openLocalSite } from './local.ts'
 import type { RunningServer } from './node.ts'
-
-/** What is used of Deno; its own types would make `Deno` known to every file. */
-interface DenoRuntime {
-  serve(
-    options: { hostname: string; port: number; onListen(address: { port: number }): void },
-    handler: Handler,
-  ): DenoServer
-}
-
-type Handler = (request: Request, info: { remoteAddr: { hostname: string } }) => unknown
-
-interface DenoServer {
-  addr: { port: number }
-  shutdown(): Promise<void>
-}
 
 /** Serves on Deno, by Deno's own server. */
 export async function serveOnDeno(config: Config, runtime: DenoRuntime): Promise<RunningServer> {
@@ -65,10 +51,4 @@ function mistakeIn({ headers, url }: Request): string | null {
 function refuse(mistake: string): Response {
   const { headers, body } = refusal(mistake)
   return new Response(body, { status: 400, headers })
-}
-
-/** The runtime itself where this runs on Deno, else null. */
-export function denoRuntime(): DenoRuntime | null {
-  const { Deno } = globalThis as { Deno?: DenoRuntime }
-  return Deno ?? null
 }

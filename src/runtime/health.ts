@@ -16,12 +16,15 @@ import { watchDatabase } from './database-check.ts'
 import type { Edge } from './edge.ts'
 import { isFile } from './is-file.ts'
 import type { SiteMetrics } from './metrics.ts'
+import type { Peers } from './processes/calls.ts'
+import { conditionOf, sharedHealth } from './processes/shared-health.ts'
 import type { Scrubbed } from './origin.ts'
 import type { Resident } from './resident.ts'
 import {
   damageReadings,
   diskReadings,
   edgeReadings,
+  lostReadings,
   residentReadings,
   scrubReadings,
   upkeepReadings,
@@ -59,27 +62,25 @@ export interface HealthParts {
   chores: Chores
   /** Whether this node does what is done once for all of them. */
   duty: Pick<Duty, 'isOurs'>
+  /** Null where no other process serves the site beside this one. */
+  peers: Peers | null
 }
 
-/** Looks after a site on this machine: scrubs its store, checks its database, and tells how it is. */
+/** Looks after a site on this machine, unless another process does, and tells how it is. */
 export function startHealth(parts: HealthParts): LocalHealth {
-  const { config, registry, stores, scrubbed, resident, damage, metrics, chores } = parts
-  const disk = diskOf(parts)
-  const recount = async () => sum(await Promise.all(scrubbed.map(({ lost }) => lost.recount())))
+  const { config, registry, stores, scrubbed, damage, metrics, chores, peers } = parts
   const edge = parts.edge && createEdgeStatus(parts.edge)
-  const scrubbers = scrubbed.map((store) => createStoreScrubber(parts, store))
-  const scrubbing = Promise.all(scrubbers.map((scrubber) => scrubber.run()))
-  const counters = () => addUp(scrubbers.map((scrubber) => scrubber.counters()))
-  const endCheck = watchFile(config, damage)
-  if (disk) metrics.show(diskReadings({ disk }))
-  metrics.show(scrubReadings({ counters }))
-  metrics.show(damageReadings({ ...parts, scrubber: { counters }, lost: { recount } }))
-  metrics.show(upkeepReadings(chores, parts.duty))
-  if (resident) {
-    const { counters, room } = resident.readThrough
-    metrics.show(residentReadings({ counters, room: room.status }))
+  const own = {
+    disk: diskOf(parts),
+    recount: async () => sum(await Promise.all(scrubbed.map(({ lost }) => lost.recount()))),
+    failing: async () => chores.failing(),
   }
-  if (edge) metrics.show(edgeReadings(edge))
+  const { disk, recount, failing } = sharedHealth(own, peers)
+  offerNotes(parts)
+  const care = (peers?.isLead ?? true) ? takeCare(parts) : NO_CARE
+  if (own.disk) metrics.show(diskReadings({ disk: own.disk }))
+  metrics.show(damageReadings(parts, care))
+  if (peers?.isLead ?? true) showLead(parts, { edge, recount: own.recount, care })
   return {
     readiness: createReadiness({
       registry,
@@ -88,17 +89,70 @@ export function startHealth(parts: HealthParts): LocalHealth {
       damage: damage.found,
       disk,
       damaged: recount,
-      failing: chores.failing,
+      failing,
       edge: edge && edge.condition,
     }),
     metrics: config.heliostat.metrics ? metrics.metrics : null,
     edge,
+    close: care.end,
+  }
+}
 
-    async close() {
+/** What other workers find they tell the lead, which writes it down. */
+function offerNotes({ peers, scrubbed, damage }: HealthParts): void {
+  peers?.offer({ noteDamage: async (what) => damage.heard(what) })
+  if (!peers?.isLead) return
+  const lostOf = (id: string) => scrubbed.find((store) => store.id === id)?.lost
+  peers.offer({
+    addLost: async (store, digest) => lostOf(store)?.add(digest),
+    healLost: async (store, digest) => lostOf(store)?.heal(digest),
+  })
+}
+
+/** The care for stores and a database on this machine. */
+interface Care {
+  counters(): ScrubCounters
+  end(): Promise<void>
+}
+
+const NO_CARE: Care = {
+  counters: () => addUp([]),
+  end: async () => undefined,
+}
+
+/** Scrubs the stores and checks the database, until it is ended. */
+function takeCare(parts: HealthParts): Care {
+  const scrubbers = parts.scrubbed.map((store) => createStoreScrubber(parts, store))
+  const scrubbing = Promise.all(scrubbers.map((scrubber) => scrubber.run()))
+  const endCheck = watchFile(parts.config, parts.damage)
+  return {
+    counters: () => addUp(scrubbers.map((scrubber) => scrubber.counters())),
+    async end() {
       for (const scrubber of scrubbers) scrubber.stop()
       await Promise.all([endCheck(), scrubbing])
     },
   }
+}
+
+interface LeadParts {
+  edge: EdgeStatus | null
+  recount(): Promise<number>
+  care: Pick<Care, 'counters'>
+}
+
+/** Numbers that are the same whichever worker is asked, so one tells them. */
+function showLead(
+  { metrics, resident, chores, duty }: HealthParts,
+  { edge, recount, care }: LeadParts,
+): void {
+  metrics.show(scrubReadings(care))
+  metrics.show(lostReadings({ recount }))
+  metrics.show(upkeepReadings(chores, duty))
+  if (resident) {
+    const { counters, room } = resident.readThrough
+    metrics.show(residentReadings({ counters, room: room.status }))
+  }
+  if (edge) metrics.show(edgeReadings(edge))
 }
 
 /** Tells whether the database file is there. */
@@ -120,17 +174,8 @@ function watchFile(config: Config, damage: Damage): () => Promise<void> {
 function diskOf({ scrubbed, cacheDisk }: HealthParts): (() => Promise<DiskCondition>) | null {
   const disks = scrubbed.map(({ store }) => store.disk)
   if (cacheDisk) disks.push(async () => ({ ...(await cacheDisk.disk()), writable: true }))
-  return disks.length > 0 ? () => conditionOf(disks) : null
-}
-
-/** All of them together, for an operator who has to see to any. */
-async function conditionOf(disks: LocalStore['disk'][]): Promise<DiskCondition> {
-  const found = await Promise.all(disks.map((disk) => disk()))
-  return {
-    writable: found.every(({ writable }) => writable),
-    full: found.some(({ full }) => full),
-    free: Math.min(...found.map(({ free }) => free)),
-  }
+  if (disks.length === 0) return null
+  return async () => conditionOf(await Promise.all(disks.map((disk) => disk())))
 }
 
 function addUp(counters: ScrubCounters[]): ScrubCounters {

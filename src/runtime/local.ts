@@ -13,7 +13,7 @@ import { createFeed, type Feed } from '../mirror/feed/reader.ts'
 import { requireRole } from '../mirror/follow/role.ts'
 import { type Damage, openDamage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
-import { openDuty } from '../registry/duty.ts'
+import { NOT_OURS, openDuty } from '../registry/duty.ts'
 import { lostFrames } from '../registry/log-check.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
 import { createChores } from './chores.ts'
@@ -26,6 +26,8 @@ import { isFile } from './is-file.ts'
 import { openLocalRegistry } from './local-registry.ts'
 import { chunkFolder } from './local-stores.ts'
 import { createMetrics } from './metrics.ts'
+import type { Peers } from './processes/calls.ts'
+import { sharedFollowers } from './processes/shared-followers.ts'
 import { createOutgoing } from './outgoing.ts'
 import { makeOperatorToken } from './operator-token.ts'
 import { openRules } from './rule-files.ts'
@@ -45,13 +47,14 @@ export interface LocalSite {
 export async function openLocalSite(
   config: Config,
   bodies: Bodies = createBodyOpener,
+  peers: Peers | null = null,
 ): Promise<LocalSite> {
   requireChecksum(config)
   const rules = openRules(config)
   const signing = openSigningFiles(config)
   const tokens = await readTokens(config.heliostat.token_file)
   const importTools = await openImportTools(config)
-  const parts = await openParts(config)
+  const parts = await openParts(config, peers)
   const { registry, digester, metrics, damage } = parts
   const openSide = isEdge(config) ? openEdgeSide : openOriginSide
   const side = await openSide(parts, bodies).catch(async (error: unknown) => {
@@ -77,11 +80,12 @@ export async function openLocalSite(
     noteDamage: edge ? async () => undefined : damage.note,
     openFetch: (filter) => createOutgoing({ filter }),
     importTools,
+    followers: sharedFollowers(peers),
     isDisabled: () => isFile(config.healthcheck.disable_by_file_path),
     health,
     count: metrics,
   })
-  const endUpkeep = scheduleUpkeep(services, parts.duty)
+  const endUpkeep = parts.isLead ? scheduleUpkeep(services, parts.duty) : async () => undefined
   return {
     services,
     async close() {
@@ -105,8 +109,9 @@ function requireChecksum(config: Config): void {
 }
 
 /** What an origin and an edge have in common. */
-async function openParts(config: Config) {
-  const { registry, feed, damage } = await openSiteRegistry(config)
+async function openParts(config: Config, peers: Peers | null) {
+  const { registry, feed, damage } = await openSiteRegistry(config, peers)
+  const isLead = peers?.isLead ?? true
   const digester = createThreadedDigester()
   const manifests = createManifests(registry)
   return {
@@ -117,19 +122,22 @@ async function openParts(config: Config) {
     digester,
     check: createChunkCheck(digester),
     manifests,
-    metrics: createMetrics(),
+    metrics: createMetrics(peers),
     chores: createChores(),
-    duty: openDuty(registry, 'upkeep'),
+    duty: isLead ? openDuty(registry, 'upkeep') : NOT_OURS,
+    peers,
+    isLead,
   }
 }
 
 /** The registry of a site that is to serve: up to date, in its role, and with what is known of its damage. */
-async function openSiteRegistry(config: Config) {
-  const lostPages = await lostPagesOf(config)
+async function openSiteRegistry(config: Config, peers: Peers | null) {
+  // What others are writing looks as if its end were lost.
+  const lostPages = (peers?.isFirst ?? true) ? await lostPagesOf(config) : 0
   const registry = await openLocalRegistry(config)
   await bringUpToDate(config, registry)
   const feed = createFeed(registry)
-  const damage = await openDamage(registry)
+  const damage = await openDamage(registry, (what) => peers?.tellOthers('noteDamage', what))
   if (lostPages > 0) await noteLostPages(feed, damage, lostPages)
   await requireRole(registry, isEdge(config))
   return { registry, feed, damage }
@@ -149,7 +157,7 @@ async function noteLostPages(feed: Feed, damage: Damage, pages: number): Promise
   await feed.renewEpoch()
 }
 
-/** The embedded file is ours alone, so it is migrated at the start; a server's schema is its operator's to change. */
+/** The embedded file is this service's alone, so it is migrated at the start; a server's schema is its operator's to change. */
 async function bringUpToDate(config: Config, registry: Registry): Promise<void> {
   if (connectionOf(config).kind === 'file') {
     await migrate(registry)

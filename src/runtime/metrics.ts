@@ -8,6 +8,8 @@ import type { Upstream } from '../mirror/upstream/client.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import type { Metrics } from '../services.ts'
 import { createRequestCount } from './request-metrics.ts'
+import type { Peers } from './processes/calls.ts'
+import { renderOf } from './processes/sum.ts'
 import type { IsResident, SiteChunks } from './site-chunks.ts'
 
 /** Gauges that are named as counters; the same numbers are there by type. */
@@ -15,8 +17,16 @@ const MISNAMED = ['handles', 'requests', 'resources'].map((what) => `nodejs_acti
 
 const FILL_BUCKETS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
 
-/** The kind of a number, its name without the prefix, its help, and where it is read when Prometheus asks. */
-export type Reading = ['counter' | 'gauge', string, string, () => number | Promise<number>]
+/**
+ * The kind of a number, its name without the prefix, its help, and where it is read when Prometheus asks. The highest and
+ * the lowest are gauges of which several workers each have their own.
+ */
+export type Reading = [
+  'counter' | 'gauge' | 'highest' | 'lowest',
+  string,
+  string,
+  () => number | Promise<number>,
+]
 
 /** The numbers of one site. What happens is counted by wrapping whatever does it, so that nothing else knows of metrics. */
 export interface SiteMetrics {
@@ -32,7 +42,7 @@ export interface SiteMetrics {
   show(readings: Reading[]): void
 }
 
-export function createMetrics(): SiteMetrics {
+export function createMetrics(peers: Peers | null = null): SiteMetrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   for (const name of MISNAMED) registry.removeSingleMetric(name)
@@ -42,7 +52,7 @@ export function createMetrics(): SiteMetrics {
 
   const metrics: Metrics = {
     countRequest: createRequestCount(registry),
-    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    render: renderOf(registry, peers),
   }
 
   return {
@@ -115,6 +125,7 @@ function showBuild(registry: Registry): void {
     name: 'heliostat_build_info',
     help: 'Always 1: the version of Heliostat, and what runs it',
     labelNames: ['version', 'runtime'],
+    aggregator: 'first',
     registers: [registry],
   })
   const runtime = deno === undefined ? `node ${node}` : `deno ${deno}`
@@ -197,9 +208,10 @@ async function counted<T>(counter: Counter<'result'>, work: Promise<T>): Promise
 
 function show(registry: Registry, [kind, name, help, read]: Reading): void {
   const options = { name: `heliostat_${name}`, help, registers: [registry] }
-  if (kind === 'gauge') {
+  if (kind !== 'counter') {
     new Gauge({
       ...options,
+      aggregator: ({ gauge: 'sum', highest: 'max', lowest: 'min' } as const)[kind],
       async collect() {
         this.set(await read())
       },

@@ -9,6 +9,7 @@ import { createAnswers } from './answers.ts'
 import { type Connections, trackConnections } from './connections.ts'
 import { listeningError } from './listening.ts'
 import { openLocalSite } from './local.ts'
+import type { Peers } from './processes/calls.ts'
 import { answerInTurn } from './pipelines.ts'
 import { valuesOf } from './raw-headers.ts'
 import { bodyStream } from './request-body.ts'
@@ -38,14 +39,21 @@ export interface RunningServer {
 
 type NodeBindings = { incoming: IncomingMessage; outgoing: ServerResponse }
 
-/** Serves on Node. Resolves when requests are answered. */
-export async function serveOnNode(config: Config): Promise<RunningServer> {
+/** Serves on Node, alone or beside others. Resolves when requests are answered. */
+export async function serveOnNode(
+  config: Config,
+  peers: Peers | null = null,
+): Promise<RunningServer> {
   const bodies: SocketBodies[] = []
-  const site = await openLocalSite(config, (chunks, walk) => {
-    const opened = createSocketBodies(chunks, walk)
-    bodies.push(opened)
-    return opened.open
-  })
+  const site = await openLocalSite(
+    config,
+    (chunks, walk) => {
+      const opened = createSocketBodies(chunks, walk)
+      bodies.push(opened)
+      return opened.open
+    },
+    peers,
+  )
   const app = createApp(site.services)
   const answers = createAnswers()
   const running = new Set<Promise<unknown>>()
@@ -89,6 +97,7 @@ export async function serveOnNode(config: Config): Promise<RunningServer> {
       await closeServer(server, connections, config.heliostat.shutdown_timeout * 1000)
       // Uploads that were cut off still have to take their images back to queued.
       await Promise.allSettled(running)
+      await peers?.leave()
       await site.close()
     },
   }

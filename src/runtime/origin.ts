@@ -19,6 +19,8 @@ import { renameStores } from '../stores/known-stores.ts'
 import { createStores, type Stores } from '../stores/store.ts'
 import { openLocalStores, type OwnStore, placeOfFiles } from './local-stores.ts'
 import type { SiteMetrics } from './metrics.ts'
+import type { Peers } from './processes/calls.ts'
+import { sharedLost } from './processes/shared-lost.ts'
 import { openResident, type Resident } from './resident.ts'
 import { createSiteCopies } from './site-copies.ts'
 import { type Bodies, chunksOfOrigin, type OwnStoreChunks, type SiteChunks } from './site-chunks.ts'
@@ -38,10 +40,13 @@ export interface OriginParts {
   digester: Digester
   check: IsWhole
   metrics: Pick<SiteMetrics, 'timeFills'>
+  /** Null where no other process serves the site beside this one. */
+  peers: Peers | null
 }
 
 /** A store on this machine that is looked after. */
 export interface Scrubbed {
+  id: string
   store: LocalStore
   lost: LostChunks
   notes: ScrubNotes
@@ -95,11 +100,12 @@ export async function openOrigin(parts: OriginParts, bodies: Bodies): Promise<Or
 }
 
 async function guardOwn(
-  { registry, manifests, check }: OriginParts,
+  { registry, manifests, check, peers }: OriginParts,
   { id, isDefault, local }: OwnStore,
 ): Promise<OwnStoreChunks & Scrubbed> {
   const notes = await openScrubNotes(registry, isDefault ? '' : id)
-  const lost = createLostChunks({ store: local, sizeOfChunk: manifests.sizeOfChunk, notes })
+  const known = createLostChunks({ store: local, sizeOfChunk: manifests.sizeOfChunk, notes })
+  const lost = sharedLost(known, { peers, store: id })
   const chunks: OwnChunks = createOwnChunks({ store: local, check, lost })
   return { id, store: local, lost, notes, chunks }
 }

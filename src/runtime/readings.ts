@@ -13,19 +13,19 @@ import type { Reading } from './metrics.ts'
 export function diskReadings(store: Pick<LocalStore, 'disk'>): Reading[] {
   return [
     [
-      'gauge',
+      'highest',
       'disk_full',
       '1 while chunks are refused, or about to be, for want of space',
       async () => Number((await store.disk()).full),
     ],
     [
-      'gauge',
+      'lowest',
       'disk_writable',
       '0 while the folder of the chunks refuses to be written',
       async () => Number((await store.disk()).writable),
     ],
     [
-      'gauge',
+      'lowest',
       'disk_free_bytes',
       'Bytes that are free where the chunks are',
       async () => (await store.disk()).free,
@@ -34,17 +34,18 @@ export function diskReadings(store: Pick<LocalStore, 'disk'>): Reading[] {
 }
 
 export interface DamageParts {
-  scrubber: Pick<Scrubber, 'counters'>
   /** How many chunks were found damaged by reading. */
   damaged(): number
-  lost: Pick<LostChunks, 'recount'>
   damage: Pick<Damage, 'found'>
 }
 
-export function damageReadings({ scrubber, damaged, lost, damage }: DamageParts): Reading[] {
+export function damageReadings(
+  { damaged, damage }: DamageParts,
+  scrubber: Pick<Scrubber, 'counters'>,
+): Reading[] {
   return [
     [
-      'gauge',
+      'highest',
       'database_damaged',
       '1 while the database is known to be damaged',
       () => Number(damage.found() !== null),
@@ -55,6 +56,11 @@ export function damageReadings({ scrubber, damaged, lost, damage }: DamageParts)
       'Chunks found damaged, here by reading or scrubbing, or as they came from upstream',
       () => scrubber.counters().damaged + damaged(),
     ],
+  ]
+}
+
+export function lostReadings(lost: Pick<LostChunks, 'recount'>): Reading[] {
+  return [
     [
       'gauge',
       'lost_chunks',

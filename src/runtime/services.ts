@@ -26,7 +26,7 @@ import type { Manifests } from '../inventory/manifests.ts'
 import { createSweeper, type Sweeper } from '../inventory/sweep.ts'
 import { createMetadefAccess } from '../metadefs/access.ts'
 import { createMetadefRepo } from '../metadefs/repo.ts'
-import { createFollowers } from '../mirror/feed/followers.ts'
+import { createFollowers, type Followers } from '../mirror/feed/followers.ts'
 import type { Feed } from '../mirror/feed/reader.ts'
 import type { ImageCache } from '../mirror/pinning/image-cache.ts'
 import { createReadiness } from '../readiness.ts'
@@ -60,6 +60,8 @@ export interface Parts {
   openBody: OpenBody
   hasBytes: HasBytes
   openPreferred: Services['openPreferred']
+  /** Absent where no other process has heard of any. */
+  followers?: Followers
   cache: ImageCache | null
   /** Removes chunks that are kept here beside the stores and no image needs any more; tells how many. */
   sweepCache(): Promise<number>
@@ -142,7 +144,7 @@ export function createServices(parts: Parts): SiteServices {
     looseObjects,
     manifests: parts.manifests,
     feed: parts.feed,
-    followers: createFollowers(),
+    followers: parts.followers ?? createFollowers(),
     openBody: parts.openBody,
     hasBytes: parts.hasBytes,
     openPreferred: parts.openPreferred,
@@ -208,7 +210,7 @@ function unknownHealth({ registry, stores, damage, chores }: Parts): SiteHealth 
       stores: conditionsOf(stores),
       damage,
       ...nothing,
-      failing: chores.failing,
+      failing: async () => chores.failing(),
     }),
     metrics: null,
     edge: null,

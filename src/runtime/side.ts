@@ -49,7 +49,7 @@ export async function openEdgeSide(parts: OriginParts, bodies: Bodies): Promise<
     chunks: chunksOfEdge(edge, bodies),
     stores,
     copies: createSiteCopies({ config, registry, stores, manifests }),
-    scrubbed: [{ store, lost, notes }],
+    scrubbed: [{ id: NO_STORE, store, lost, notes }],
     resident: edge,
     cacheDisk: null,
     cache: edge.cache,

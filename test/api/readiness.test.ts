@@ -46,7 +46,7 @@ describe('the readiness of an origin', () => {
       damaged: async () => 0,
       damage: () => null,
       edge: null,
-      failing: () => [],
+      failing: async () => [],
     }
     const origin = { registry, stores: conditionsOf(services.stores), ...quiet }
     const readiness = createReadiness({ ...origin, ...parts })

@@ -100,6 +100,7 @@ describe('heliostat config', { concurrency: 2 }, () => {
       'api_limit_max = 20',
       'public_endpoint = "https://img.example/"',
       'workers = 4',
+      'backlog = 4096',
       '[image_format]',
       'disk_formats = [raw,',
       '  qcow2]',
@@ -112,6 +113,7 @@ describe('heliostat config', { concurrency: 2 }, () => {
     assert.equal(code, 0)
     assert.match(stdout, /^\[DEFAULT\]$/m)
     assert.match(stdout, /^bind_port = 9393$/m)
+    assert.match(stdout, /^workers = 4$/m)
     assert.match(stdout, /^api_limit_max = 20$/m)
     assert.match(stdout, /^public_endpoint = https:\/\/img\.example$/m)
     assert.match(stdout, /^disk_formats = raw,qcow2$/m)
@@ -119,7 +121,7 @@ describe('heliostat config', { concurrency: 2 }, () => {
     assert.match(stdout, /^connection = libsql:\/\/\*\*\*@db\.example$/m)
     assert.match(stdout, /^auth_token = \*\*\*$/m)
     assert.doesNotMatch(stdout, /:pass|hush/)
-    assert.equal(stderr, 'heliostat: Option [DEFAULT] workers means nothing here and is ignored\n')
+    assert.equal(stderr, 'heliostat: Option [DEFAULT] backlog means nothing here and is ignored\n')
   })
 
   it('puts the environment over the file, and the command line over both', async () => {

@@ -68,6 +68,7 @@ describe('the file of a Glance', () => {
         bind_host: '10.20.0.11',
         bind_port: 9293,
         log_file: '/var/log/kolla/glance/glance-api.log',
+        workers: 5,
         enabled_backends: ['file:file'],
         image_cache_dir: '/var/lib/glance/image-cache',
         image_cache_max_size: 21474836480,
@@ -98,7 +99,7 @@ describe('the file of a Glance', () => {
       },
     ])
     assert.deepEqual(ignored, {
-      DEFAULT: 'worker_self_reference_url workers transport_url',
+      DEFAULT: 'worker_self_reference_url transport_url',
       database: 'connection_recycle_time max_pool_size max_retries',
       keystone_authtoken:
         'cafile region_name memcache_security_strategy memcache_secret_key memcached_servers',
@@ -119,6 +120,7 @@ describe('the file of a Glance', () => {
       DEFAULT: {
         bind_host: '172.29.236.100',
         debug: true,
+        workers: 2,
         enabled_backends: ['http:http', 'cinder:cinder', 'file:file'],
         image_cache_dir: '/var/lib/glance/cache/',
         property_protection_file: 'property-protection.conf',
@@ -158,7 +160,7 @@ describe('the file of a Glance', () => {
     ])
     assert.deepEqual(ignored, {
       DEFAULT:
-        'use_stderr use_journal fatal_deprecations http_keepalive backlog workers ' +
+        'use_stderr use_journal fatal_deprecations http_keepalive backlog ' +
         'worker_self_reference_url image_cache_stall_time',
       task: 'task_executor',
       database: 'max_overflow max_pool_size pool_timeout connection_recycle_time',
@@ -272,6 +274,7 @@ describe('the file of a Glance', () => {
         user_storage_quota: 536870912000,
         image_size_cap: Number.MAX_SAFE_INTEGER,
         hashing_algorithm: 'sha256',
+        workers: 4,
         enabled_backends: ['ceph:rbd', 'local:file'],
         image_cache_dir: '/var/lib/glance/image-cache',
         delayed_delete: true,
@@ -304,7 +307,7 @@ describe('the file of a Glance', () => {
       },
     ])
     assert.deepEqual(ignored, {
-      DEFAULT: 'backlog workers use_syslog',
+      DEFAULT: 'backlog use_syslog',
       database: 'db_max_retries',
       keystone_authtoken: 'interface',
       healthcheck: 'detailed',

@@ -20,6 +20,9 @@ export interface RunningProcess {
   stop(): Promise<number | null>
 }
 
+/** With so many workers on Node the same tests hold; each sees its server as one process. */
+const WORKERS = Number(process.env['TEST_WORKERS'] ?? 1)
+
 const GREETING = /serves the Image API on (http:\/\/\S+)/
 
 // The runner ends a file that hangs by SIGTERM, which would skip the listeners of 'exit'.
@@ -32,8 +35,10 @@ export async function startServer(
   env: Record<string, string> = {},
 ): Promise<RunningProcess> {
   const child = spawn(command, args, {
-    env: { ...process.env, ...env },
+    env: { ...(WORKERS > 1 && { HELIOSTAT_WORKERS: `${WORKERS}` }), ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of their own, to be killed as one.
+    detached: WORKERS > 1,
   })
   const ended = once(child, 'exit').then(([code]): number | null => code)
   let log = ''
@@ -42,7 +47,7 @@ export async function startServer(
   })
   const lines = createInterface(child.stdout)
   // Without this a server that outlives a failed test would keep the test from ending.
-  const kill = () => child.kill('SIGKILL')
+  const kill = () => (WORKERS > 1 ? killGroup(child.pid) : child.kill('SIGKILL'))
   process.once('exit', kill)
 
   for await (const line of lines) {
@@ -74,4 +79,12 @@ export async function startServer(
     }
   }
   throw new Error(`${command} ended before it served: ${log}`)
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL')
+  } catch {
+    // All of them have ended.
+  }
 }

@@ -17,11 +17,11 @@ export interface Follower extends Asking {
   heard: number
 }
 
-/** Who follows this site, as far as this process has heard of it. */
+/** Who follows this site, as far as it has heard of them. */
 export interface Followers {
   note(asking: Asking): void
   /** The latest first. */
-  list(): Follower[]
+  list(): Promise<Follower[]>
 }
 
 export function createFollowers(): Followers {
@@ -30,14 +30,14 @@ export function createFollowers(): Followers {
 
   return {
     note(asking) {
-      const name = `${asking.site ?? ''} ${asking.site === null ? asking.address : ''}`
+      const name = nameOf(asking)
       known.delete(name)
       known.set(name, { ...asking, at: performance.now() })
       const [oldest] = known.keys()
       if (known.size > MAX && oldest !== undefined) known.delete(oldest)
     },
 
-    list() {
+    async list() {
       const now = performance.now()
       return [...known.values()]
         .filter(({ at }) => now - at < FORGOTTEN_MS)
@@ -45,4 +45,15 @@ export function createFollowers(): Followers {
         .toReversed()
     },
   }
+}
+
+/** Those that several processes have heard of, each once, as it was heard last. */
+export function latestOf(heard: Follower[]): Follower[] {
+  const oldestFirst = heard.toSorted((one, other) => other.heard - one.heard)
+  const latest = new Map(oldestFirst.map((follower) => [nameOf(follower), follower]))
+  return [...latest.values()].toSorted((one, other) => one.heard - other.heard).slice(0, MAX)
+}
+
+function nameOf({ site, address }: Asking): string {
+  return `${site ?? ''} ${site === null ? address : ''}`
 }
