@@ -37,10 +37,10 @@ function mountCare(app: App, { cache, access }: Services): void {
 
   // Ours alone: Glance does not tell how far it is.
   resource(app, '/v2/cache/prefetch', {
-    GET(context) {
+    async GET(context) {
       refuseBody(context)
       access.requireOnSite('cache_list', context.get('caller'))
-      const { tooLarge, ...status } = requireCache(cache).prefetchStatus()
+      const { tooLarge, ...status } = await requireCache(cache).prefetchStatus()
       return json(context, { ...status, too_large: tooLarge })
     },
   })

@@ -23,11 +23,11 @@ export function mountMirrorStatus(app: App, services: Services): void {
       stored: !edge && withImages ? await manifests.total() : null,
       upstream: edge && (await describeUpstream(edge)),
       // At the origin that is everything.
-      resident: edge && describeResident(edge),
+      resident: edge && (await describeResident(edge)),
       images:
         edge && withImages
           ? await residentImages(
-              { feed, manifests, has: edge.has, pinned: edge.pinned() },
+              { feed, manifests, has: edge.has, pinned: await edge.pinned() },
               MAX_IMAGES,
             )
           : null,
@@ -41,9 +41,9 @@ async function describeUpstream(edge: EdgeStatus): Promise<UpstreamStatus> {
   return { seq, upstream_seq: upstreamSeq, lag, stale, error, withheld }
 }
 
-function describeResident(edge: EdgeStatus): ResidentStatus {
-  const { chunks, used, limit, evictions } = edge.room()
-  const { upstreamBytes, streamedThrough, ...counters } = edge.counters()
+async function describeResident(edge: EdgeStatus): Promise<ResidentStatus> {
+  const { chunks, used, limit, evictions } = await edge.room()
+  const { upstreamBytes, streamedThrough, ...counters } = await edge.counters()
   return {
     chunks,
     bytes: used,

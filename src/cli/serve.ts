@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os'
 import { dirname } from 'node:path'
 import { getLogger } from '@logtape/logtape'
 import { type Command, Option } from 'commander'
-import { type Config, isEdge } from '../config.ts'
+import type { Config } from '../config.ts'
 import { codeOf } from '../error-code.ts'
 import { ConfigError } from '../errors.ts'
 import { shownPath } from '../masking.ts'
@@ -77,8 +77,7 @@ async function start(config: Config, output: Log): Promise<RunningServer> {
     return (await import('../runtime/deno.ts')).serveOnDeno(config, deno)
   }
   const count = workers === 0 ? availableParallelism() : workers
-  // What an edge keeps has one process that looks after it.
-  if (count === 1 || isEdge(config)) return (await import('../runtime/node.ts')).serveOnNode(config)
+  if (count === 1) return (await import('../runtime/node.ts')).serveOnNode(config)
   const { superviseWorkers } = await import('../runtime/processes/supervisor.ts')
   const { started, reopenLog } = superviseWorkers({
     config,

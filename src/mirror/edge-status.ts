@@ -38,22 +38,26 @@ export interface EdgeStatusParts {
 export interface EdgeStatus {
   /** Whether there has been a snapshot, now or before a restart: without one nothing is known of any image. */
   hasSnapshot(): Promise<boolean>
+  /** Asks the upstream where it stands now. */
+  look(): Promise<void>
+  counters(): Promise<ReadThroughCounters>
+  room(): Promise<Room>
+  /** Whether a chunk is here. */
+  has(digest: string): boolean
+  /** The ids of the images that are to lie here whole. */
+  pinned(): Promise<Set<string>>
+  condition(): Promise<EdgeCondition>
+}
+
+/** An edge as the process sees it that follows the upstream. */
+export interface FollowingStatus extends EdgeStatus {
   /** What is known without asking the registry. */
   lag(): { changes: number; seconds: number }
   /** How many images are not shown as they are upstream. */
   withheld(): number
-  /** Asks the upstream where it stands now. */
-  look(): Promise<void>
-  counters(): ReadThroughCounters
-  room(): Room
-  /** Whether a chunk is here. */
-  has(digest: string): boolean
-  /** The ids of the images that are to lie here whole. */
-  pinned(): Set<string>
-  condition(): Promise<EdgeCondition>
 }
 
-export function createEdgeStatus(parts: EdgeStatusParts): EdgeStatus {
+export function createEdgeStatus(parts: EdgeStatusParts): FollowingStatus {
   const { heardBefore, replica, follower, account, readThrough, pins } = parts
   const away = heardBefore === null ? 0 : Math.max(0, Date.now() - heardBefore)
   /** By `performance.now()`. Without any time that is known, the start. */
@@ -78,10 +82,10 @@ export function createEdgeStatus(parts: EdgeStatusParts): EdgeStatus {
     lag,
     withheld: () => follower.status().withheld.length,
     look: follower.look,
-    counters: readThrough.counters,
-    room: readThrough.room.status,
+    counters: async () => readThrough.counters(),
+    room: async () => readThrough.room.status(),
     has: account.has,
-    pinned: () => new Set(pins.plan().pinned.map(({ id }) => id)),
+    pinned: async () => new Set(pins.plan().pinned.map(({ id }) => id)),
 
     async condition() {
       const { upstreamSeq, heardAt, error, withheld } = follower.status()

@@ -30,8 +30,10 @@ export interface ThreadedDigester extends Digester {
   close(): Promise<void>
 }
 
-export function createThreadedDigester(): ThreadedDigester {
-  const threads = Array.from({ length: Math.max(2, availableParallelism()) }, startThread)
+/** `processes` do so side by side. */
+export function createThreadedDigester(processes = 1): ThreadedDigester {
+  const share = Math.ceil(availableParallelism() / processes)
+  const threads = Array.from({ length: Math.max(2, share) }, startThread)
   let streams = 0
 
   /** A running hash, in the thread whose turn it is. */

@@ -11,7 +11,9 @@ import type { PinPolicy } from '../mirror/pinning/policy.ts'
 import { createUpstream } from '../mirror/upstream/client.ts'
 import type { Registry } from '../registry/database.ts'
 import type { SiteMetrics } from './metrics.ts'
-import { openResident, type Resident } from './resident.ts'
+import type { Peers } from './processes/calls.ts'
+import { openBesideLead } from './processes/beside-lead.ts'
+import { openResident, type OwnResident, type Resident } from './resident.ts'
 
 export interface EdgeParts {
   config: Config
@@ -22,10 +24,12 @@ export interface EdgeParts {
   digester: Digester
   check: IsWhole
   metrics: Pick<SiteMetrics, 'timeFills'>
+  /** Null where no other process serves the site beside this one. */
+  peers: Peers | null
 }
 
 /** What makes a site an edge: it follows another one, and fetches chunks from it when they are asked for. */
-export interface Edge extends Resident {
+export interface Edge extends OwnResident {
   replica: Replica
   follower: Follower
   heardBefore: number | null
@@ -37,13 +41,8 @@ export async function openEdge(parts: EdgeParts): Promise<Edge> {
   await refuseForeign(store, siteId)
   const { upstream: urls, upstream_token: token } = config.mirror
   const upstream = createUpstream({ urls, token, siteId })
-  const resident = await openResident({
-    ...parts,
-    limit: config.DEFAULT.image_cache_max_size,
-    policy: pinPolicy(config),
-    keepsImages: true,
-    chunk: metrics.timeFills(upstream.chunk),
-  })
+  const chunk = metrics.timeFills(upstream.chunk)
+  const resident = await openResident({ ...residentParts(parts), chunk })
   const { pins } = resident
   const replica = createReplica(registry, pins.refreshSoon)
   const follower = createFollower({ upstream, replica, siteId })
@@ -60,6 +59,17 @@ export async function openEdge(parts: EdgeParts): Promise<Edge> {
       await resident.close()
     },
   }
+}
+
+/** The same where another process follows the upstream, and fetches what is not here. */
+export function openEdgeBesideLead(parts: EdgeParts, peers: Peers): Promise<Resident> {
+  return openBesideLead(residentParts(parts), peers)
+}
+
+function residentParts(parts: EdgeParts) {
+  const { config } = parts
+  const limit = config.DEFAULT.image_cache_max_size
+  return { ...parts, limit, policy: pinPolicy(config), keepsImages: true }
 }
 
 function pinPolicy({ mirror }: Config): PinPolicy {

@@ -3,7 +3,7 @@ import { createScrubber, type ScrubCounters, type Scrubber } from '../blobs/loca
 import type { DiskCondition, LocalStore } from '../blobs/local/store.ts'
 import type { Config } from '../config.ts'
 import type { Manifests } from '../inventory/manifests.ts'
-import { createEdgeStatus, type EdgeStatus } from '../mirror/edge-status.ts'
+import type { EdgeStatus, FollowingStatus } from '../mirror/edge-status.ts'
 import { createReadiness } from '../readiness.ts'
 import type { Damage } from '../registry/damage.ts'
 import type { Registry } from '../registry/database.ts'
@@ -26,6 +26,7 @@ import {
   edgeReadings,
   lostReadings,
   residentReadings,
+  roomReadings,
   scrubReadings,
   upkeepReadings,
 } from './readings.ts'
@@ -50,11 +51,13 @@ export interface HealthParts {
   stores: Stores
   /** The stores on this machine, which are read through slowly. */
   scrubbed: Scrubbed[]
-  resident: Pick<Resident, 'readThrough'> | null
+  resident: Pick<Resident, 'readThrough' | 'room'> | null
   cacheDisk: LocalStore | null
   manifests: Pick<Manifests, 'sizeOfChunk'>
   check: IsWhole
   edge: Edge | null
+  edgeStatus: EdgeStatus | null
+  following: FollowingStatus | null
   damage: Damage
   /** How many chunks were found damaged by reading. */
   damaged(): number
@@ -68,8 +71,8 @@ export interface HealthParts {
 
 /** Looks after a site on this machine, unless another process does, and tells how it is. */
 export function startHealth(parts: HealthParts): LocalHealth {
-  const { config, registry, stores, scrubbed, damage, metrics, chores, peers } = parts
-  const edge = parts.edge && createEdgeStatus(parts.edge)
+  const { config, registry, stores, scrubbed, resident, damage, metrics, chores, peers } = parts
+  const edge = parts.edgeStatus
   const own = {
     disk: diskOf(parts),
     recount: async () => sum(await Promise.all(scrubbed.map(({ lost }) => lost.recount()))),
@@ -80,7 +83,8 @@ export function startHealth(parts: HealthParts): LocalHealth {
   const care = (peers?.isLead ?? true) ? takeCare(parts) : NO_CARE
   if (own.disk) metrics.show(diskReadings({ disk: own.disk }))
   metrics.show(damageReadings(parts, care))
-  if (peers?.isLead ?? true) showLead(parts, { edge, recount: own.recount, care })
+  if (resident) metrics.show(residentReadings(resident.readThrough.counters))
+  if (peers?.isLead ?? true) showLead(parts, { recount: own.recount, care })
   return {
     readiness: createReadiness({
       registry,
@@ -135,24 +139,20 @@ function takeCare(parts: HealthParts): Care {
 }
 
 interface LeadParts {
-  edge: EdgeStatus | null
   recount(): Promise<number>
   care: Pick<Care, 'counters'>
 }
 
 /** Numbers that are the same whichever worker is asked, so one tells them. */
 function showLead(
-  { metrics, resident, chores, duty }: HealthParts,
-  { edge, recount, care }: LeadParts,
+  { metrics, resident, following, chores, duty }: HealthParts,
+  { recount, care }: LeadParts,
 ): void {
   metrics.show(scrubReadings(care))
   metrics.show(lostReadings({ recount }))
   metrics.show(upkeepReadings(chores, duty))
-  if (resident) {
-    const { counters, room } = resident.readThrough
-    metrics.show(residentReadings({ counters, room: room.status }))
-  }
-  if (edge) metrics.show(edgeReadings(edge))
+  if (resident?.room) metrics.show(roomReadings(resident.room))
+  if (following) metrics.show(edgeReadings(following))
 }
 
 /** Tells whether the database file is there. */

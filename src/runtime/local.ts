@@ -62,7 +62,7 @@ export async function openLocalSite(
     registry.$client.close()
     throw error
   })
-  const { edge, chunks } = side
+  const { edgeStatus, chunks } = side
   const health = startHealth({ ...parts, ...side, damaged: chunks.damaged })
   const services = createServices({
     ...parts,
@@ -77,7 +77,7 @@ export async function openLocalSite(
     signing,
     damage: damage.found,
     // What an edge has lost, or never had, it gets from its upstream.
-    noteDamage: edge ? async () => undefined : damage.note,
+    noteDamage: edgeStatus ? async () => undefined : damage.note,
     openFetch: (filter) => createOutgoing({ filter }),
     importTools,
     followers: sharedFollowers(peers),
@@ -112,7 +112,7 @@ function requireChecksum(config: Config): void {
 async function openParts(config: Config, peers: Peers | null) {
   const { registry, feed, damage } = await openSiteRegistry(config, peers)
   const isLead = peers?.isLead ?? true
-  const digester = createThreadedDigester()
+  const digester = createThreadedDigester(peers?.count)
   const manifests = createManifests(registry)
   return {
     config,

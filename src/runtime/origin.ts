@@ -20,6 +20,7 @@ import { createStores, type Stores } from '../stores/store.ts'
 import { openLocalStores, type OwnStore, placeOfFiles } from './local-stores.ts'
 import type { SiteMetrics } from './metrics.ts'
 import type { Peers } from './processes/calls.ts'
+import { openBesideLead } from './processes/beside-lead.ts'
 import { sharedLost } from './processes/shared-lost.ts'
 import { openResident, type Resident } from './resident.ts'
 import { createSiteCopies } from './site-copies.ts'
@@ -82,7 +83,6 @@ export async function openOrigin(parts: OriginParts, bodies: Bodies): Promise<Or
   const copies = createSiteCopies({ config, registry, stores, manifests })
   const cacheStore = needsCache(config) ? await openCacheFolder(config, stores) : null
   const resident = cacheStore && (await openCache(parts, { store: cacheStore, copies }))
-  const refresh = config.caching && resident && setInterval(resident.pins.refreshSoon, PINS_MS)
   return {
     stores,
     copies,
@@ -91,7 +91,6 @@ export async function openOrigin(parts: OriginParts, bodies: Bodies): Promise<Or
     cacheDisk: cacheStore,
     resident,
     async close() {
-      if (refresh) clearInterval(refresh)
       await resident?.close()
       cacheStore?.close()
       await opened.close()
@@ -126,18 +125,22 @@ async function openCacheFolder({ DEFAULT, heliostat }: Config, stores: Stores): 
   )
 }
 
-function openCache(
-  { config, metrics, ...parts }: OriginParts,
+async function openCache(
+  { config, metrics, ...given }: OriginParts,
   { store, copies }: { store: LocalStore; copies: Copies },
 ): Promise<Resident> {
   const { DEFAULT, heliostat, caching } = config
-  return openResident({
-    ...parts,
-    config,
-    store,
-    limit: caching ? DEFAULT.image_cache_max_size : CHUNKS_IN_TRANSIT * heliostat.chunk_size,
-    policy: NO_POLICY,
-    keepsImages: caching,
-    chunk: metrics.timeFills(copies.chunk),
-  })
+  const limit = caching ? DEFAULT.image_cache_max_size : CHUNKS_IN_TRANSIT * heliostat.chunk_size
+  const parts = { ...given, config, store, limit, policy: NO_POLICY, keepsImages: caching }
+  const { peers } = parts
+  if (peers && !peers.isLead) return openBesideLead(parts, peers)
+  const resident = await openResident({ ...parts, chunk: metrics.timeFills(copies.chunk) })
+  const refresh = caching && setInterval(resident.pins.refreshSoon, PINS_MS)
+  return {
+    ...resident,
+    async close() {
+      if (refresh) clearInterval(refresh)
+      await resident.close()
+    },
+  }
 }

@@ -4,7 +4,7 @@ import type { Scrubber } from '../blobs/local/scrub.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import type { ReadThroughCounters } from '../mirror/chunks/read-through.ts'
 import type { Room } from '../mirror/chunks/residency.ts'
-import type { EdgeStatus } from '../mirror/edge-status.ts'
+import type { FollowingStatus } from '../mirror/edge-status.ts'
 import type { Damage } from '../registry/damage.ts'
 import type { Duty } from '../registry/duty.ts'
 import type { Chores } from './chores.ts'
@@ -104,13 +104,8 @@ export function upkeepReadings(
   ]
 }
 
-export interface ResidentParts {
-  counters(): ReadThroughCounters
-  room(): Room
-}
-
-/** Of what is kept here since it comes from afar: from the upstream of an edge, or from an origin's stores. */
-export function residentReadings({ counters, room }: ResidentParts): Reading[] {
+/** Of reading what is kept here since it comes from afar: from the upstream of an edge, or from an origin's stores. */
+export function residentReadings(counters: () => ReadThroughCounters): Reading[] {
   return [
     ['counter', 'hits_total', 'Chunks that were here when asked for', () => counters().hits],
     ['counter', 'misses_total', 'Chunks that had to be fetched', () => counters().misses],
@@ -132,6 +127,12 @@ export function residentReadings({ counters, room }: ResidentParts): Reading[] {
       'Chunks that were passed on without being stored',
       () => counters().streamedThrough,
     ],
+  ]
+}
+
+/** Of the room that it takes. */
+export function roomReadings(room: () => Room): Reading[] {
+  return [
     ['counter', 'evictions_total', 'Chunks removed to make room', () => room().evictions],
     ['gauge', 'resident_bytes', 'Bytes of chunks that are here', () => room().used],
     ['gauge', 'resident_limit_bytes', 'Bytes that chunks may take', () => room().limit],
@@ -139,7 +140,10 @@ export function residentReadings({ counters, room }: ResidentParts): Reading[] {
   ]
 }
 
-export function edgeReadings({ lag, withheld }: Pick<EdgeStatus, 'lag' | 'withheld'>): Reading[] {
+export function edgeReadings({
+  lag,
+  withheld,
+}: Pick<FollowingStatus, 'lag' | 'withheld'>): Reading[] {
   return [
     [
       'gauge',

@@ -56,6 +56,7 @@ export function createFileStore(root: string): FileStore {
       return claimFile(`${path(digest)}${CLAIM}`)
     },
 
+    letGo: (digest) => files.evict(path(digest)),
     close: () => files.close(),
 
     async get(digest, span) {

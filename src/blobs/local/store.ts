@@ -64,6 +64,8 @@ export interface LocalStore extends ChunkStore, OwnedStore, UnfinishedWrites, Ch
   disk(): Promise<DiskCondition>
   /** Says that what was refused for want of room is cleared away: the disk counts as full until there is more than now. */
   givenUp(): Promise<void>
+  /** Another process has removed the chunk, or has put it aside: no file of it stays open without need. */
+  letGo(digest: string): void
   /** Lets go of everything that is open. */
   close(): void
 }

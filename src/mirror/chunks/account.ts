@@ -26,6 +26,8 @@ export interface EdgeAccount extends ChunkAccount {
   digests(): string[]
   /** The chunks that nobody is using, the least recently used first. */
   leastRecentlyUsed(): Iterable<[digest: string, size: number]>
+  /** The chunks that somebody is using. */
+  inUse(): string[]
   count(): number
   /** What all of them take together. */
   used(): number
@@ -54,6 +56,7 @@ export function createEdgeAccount(): EdgeAccount {
     digests: () => [...sizes.keys()],
     count: () => sizes.size,
     used: () => used,
+    inUse: users.names,
     add,
     forget,
 
@@ -74,6 +77,7 @@ export interface Users {
   has(digest: string): boolean
   /** How many chunks somebody is using. */
   count(): number
+  names(): string[]
   /** Notes one more, until the function returned is called. */
   add(digest: string): () => void
 }
@@ -83,6 +87,7 @@ export function createUsers(): Users {
   return {
     has: (digest) => counts.has(digest),
     count: () => counts.size,
+    names: () => [...counts.keys()],
 
     add(digest) {
       counts.set(digest, (counts.get(digest) ?? 0) + 1)

@@ -24,6 +24,8 @@ export interface ReadAhead {
   walk: Walk
   /** Whether some reader is about to take a chunk: it should not make room for another one. */
   isWanted(digest: string): boolean
+  /** All of those. */
+  wanted(): string[]
   /** A chunk that some reader has had fetched ahead, as `fill` gives it; null for any other. */
   held(digest: string): Promise<Uint8Array | null> | null
 }
@@ -98,6 +100,7 @@ export function createReadAhead({ isResident, fill, limit }: ReadAheadParts): Re
   return {
     walk,
     isWanted: readers.has,
+    wanted: readers.names,
     held: (digest) => held.get(digest)?.filling ?? null,
   }
 }

@@ -29,7 +29,7 @@ export type ClearTarget = 'cache' | 'queue' | ''
 
 /** What lies here of the images, as the Glance cache API knows it: an image is cached when all of it is here. */
 export interface ImageCache {
-  prefetchStatus(): PrefetchStatus
+  prefetchStatus(): Promise<PrefetchStatus>
   /** Counts a read of an image. */
   noteRead(id: string): void
   /** Whether an image was asked to stay, also one that has been deleted since. */
@@ -47,6 +47,8 @@ export interface ImageCache {
   clean(): Promise<void>
   /** Evicts down to the limit. */
   prune: Residency['prune']
+  /** Writes down which images were read. */
+  flushReads(): Promise<void>
   /** Writes down what was counted. */
   close(): Promise<void>
 }
@@ -70,12 +72,12 @@ export function createImageCache(parts: ImageCacheParts): ImageCache {
   }
 
   return {
-    prefetchStatus: parts.prefetcher.status,
-    noteRead: reads.note,
+    prefetchStatus: async () => parts.prefetcher.status(),
+    noteRead: reads.noteRead,
     isQueued: (id) => images.isRequested(id),
 
     async list() {
-      await reads.flush()
+      await reads.flushReads()
       return { cached: await images.complete(account.digests()), queued: queued() }
     },
 
@@ -115,12 +117,16 @@ export function createImageCache(parts: ImageCacheParts): ImageCache {
     clean: () => parts.removeUnfinished(Date.now() - STALLED_MS),
 
     prune: room.prune,
+    flushReads: reads.flushReads,
 
     close: reads.close,
   }
 }
 
-function createReadCounts(images: Pick<CachedImages, 'addReads'>) {
+/** Counts reads of images, and writes them down now and then. */
+export function createReadCounts(
+  images: Pick<CachedImages, 'addReads'>,
+): Pick<ImageCache, 'noteRead' | 'flushReads' | 'close'> {
   let reads = new Map<string, Reads>()
   let soon: ReturnType<typeof setTimeout> | null = null
 
@@ -139,9 +145,9 @@ function createReadCounts(images: Pick<CachedImages, 'addReads'>) {
   }
 
   return {
-    flush,
+    flushReads: flush,
     close: flushSafely,
-    note(id: string): void {
+    noteRead(id) {
       reads.set(id, { hits: (reads.get(id)?.hits ?? 0) + 1, lastAccessedAt: Date.now() })
       soon ??= setTimeout(() => void flushSafely(), COUNT_MS)
     },

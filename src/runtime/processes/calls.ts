@@ -1,11 +1,27 @@
 /** What the workers of one site offer each other, and how one of them reaches the others. */
 import type { MetricObjectWithValues, MetricValue } from 'prom-client'
 import type { DiskCondition } from '../../blobs/local/store.ts'
+import type { ReadThroughCounters } from '../../mirror/chunks/read-through.ts'
+import type { Room } from '../../mirror/chunks/residency.ts'
+import type { EdgeCondition } from '../../mirror/edge-status.ts'
 import type { Follower } from '../../mirror/feed/followers.ts'
+import type { ClearTarget, ImageCache } from '../../mirror/pinning/image-cache.ts'
 import type { Place } from './messages.ts'
 
 /** The numbers of one worker, as prom-client adds them up. */
 export type Numbers = MetricObjectWithValues<MetricValue<string>>[]
+
+/** Chunks on this machine with their sizes in bytes. */
+export type Sizes = [digest: string, size: number][]
+
+/** What the readers of a worker are doing with chunks that the lead has in its account. */
+export interface Uses {
+  worker: number
+  /** Those that were used since the last time, the latest last. */
+  used: string[]
+  /** Those that are being used now, or will be soon. */
+  held: string[]
+}
 
 /** Of every worker. */
 export interface WorkerCalls {
@@ -14,6 +30,12 @@ export interface WorkerCalls {
   /** Null where no chunks lie on this machine. */
   disk(): Promise<DiskCondition | null>
   noteDamage(what: string): Promise<void>
+  /** What it has counted of chunks. */
+  fills(): Promise<ReadThroughCounters>
+  flushReads(): Promise<void>
+  /** The lead has these in its account, from now on and no others. */
+  residentIs(sizes: Sizes): Promise<void>
+  residentChanged(added: Sizes, gone: string[]): Promise<void>
 }
 
 /** Of the lead. */
@@ -24,6 +46,29 @@ export interface LeadCalls {
   healLost(store: string, digest: string): Promise<void>
   /** How many chunks are lost, in all stores together. */
   recountLost(): Promise<number>
+  /** A worker has ended, says the supervisor. */
+  workerEnded(worker: number): Promise<void>
+  resident(): Promise<Sizes>
+  room(): Promise<Room>
+  pinned(): Promise<string[]>
+  /** Has a chunk here; resolves with its bytes where there is no room for it. */
+  fill(worker: number, digest: string): Promise<Uint8Array | null>
+  /** The stamp of a chunk that is whole; null where it is not here. */
+  verify(worker: number, digest: string): Promise<string | null>
+  quarantine(digest: string, stamp: string | null): Promise<boolean>
+  remove(digest: string): Promise<void>
+  noteUses(uses: Uses): Promise<void>
+  cacheStatus: ImageCache['prefetchStatus']
+  cacheList: ImageCache['list']
+  cacheAdd: ImageCache['add']
+  cacheRemove: ImageCache['remove']
+  cacheUnqueue: ImageCache['unqueue']
+  cacheClear(target: ClearTarget): Promise<number>
+  cacheClean: ImageCache['clean']
+  cachePrune: ImageCache['prune']
+  /** Asks the upstream where it stands. */
+  look(): Promise<void>
+  condition(): Promise<EdgeCondition>
 }
 
 export type Calls = WorkerCalls & LeadCalls

@@ -32,16 +32,17 @@ export async function joinWorkers(): Promise<Joined> {
     channel.on('close', () => resolve())
     channel.onLost(resolve)
   })
-  const { config, place } = await untilStarted(channel)
+  const stopped = new Promise<string | null>((resolve) => {
+    channel.on('stop', () => resolve(null))
+    channel.onLost(() => resolve('the end of its supervisor'))
+  })
+  const { config, place } = await untilStarted(channel, stopped)
   const { ask, offer } = createCalls(channel)
   return {
     config,
     ready: (url) => channel.send({ kind: 'ready', url }),
     onReopenLog: (reopen) => channel.on('reopen-log', reopen),
-    onStop(stop) {
-      channel.on('stop', () => stop(null))
-      channel.onLost(() => stop('the end of its supervisor'))
-    },
+    onStop: (stop) => void stopped.then(stop),
     peers: {
       ...place,
       offer,
@@ -59,27 +60,29 @@ export async function joinWorkers(): Promise<Joined> {
 }
 
 /** Nothing is open yet that would have to be ended first. */
-function untilStarted(channel: Channel): Promise<Extract<ToWorker, { kind: 'start' }>> {
-  return new Promise((resolve) => {
-    let isStarted = false
-    const endUnlessStarted = () => {
-      if (!isStarted) process.exit(0)
-    }
-    channel.on('stop', endUnlessStarted)
-    channel.onLost(endUnlessStarted)
+async function untilStarted(
+  channel: Channel,
+  stopped: Promise<unknown>,
+): Promise<Extract<ToWorker, { kind: 'start' }>> {
+  let isStarted = false
+  const started = new Promise<Extract<ToWorker, { kind: 'start' }>>((resolve) => {
     channel.on('start', (message) => {
       isStarted = true
       resolve(message)
     })
-    channel.send({ kind: 'loaded' })
   })
+  void stopped.then(() => {
+    if (!isStarted) process.exit(0)
+  })
+  channel.send({ kind: 'loaded' })
+  return started
 }
 
 type Question = { kind: 'ask-lead' | 'ask-all'; call: Call } | { kind: 'ask-numbers' }
 
 /** The calls that others make here, and those that are made at others. */
 function createCalls(channel: Channel) {
-  const offered: Partial<Calls> = {}
+  const offered: Partial<Calls> = { workerEnded: async () => undefined }
   const asked = new Map<number, (outcome: Outcome) => void>()
   let last = 0
   let isLost = false
@@ -95,7 +98,7 @@ function createCalls(channel: Channel) {
     const outcome = await outcomeOf(perform(call))
     if (id !== null) channel.send({ kind: 'outcome', id, outcome })
     else if ('error' in outcome) {
-      log.warn('Could not do what another worker has told: {reason}', {
+      log.debug('Nothing was done with what another worker has told: {reason}', {
         reason: outcome.error.reason,
       })
     }

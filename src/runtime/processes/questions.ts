@@ -1,6 +1,6 @@
 /** Calls that a worker has been asked to answer, or a lead that is still to come. */
 import { type Call, NO_LEAD, type Outcome } from './messages.ts'
-import { isServing, type Slot } from './slot.ts'
+import { isLeading, type Slot } from './slot.ts'
 
 /** How long a call waits for a lead that takes the place of one that has died. */
 const LEAD_MS = 20_000
@@ -36,7 +36,7 @@ export function createQuestions(slots: Slot[]): Questions {
   }
 
   function passToLead(question: Question): void {
-    const lead = slots.find((slot) => slot.isLead && isServing(slot))
+    const lead = slots.find(isLeading)
     if (lead) return pass(lead, question)
     waiting.add(question)
     const giveUp = () => waiting.delete(question) && question.settle({ error: NO_LEAD })

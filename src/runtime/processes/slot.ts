@@ -16,6 +16,7 @@ export interface Slot {
   state: 'loading' | 'loaded' | 'opening' | 'ready' | 'drained' | 'gone'
   /** Of its worker: another number for each. */
   id(): number
+  pid(): number | undefined
   send(message: ToWorker): void
   /** Starts a worker. */
   start(): void
@@ -29,6 +30,10 @@ export interface Slot {
 /** Whether its worker answers calls. */
 export function isServing({ state }: Slot): boolean {
   return state === 'ready' || state === 'drained'
+}
+
+export function isLeading(slot: Slot): boolean {
+  return slot.isLead && isServing(slot)
 }
 
 export interface SlotParts {
@@ -77,6 +82,7 @@ export function createSlot(parts: SlotParts): Slot {
     isLead: parts.isLead,
     state: 'gone',
     id: () => worker?.id ?? 0,
+    pid: () => worker?.process.pid,
     start,
 
     send(message) {

@@ -6,12 +6,15 @@
  */
 import cluster from 'node:cluster'
 import type { Readable } from 'node:stream'
+import { getLogger } from '@logtape/logtape'
 import type { Config } from '../../config.ts'
 import { inTime, LATE } from '../../in-time.ts'
 import type { RunningServer } from '../node.ts'
 import type { FromWorker } from './messages.ts'
 import { createSlot, type Ending, type Slot } from './slot.ts'
 import { createSwitchboard } from './switchboard.ts'
+
+const log = getLogger(['heliostat', 'workers'])
 
 /** How long workers have to let go of everything, once their requests have ended or are cut off. */
 const CLOSING_MS = 15_000
@@ -79,6 +82,9 @@ function createCrew(parts: SupervisorParts) {
 
   function isReady(slot: Slot, url: string): void {
     slot.state = 'ready'
+    log.info(slot.isLead ? 'Worker {pid} serves, and is the lead' : 'Worker {pid} serves', {
+      pid: slot.pid(),
+    })
     switchboard.isReady(slot)
     isStarted ||= slots.every(({ state }) => state === 'ready')
     if (isStarted) tellStarted(url)

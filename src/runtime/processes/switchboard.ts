@@ -3,7 +3,7 @@ import type { Numbers } from './calls.ts'
 import { createKeptNumbers } from './kept-numbers.ts'
 import type { Call, FromWorker, Outcome } from './messages.ts'
 import { createQuestions } from './questions.ts'
-import { isServing, type Slot } from './slot.ts'
+import { isLeading, isServing, type Slot } from './slot.ts'
 
 /** How long a worker has to answer what all of them are asked. */
 const ANSWER_MS = 1_000
@@ -61,6 +61,8 @@ export function createSwitchboard(slots: Slot[]): Switchboard {
     isGone(worker) {
       kept.end(worker)
       questions.isGone(worker)
+      const call = { method: 'workerEnded', args: [worker] }
+      slots.find(isLeading)?.send({ kind: 'call', id: null, call })
     },
   }
 }
