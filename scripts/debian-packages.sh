@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs what the scripts in test/conformance need of Debian, if it is missing: debian-packages.sh [stores]
-# With "stores" also the real stores, which only test/conformance/stores needs. Needs root for that.
+# Installs what the scripts in test/conformance need of Debian, if it is missing: debian-packages.sh [stores | PACKAGE...]
+# With "stores" also the real stores, which only test/conformance/stores needs. With other names only those packages.
+# Needs root for that.
 set -euo pipefail
 
 wanted=(barbican-api bzip2 curl dosfstools e2fsprogs exfatprogs gdisk glance-api glance-common nginx-light ntfs-3g openssl
@@ -9,7 +10,11 @@ wanted=(barbican-api bzip2 curl dosfstools e2fsprogs exfatprogs gdisk glance-api
 stores=(ceph-common ceph-mgr ceph-mon ceph-osd golang-github-vmware-govmomi-dev golang-go librbd1 memcached
   openssl python3-boto3 python3-cinder python3-glance-store python3-keystonemiddleware python3-nova
   python3-swiftclient radosgw swift-account swift-container swift-object swift-proxy)
-[[ ${1:-} != stores ]] || wanted+=("${stores[@]}")
+case ${1:-} in
+  '') ;;
+  stores) wanted+=("${stores[@]}") ;;
+  *) wanted=("$@") ;;
+esac
 
 is_installed() {
   [[ $(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
