@@ -14,6 +14,7 @@ const OUTSIDE = [join('test', 'conformance')]
 const TOGETHER = [
   ...[
     'api',
+    'bench',
     'blobs',
     'http',
     'identity',
@@ -30,6 +31,8 @@ const TOGETHER = [
 const SERVERS = [
   join('test', 'api', 'cache.test.ts'),
   join('test', 'api', 'readiness.test.ts'),
+  join('test', 'bench', 'command.test.ts'),
+  join('test', 'bench', 'processes.test.ts'),
   join('test', 'mirror', 'chunks', 'limit.test.ts'),
   join('test', 'mirror', 'pinning', 'prefetch.test.ts'),
   join('test', 'registry', 'embedded.test.ts'),
