@@ -4,9 +4,11 @@ import type { LibSQLDatabase } from 'drizzle-orm/libsql/driver-core'
 import { drizzle } from 'drizzle-orm/libsql/web'
 import * as tables from '../../schema/tables.ts'
 
-/** A client that may have another one for statements that make room, which works on a full disk too. */
 export interface RegistryClient extends Client {
+  /** One for statements that make room, which works on a full disk too. */
   freeing?: Client
+  /** One for reading, which works beside the event loop, and not for long. */
+  aside?: Client
   /**
    * A number that is another one after each commit, also that of another process. Absent where asking takes as long as
    * reading, such as at a server.
@@ -28,18 +30,26 @@ export function openRegistry(client: RegistryClient): Registry {
   return drizzle({ client, schema: tables })
 }
 
-const freeingOf = new WeakMap<Registry, Registry>()
+const known = new WeakMap<Client, Registry>()
 
 /**
  * The same registry for writes that make room, or that must not fail because others have left none: on a full disk
  * these may use what is kept in reserve.
  */
 export function freeing(registry: Registry): Registry {
-  const { freeing: client } = registry.$client
-  if (!client) return registry
-  const known = freeingOf.get(registry) ?? openRegistry(client)
-  freeingOf.set(registry, known)
-  return known
+  return registryOf(registry.$client.freeing) ?? registry
+}
+
+/** The same registry for statements that may take long: others are served meanwhile, and one that takes too long is ended [503]. */
+export function aside(registry: Registry): Registry {
+  return registryOf(registry.$client.aside) ?? registry
+}
+
+function registryOf(client: Client | undefined): Registry | null {
+  if (!client) return null
+  const registry = known.get(client) ?? openRegistry(client)
+  known.set(client, registry)
+  return registry
 }
 
 /** Runs a batch and tells whether its first statement, which carries the condition, changed a row. */

@@ -1,5 +1,6 @@
-import type { InStatement, ResultSet, Row } from '@libsql/client/web'
+import type { InStatement, ResultSet } from '@libsql/client/web'
 import type Database from 'libsql'
+import { bindable, resultSet } from './embedded-values.ts'
 
 const MAX_CACHED_STATEMENTS = 256
 
@@ -90,22 +91,5 @@ function statementCache(database: Database.Database): (sql: string) => Prepared 
     const entry = { prepared, hasRows, reads: READS.test(sql) }
     cache.set(sql, entry)
     return entry
-  }
-}
-
-function bindable(args: unknown): unknown[] {
-  if (!Array.isArray(args)) return []
-  return args.map((value) => (typeof value === 'boolean' ? Number(value) : (value ?? null)))
-}
-
-function resultSet(rows: unknown[], rowsAffected: number): ResultSet {
-  return {
-    columns: [],
-    columnTypes: [],
-    // Raw mode yields plain arrays, which is all that drizzle reads of a row.
-    rows: rows as Row[],
-    rowsAffected,
-    lastInsertRowid: undefined,
-    toJSON: () => rows,
   }
 }

@@ -13,6 +13,7 @@ import { codeOf } from '../error-code.ts'
 import { HeliostatError } from '../errors.ts'
 import { isDamage } from './damage.ts'
 import type { RegistryClient } from './database.ts'
+import { createReader } from './embedded-reader.ts'
 import { createRunner } from './embedded-runner.ts'
 import { createReserve, type Reserve } from './reserve.ts'
 
@@ -40,6 +41,7 @@ export function openEmbedded(
   const database = openDatabase(path, reserve, alone)
   const log = createLogSync(`${path}-wal`)
   const { run, runText, batch, changes } = createRunner(database)
+  const reader = createReader(path, { timeout: BUSY_TIMEOUT_MS })
 
   /** A full disk and a damaged file are the operator's to mend; every other error of the database stays as it is. */
   function attempt<T>(action: () => T): T {
@@ -48,8 +50,7 @@ export function openEmbedded(
     try {
       return action()
     } catch (error) {
-      if (isDamage(error)) throw damaged(error)
-      throw isFull(error) ? noSpace(error) : error
+      return passOn(error)
     }
   }
 
@@ -80,6 +81,7 @@ export function openEmbedded(
       transaction: () => Promise.reject(new Error('Interactive transactions are not available')),
       sync: () => Promise.resolve(undefined),
       close() {
+        reader.close()
         log.close()
         database.close()
       },
@@ -89,11 +91,17 @@ export function openEmbedded(
     }
   }
 
-  return {
-    ...clientOf(attempt, requireReserve),
-    freeing: clientOf(insist, async () => undefined),
-    changes,
-  }
+  const client = clientOf(attempt, requireReserve)
+  const freeing = clientOf(insist, async () => undefined)
+  // No other connection gets into a file that one has alone.
+  if (alone) return { ...client, freeing, changes }
+  const execute = (statement: InStatement) => reader.execute(statement).catch(passOn)
+  return { ...client, freeing, changes, aside: { ...client, execute } }
+}
+
+function passOn(error: unknown): never {
+  if (isDamage(error)) throw damaged(error)
+  throw isFull(error) ? noSpace(error) : error
 }
 
 /** What the operator has to mend, and a client cannot help. */
