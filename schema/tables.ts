@@ -48,6 +48,29 @@ const times = {
 }
 
 const alive = (builder: IndexBuilder) => builder.where(sql`deleted_at IS NULL`)
+const listed = (builder: IndexBuilder) =>
+  builder.where(sql`deleted_at IS NULL AND status <> 'killed'`)
+
+/** What lists of images are sorted by. */
+export const LIST_KEYS = [
+  'name',
+  'status',
+  'container_format',
+  'disk_format',
+  'size',
+  'id',
+  'created_at',
+  'updated_at',
+] as const
+
+export type ListKey = (typeof LIST_KEYS)[number]
+
+/**
+ * The index in which the images of one visibility, of all owners or of one, are in the order of a key and then of their
+ * creation. What a viewer sees is merged from several such rows, since no index holds it in order.
+ */
+export const listIndex = (leading: 'visibility' | 'owner', key: ListKey): string =>
+  `images_by_${leading}_and_${key}`
 
 /**
  * A deleted image keeps its row (`deleted_at`), since its id may not be used again. One that is in `pending_delete`
@@ -75,28 +98,31 @@ export const images = sqliteTable(
     ...times,
     deleted_at: integer(),
   },
-  // Partial and led by os_hidden, as every list is; SQLite takes the last of equals, hence the order.
   (table) => [
-    alive(
-      index('images_by_visibility').on(
-        table.os_hidden,
-        table.visibility,
-        table.created_at,
-        table.id,
-      ),
-    ),
-    alive(index('images_by_name').on(table.os_hidden, table.name, table.created_at, table.id)),
-    alive(
-      index('images_by_update').on(table.os_hidden, table.updated_at, table.created_at, table.id),
-    ),
+    ...LIST_KEYS.flatMap((key) => {
+      // Few images are of the same millisecond, so that their ids need not be in order too.
+      const ordered =
+        key === 'id' || key === 'created_at' ? [table[key]] : [table[key], table.created_at]
+      return [
+        listed(
+          index(listIndex('visibility', key)).on(table.os_hidden, table.visibility, ...ordered),
+        ),
+        listed(
+          index(listIndex('owner', key)).on(
+            table.os_hidden,
+            table.owner,
+            table.visibility,
+            ...ordered,
+          ),
+        ),
+      ]
+    }),
     alive(
       index('images_by_checksum').on(table.os_hidden, table.checksum, table.created_at, table.id),
     ),
     alive(
       index('images_by_hash').on(table.os_hidden, table.os_hash_value, table.created_at, table.id),
     ),
-    alive(index('images_by_owner').on(table.os_hidden, table.owner, table.created_at, table.id)),
-    alive(index('images_by_creation').on(table.os_hidden, table.created_at, table.id)),
     // What an owner has, images that wait for their deletion included.
     index('images_by_usage')
       .on(table.owner, table.status, table.size)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { sql } from 'drizzle-orm'
-import { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
 import Database from 'libsql'
-import { canSee, visibleInList, type Scope, type Viewer } from '../../src/images/visibility.ts'
+import { amongShares, partConditions, partsOf, type Scope } from '../../src/images/list/parts.ts'
+import { canSee, type Viewer } from '../../src/images/visibility.ts'
+import { all } from '../../src/registry/fragment.ts'
 
 /** Images are named after their owner and visibility, shares after what `mine` made of them. */
 const TABLES = `
@@ -27,20 +27,22 @@ const TABLES = `
     ('shared-once', 'mine', 'accepted', null), ('their-unshared', 'other', 'accepted', null);
 `
 
-const dialect = new SQLiteSyncDialect()
 const database = new Database(':memory:')
 
 const MEMBER: Viewer = { isAdmin: false, projectId: 'mine' }
 const ANONYMOUS: Viewer = { isAdmin: false, projectId: null }
 const ADMIN: Viewer = { isAdmin: true, projectId: 'mine' }
 
+/** In the order in which they were made. Nobody is listed twice, since no image is in two parts. */
 function list(viewer: Viewer, scope: Partial<Scope> = {}): string[] {
-  const where = visibleInList(viewer, { visibility: null, memberStatus: 'accepted', ...scope })
-  const query = dialect.sqlToQuery(
-    sql`select id from images where ${where ?? sql`true`} order by rowid`,
-  )
-  const rows = database.prepare(query.sql).all(...query.params) as { id: string }[]
-  return rows.map(({ id }) => id)
+  const parts = partsOf(viewer, { visibility: null, memberStatus: 'accepted', ...scope })
+  const rows = parts.flatMap((part) => {
+    const shares = part.share ? [amongShares(part.share)] : []
+    const { text, args } = all([...partConditions(part), ...shares])
+    const statement = database.prepare(`select rowid, id from images where ${text}`)
+    return statement.all(...args) as { rowid: number; id: string }[]
+  })
+  return rows.toSorted((one, other) => one.rowid - other.rowid).map(({ id }) => id)
 }
 
 before(() => database.exec(TABLES))

@@ -1,27 +1,16 @@
-import { and, eq, getTableColumns, sql } from 'drizzle-orm'
-import { images } from '../../../schema/tables.ts'
+import type { images } from '../../../schema/tables.ts'
 import type { Registry } from '../../registry/database.ts'
-import {
-  locationsOf,
-  NO_LOCATIONS,
-  propertiesOf,
-  propertiesUpTo,
-  tagsOf,
-} from '../../registry/image-columns.ts'
 import { createTurns } from '../../turns.ts'
 import type { FoundImage, Image, Properties } from '../image.ts'
-import { isMemberOf, type Viewer, visibleInList } from '../visibility.ts'
-import { filterConditions, markerCondition, orderBy } from './filters.ts'
+import type { Viewer } from '../visibility.ts'
 import type { ListQuery } from './query.ts'
+import { createPageReader } from './reading.ts'
+import { BOUNDS, createSliceReader } from './slices.ts'
 
 /** A page ends with the image whose properties and tags reach this, also before its limit. */
 const PAGE_CHARACTERS = 4 << 20
 /** Images that are read by one statement, during which nobody else is served. */
-const SLICE = 250
-/** Bytes of properties that are read by it; longer ones are read one by one, until the page ends. */
-const LONG = 32 << 10
-
-const columns = getTableColumns(images)
+const SLICE = 100
 
 type ListedImage = Image & Pick<FoundImage, 'isMember' | 'locations'>
 
@@ -37,18 +26,18 @@ type Marker = typeof images.$inferSelect | null
 /** Lists of images, in pages that are bounded by their number and by their size. */
 export type ImageList = (query: ListQuery, viewer: Viewer, marker: Marker) => Promise<Page>
 
-export function createImageList(registry: Registry, listLocations: boolean): ImageList {
-  const findLong = registry
-    .select({ properties: propertiesOf })
-    .from(images)
-    .where(eq(images.id, sql.placeholder('id')))
-    .prepare()
-
+export function createImageList(
+  registry: Registry,
+  listLocations: boolean,
+  bounds = BOUNDS,
+): ImageList {
+  const readSlice = createSliceReader(registry, listLocations, bounds)
+  const { readProperties } = createPageReader(registry, listLocations)
   const inTurn = createTurns(1)
   const readLong = (id: string) =>
     inTurn(async () => {
       await giveWay()
-      return (await findLong.get({ id }))?.properties ?? {}
+      return readProperties(id)
     })
 
   return async function list(query, viewer, marker) {
@@ -58,11 +47,7 @@ export function createImageList(registry: Registry, listLocations: boolean): Ima
     for (let left = query.limit; left > 0; left -= SLICE) {
       if (page.length > 0) await giveWay()
       const limit = Math.min(left, SLICE)
-      const slice = await readSlice(
-        registry,
-        { ...query, limit },
-        { viewer, marker: after, listLocations },
-      )
+      const slice = await readSlice({ ...query, limit }, viewer, after)
       for (const row of slice) {
         const properties = row.properties ?? (await readLong(row.id))
         page.push({ ...row, properties })
@@ -78,32 +63,6 @@ export function createImageList(registry: Registry, listLocations: boolean): Ima
 
 /** Lets other requests have their turn: an embedded database answers within the same one. */
 const giveWay = () => new Promise<void>((resolve) => setTimeout(resolve))
-
-function readSlice(
-  registry: Registry,
-  { filters, sort, limit }: ListQuery,
-  { viewer, marker, listLocations }: { viewer: Viewer; marker: Marker; listLocations: boolean },
-) {
-  return registry
-    .select({
-      ...columns,
-      properties: propertiesUpTo(LONG),
-      tags: tagsOf,
-      locations: listLocations ? locationsOf : NO_LOCATIONS,
-      isMember: isMemberOf(viewer.projectId),
-    })
-    .from(images)
-    .where(
-      and(
-        visibleInList(viewer, filters),
-        ...filterConditions(filters),
-        marker ? markerCondition(sort, marker) : undefined,
-      ),
-    )
-    .orderBy(...orderBy(sort))
-    .limit(limit)
-    .all()
-}
 
 function lengthOf(properties: Properties, tags: string[]): number {
   let length = 0

@@ -41,6 +41,8 @@ type NumberColumn = (typeof NUMBER_COLUMNS)[number]
 export type Term =
   | { kind: 'text'; column: TextColumn; values: string[] }
   | { kind: 'number'; column: NumberColumn; values: number[] }
+  /** Nobody can ask for it; lists do themselves. */
+  | { kind: 'absent'; column: TextColumn | NumberColumn }
   | { kind: 'range'; column: NumberColumn; bound: 'min' | 'max'; value: number }
   | ({ kind: 'time'; column: (typeof TIME_COLUMNS)[number] } & TimeTest)
   | { kind: 'protected'; value: boolean }

@@ -1,22 +1,12 @@
+import { LIST_KEYS, type ListKey } from '../../../schema/tables.ts'
 import { HeliostatError } from '../../errors.ts'
-
-const SORT_KEYS = [
-  'name',
-  'status',
-  'container_format',
-  'disk_format',
-  'size',
-  'id',
-  'created_at',
-  'updated_at',
-] as const
 
 const DIRECTIONS = ['asc', 'desc'] as const
 
 type Direction = (typeof DIRECTIONS)[number]
 
 export interface SortKey {
-  key: (typeof SORT_KEYS)[number]
+  key: ListKey
   direction: Direction
 }
 
@@ -70,11 +60,11 @@ function parseSeparate(params: URLSearchParams): AskedOrder {
 }
 
 function parseKey(text: string): SortKey['key'] {
-  const key = SORT_KEYS.find((known) => known === text.trim())
+  const key = LIST_KEYS.find((known) => known === text.trim())
   if (key === undefined) {
     throw new HeliostatError(
       'invalid',
-      `Invalid sort key: ${text.trim()}. It must be one of the following: ${SORT_KEYS.join(', ')}.`,
+      `Invalid sort key: ${text.trim()}. It must be one of the following: ${LIST_KEYS.join(', ')}.`,
     )
   }
   return key

@@ -4,15 +4,8 @@ import fc from 'fast-check'
 import { deleteImage, type ShownImage } from '../../support/images.ts'
 import { TRUSTED } from '../../support/options.ts'
 import { createTestSite, type TestSite } from '../../support/site.ts'
-import {
-  compareBy,
-  isListed,
-  type ModelCaller,
-  type ModelImage,
-  type ModelKey,
-  type ModelQuery,
-  SORT_KEYS,
-} from './model.ts'
+import { isListed, type ModelCaller, type ModelImage, type ModelQuery } from './model.ts'
+import { anyOrder, type AskedOrder } from './orders.ts'
 import {
   anyCaller,
   anyImage,
@@ -22,12 +15,6 @@ import {
   parametersOf,
   writeImages,
 } from './world.ts'
-
-/** An order as it is asked for, and as it is meant. */
-interface AskedOrder {
-  parameters: [name: string, value: string][]
-  compare(one: ModelImage, other: ModelImage): number
-}
 
 /** What others do between two pages. */
 interface Meanwhile {
@@ -44,53 +31,6 @@ interface Walk {
   limit: number
   meanwhile: Meanwhile[]
 }
-
-const anyDirection = fc.constantFrom('asc' as const, 'desc' as const)
-const anyKeys: fc.Arbitrary<ModelKey[]> = fc.array(
-  fc.record({ key: fc.constantFrom(...SORT_KEYS), direction: anyDirection }),
-  { minLength: 1, maxLength: 3 },
-)
-
-const anyPairs = anyKeys.map((keys): AskedOrder => ({
-  parameters: [['sort', keys.map(({ key, direction }) => `${key}:${direction}`).join(',')]],
-  compare: compareBy(
-    keys,
-    keys.map(({ direction }) => direction),
-  ),
-}))
-
-const anyClassic = anyKeys.map((keys): AskedOrder => ({
-  parameters: keys.flatMap(({ key, direction }): [string, string][] => [
-    ['sort_key', key],
-    ['sort_dir', direction],
-  ]),
-  compare: compareBy(
-    keys,
-    keys.map(({ direction }) => direction),
-  ),
-}))
-
-/** One direction for all keys, or none for any. */
-const anyUniform = fc.tuple(anyKeys, fc.option(anyDirection)).map(([keys, only]): AskedOrder => {
-  const direction = only ?? 'desc'
-  return {
-    parameters: [
-      ...keys.map(({ key }): [string, string] => ['sort_key', key]),
-      ...(only === null ? [] : [['sort_dir', only] as [string, string]]),
-    ],
-    compare: compareBy(
-      keys.map(({ key }) => ({ key, direction })),
-      only === null ? [] : [only],
-    ),
-  }
-})
-
-const anyOrder = fc.oneof(
-  fc.constant<AskedOrder>({ parameters: [], compare: compareBy([], []) }),
-  anyPairs,
-  anyClassic,
-  anyUniform,
-)
 
 const anyMeanwhile = fc.record({
   created: fc.array(anyImage, { maxLength: 2 }),

@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import { and, sql, type SQL } from 'drizzle-orm'
-import { SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
 import fc from 'fast-check'
 import Database from 'libsql'
+import { filterConditions } from '../../../src/images/list/filters.ts'
 import {
-  filterConditions,
+  afterMarker,
   markerCondition,
   orderBy,
   type MarkerRow,
-} from '../../../src/images/list/filters.ts'
+} from '../../../src/images/list/order.ts'
 import { parseListQuery } from '../../../src/images/list/query.ts'
 import type { SortKey } from '../../../src/images/list/sorting.ts'
 import { listLinks } from '../../../src/paging.ts'
+import { all, type Fragment, fragment, raw } from '../../../src/registry/fragment.ts'
 
 const TABLES = `
   create table images (
@@ -49,12 +49,11 @@ const ROWS = `
     ('c', 'members', '3'), ('d', 'foo_min', '1');
 `
 
-const dialect = new SQLiteSyncDialect()
 const database = new Database(':memory:')
 
-function run(statement: SQL): unknown[] {
-  const { sql: text, params } = dialect.sqlToQuery(statement)
-  return database.prepare(text).all(...params)
+function run({ text, args }: Fragment): unknown[] {
+  const values = args.map((value) => (typeof value === 'boolean' ? Number(value) : value))
+  return database.prepare(text).all(...values)
 }
 
 function ids(rows: unknown[]): string[] {
@@ -70,8 +69,8 @@ function parse(query: string) {
 
 /** The ids that a query's filters let through, in alphabetical order and one word. */
 function find(query: string): string {
-  const where = and(...filterConditions(parse(query).filters))
-  return ids(run(sql`select id from images where ${where} order by id`)).join(' ')
+  const where = all(filterConditions(parse(query).filters))
+  return ids(run(fragment`select id from images where ${where} order by id`)).join(' ')
 }
 
 function order(query: string): string {
@@ -558,10 +557,10 @@ describe('pages', () => {
   it('start at the marker in the index, without sorting', () => {
     const marker = { ...UNNAMED, id: 'c', created_at: NOON }
     const { sort, filters } = parse('')
-    const where = and(...filterConditions(filters), markerCondition(sort, marker))
-    const by = sql.join(orderBy(sort), sql`, `)
+    const where = all([...filterConditions(filters), ...afterMarker(sort, marker)])
+    const by = orderBy(sort)
     const plan = run(
-      sql`explain query plan select * from images where ${where} order by ${by}`,
+      fragment`explain query plan select * from images where ${where} order by ${by}`,
     ) as { detail: string }[]
     assert.deepEqual(
       plan.map(({ detail }) => detail),
@@ -631,23 +630,34 @@ function pagesAgree(rows: MarkerRow[], sort: SortKey[], limit: number): void {
 }
 
 function insert(row: MarkerRow): void {
-  run(sql`
+  run(fragment`
     insert into images
       (id, name, status, container_format, disk_format, size, created_at, updated_at)
     values (${row.id}, ${row.name}, ${row.status}, ${row.container_format}, ${row.disk_format},
       ${row.size}, ${row.created_at}, ${row.updated_at})`)
 }
 
+/** The pages that one condition makes; those that several make, one after the other, have to be the same. */
 function readPages(sort: SortKey[], limit: number): string[] {
   const seen: MarkerRow[] = []
   for (;;) {
     const marker = seen.at(-1)
-    const after = marker === undefined ? sql`true` : markerCondition(sort, marker)
-    const by = sql.join(orderBy(sort), sql`, `)
-    const page = run(sql`select * from images where ${after} order by ${by} limit ${limit}`)
+    const after = marker === undefined ? raw('true') : markerCondition(sort, marker)
+    const page = readPage(after, sort, limit)
+    if (marker) assert.deepEqual(readAfter(marker, sort, limit), ids(page))
     seen.push(...(page as MarkerRow[]))
     if (page.length < limit || seen.length > 100) return ids(seen)
   }
+}
+
+function readPage(after: Fragment, sort: SortKey[], limit: number): unknown[] {
+  const by = orderBy(sort)
+  return run(fragment`select * from images where ${after} order by ${by} limit ${limit}`)
+}
+
+function readAfter(marker: MarkerRow, sort: SortKey[], limit: number): string[] {
+  const pages = afterMarker(sort, marker).flatMap((after) => readPage(after, sort, limit))
+  return ids(pages).slice(0, limit)
 }
 
 /** The order told without SQL. */
