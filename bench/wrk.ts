@@ -29,7 +29,7 @@ export interface WrkOptions {
   seconds?: number
   /** Ranges of so many bytes all over a file of that size, instead of whole answers. */
   ranges?: { size: number; length: number }
-  /** Paths that are asked for in turns, instead of the one in the URL. */
+  /** Paths that are asked for in turns, from anywhere among them on, instead of the one in the URL. */
   paths?: string[]
 }
 
@@ -53,7 +53,8 @@ export async function runWrk(lab: Lab, options: WrkOptions): Promise<WrkReport> 
 
 async function writePaths(lab: Lab, paths: string[]): Promise<string> {
   const file = join(await lab.subfolder('wrk'), 'paths')
-  await writeFile(file, paths.join('\n'))
+  const start = Math.floor(Math.random() * paths.length)
+  await writeFile(file, [...paths.slice(start), ...paths.slice(0, start)].join('\n'))
   return file
 }
 

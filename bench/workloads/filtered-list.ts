@@ -4,16 +4,29 @@ import type { Lab } from '../lab.ts'
 import { prepareGlance } from '../peers/glance.ts'
 import { startHeliostat } from '../peers/heliostat.ts'
 import { ifThere } from '../peers/packages.ts'
-import { populate, populateGlance } from '../population.ts'
+import { imageIdOf, populate, populateGlance } from '../population.ts'
 import type { Case, Measure, Workload } from '../workload.ts'
 import { runWrk } from '../wrk.ts'
 
 const IMAGES = 100_000
 const CLIENTS = 4
-const QUERIES = [
-  'sort=size:desc',
-  'status=deactivated&size_min=4000000&sort=name:asc',
-  'tag=bench&os_distro=ubuntu-4005&sort=updated_at:desc',
+/** So many pages of each kind are asked for, since a service may remember the one that it has just given. */
+const PAGES = 5000
+
+const KINDS: { name: string; query: (page: number) => string }[] = [
+  {
+    name: 'sort=size, marker',
+    query: (page) => `sort=size:desc&marker=${imageIdOf(page * 10 + 5)}`,
+  },
+  {
+    name: 'status, size_min, sort=name',
+    query: (page) => `status=deactivated&size_min=${1_048_576 + page * 100}&sort=name:asc`,
+  },
+  {
+    name: 'tag of all, property of one',
+    // One of every twenty is of that system, and not of a community, which lists leave out.
+    query: (page) => `tag=bench&os_distro=ubuntu-${page * 20 + 5}&sort=updated_at:desc`,
+  },
 ]
 
 const MEASURES: Measure[] = [
@@ -30,7 +43,7 @@ export const filteredList: Workload = {
   async prepare(lab) {
     const services = await startServices(lab)
     const cases: Case[] = []
-    for (const query of QUERIES) cases.push(await caseOf(lab, query, services))
+    for (const kind of KINDS) cases.push(await caseOf(lab, kind, services))
     return cases
   },
 }
@@ -58,10 +71,16 @@ async function startServices(lab: Lab): Promise<Service[]> {
   ]
 }
 
-async function caseOf(lab: Lab, query: string, services: Service[]): Promise<Case> {
-  await requireSamePage(query, services)
+async function caseOf(
+  lab: Lab,
+  { name: kind, query }: (typeof KINDS)[number],
+  services: Service[],
+): Promise<Case> {
+  const queries = Array.from({ length: PAGES }, (_, index) => query(index))
+  await requireSamePage(queries[PAGES / 2] ?? '', services)
+  const paths = queries.map((one) => `/v2/images?${one}`)
   return {
-    name: query,
+    name: kind,
     measures: MEASURES,
     work: '1,000 requests',
     subject: 'Heliostat',
@@ -71,10 +90,9 @@ async function caseOf(lab: Lab, query: string, services: Service[]): Promise<Cas
       pids,
       async run() {
         // Some take more than a second.
-        const seconds = lab.seconds * 2
-        const options = { url: `${url}/v2/images?${query}`, headers: {}, clients: CLIENTS, seconds }
-        const { requests, p99, ...report } = await runWrk(lab, options)
-        return { values: { rate: requests / report.seconds, p99 }, work: requests / 1000 }
+        const options = { url, headers: {}, clients: CLIENTS, paths, seconds: lab.seconds * 2 }
+        const { requests, seconds, p99 } = await runWrk(lab, options)
+        return { values: { rate: requests / seconds, p99 }, work: requests / 1000 }
       },
     })),
   }
