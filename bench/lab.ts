@@ -20,6 +20,8 @@ const WORDS = 600
 export interface LabOptions {
   /** How long a run takes that has no end by itself. */
   seconds: number
+  /** How many processes each Heliostat is; null for as many as it is by itself. */
+  workers: number | null
   tell: (line: string) => void
 }
 
@@ -65,7 +67,7 @@ export interface Lab extends LabOptions {
   close: () => Promise<void>
 }
 
-export async function openLab({ seconds, tell }: LabOptions): Promise<Lab> {
+export async function openLab({ seconds, workers, tell }: LabOptions): Promise<Lab> {
   const folder = await mkdtemp(join(tmpdir(), 'heliostat-bench-'))
   const children = new Set<ChildProcess>()
   let folders = 0
@@ -84,6 +86,7 @@ export async function openLab({ seconds, tell }: LabOptions): Promise<Lab> {
 
   return {
     seconds,
+    workers,
     tell,
     folder,
 

@@ -12,6 +12,7 @@ import { WORKLOADS } from './workloads/all.ts'
 interface Options {
   rounds: number
   seconds: number
+  workers?: number
   results: string
   json?: true
   list?: true
@@ -22,6 +23,7 @@ const program = new Command('bench')
   .argument('[workload...]', 'which of them, instead of all')
   .option('--rounds <number>', 'how often each contender has its turn', positive, 5)
   .option('--seconds <number>', 'how long a turn is that has no end by itself', positive, 5)
+  .option('--workers <number>', 'processes of each Heliostat, instead of its default', positive)
   .option(
     '--results <folder>',
     'where the charts and results.json go',
@@ -46,7 +48,7 @@ async function main(names: string[], options: Options): Promise<void> {
     results.push(result)
     if (!options.json) print(`\n## ${workload.name}: ${workload.about}\n\n${textOf(result)}`)
   }
-  const document = documentOf(results, { rounds: options.rounds, seconds: options.seconds })
+  const document = documentOf(results, options)
   await keep(options.results, results, document)
   if (options.json) print(JSON.stringify(document, null, 2))
   if (results.some(hasFailed)) process.exitCode = 1
@@ -67,14 +69,15 @@ function workloadOf(name: string): Workload {
 }
 
 /** Whatever fails is told in the result, so that the others go on. */
-async function run(workload: Workload, { rounds, seconds }: Options): Promise<WorkloadResult> {
+async function run(workload: Workload, options: Options): Promise<WorkloadResult> {
   const { name, about } = workload
+  const { rounds, seconds, workers = null } = options
   const startedAt = performance.now()
   const tell = (line: string) => {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
     process.stderr.write(`${name} ${seconds.padStart(4)} s  ${line}\n`)
   }
-  const lab = await openLab({ seconds, tell })
+  const lab = await openLab({ seconds, workers, tell })
   const cases: CaseResult[] = []
   try {
     for (const one of await workload.prepare(lab)) {

@@ -46,9 +46,12 @@ function debianVersions(): Record<string, string> {
 }
 
 /** The results with medians, spreads and goals, as they go into JSON. */
-export function documentOf(results: WorkloadResult[], options: Record<string, number>) {
+export function documentOf(
+  results: WorkloadResult[],
+  { rounds, seconds, workers }: { rounds: number; seconds: number; workers?: number },
+) {
   const workloads = results.map(({ cases, ...rest }) => ({ ...rest, cases: cases.map(summarized) }))
-  return { machine: machine(), options, workloads }
+  return { machine: machine(), options: { rounds, seconds, workers: workers ?? null }, workloads }
 }
 
 function summarized(result: CaseResult) {

@@ -32,7 +32,10 @@ export async function startHeliostat(
   const [port = 0] = await freePorts(1)
   const folder = dataDir ?? (await lab.subfolder('heliostat'))
   const configFile = join(await lab.subfolder('configuration'), 'heliostat.conf')
-  await writeFile(configFile, iniOf(configurationOf(options, port, folder)))
+  await writeFile(
+    configFile,
+    iniOf(configurationOf(options, { port, dataDir: folder, workers: lab.workers })),
+  )
   const server = await lab.start({
     name: 'heliostat',
     command: process.execPath,
@@ -43,10 +46,20 @@ export async function startHeliostat(
   return { ...server, dataDir: folder, configFile }
 }
 
-function configurationOf(options: RawConfig, port: number, dataDir: string): RawConfig {
+interface Settled {
+  port: number
+  dataDir: string
+  workers: number | null
+}
+
+function configurationOf(options: RawConfig, { port, dataDir, workers }: Settled): RawConfig {
   return {
     ...options,
-    DEFAULT: { ...options['DEFAULT'], bind_port: `${port}` },
+    DEFAULT: {
+      ...options['DEFAULT'],
+      bind_port: `${port}`,
+      ...(workers !== null && { workers: `${workers}` }),
+    },
     heliostat: { ...options['heliostat'], data_dir: dataDir },
     mirror: { tokens: MIRROR_TOKEN, ...options['mirror'] },
   }
