@@ -232,6 +232,10 @@ export const imageLocations = sqliteTable(
     index('image_locations_by_image').on(table.image_id),
     index('image_locations_by_blob').on(table.blob),
     index('image_locations_by_store').on(table.store, table.url),
+    // Few ever are, and those who look after the dead look for them every five seconds.
+    index('image_locations_saving')
+      .on(table.updated_at)
+      .where(sql`status = 'saving'`),
   ],
 )
 

@@ -123,5 +123,11 @@ export const MIGRATIONS: { revision: string; statements: string[] }[] = [
       "CREATE INDEX `images_by_visibility_and_updated_at` ON `images` (`os_hidden`,`visibility`,`updated_at`,`created_at`) WHERE deleted_at IS NULL AND status <> 'killed';",
       "CREATE INDEX `images_by_owner_and_updated_at` ON `images` (`os_hidden`,`owner`,`visibility`,`updated_at`,`created_at`) WHERE deleted_at IS NULL AND status <> 'killed';"
     ]
+  },
+  {
+    "revision": "0009_saving",
+    "statements": [
+      "CREATE INDEX `image_locations_saving` ON `image_locations` (`updated_at`) WHERE status = 'saving';"
+    ]
   }
 ]

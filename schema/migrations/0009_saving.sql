@@ -1,0 +1,1 @@
+CREATE INDEX `image_locations_saving` ON `image_locations` (`updated_at`) WHERE status = 'saving';
