@@ -53,7 +53,7 @@ export async function openLocalSite(
   const rules = openRules(config)
   const signing = openSigningFiles(config)
   const tokens = await readTokens(config.heliostat.token_file)
-  const importTools = await openImportTools(config)
+  const importTools = await openImportTools(config, peers)
   const parts = await openParts(config, peers)
   const { registry, digester, metrics, damage } = parts
   const openSide = isEdge(config) ? openEdgeSide : openOriginSide

@@ -41,15 +41,21 @@ const info = z.looseObject({
     .optional(),
 })
 
-/** Converts by `qemu-img`, in a folder of its own, which is emptied first; null where there is no such program. */
-export async function openQemuImg(folder: string): Promise<ImageConverter | null> {
+/**
+ * Converts by `qemu-img`, in a folder of its own; null where there is no such program. What lies there, or above in
+ * `emptied`, is removed first.
+ */
+export async function openQemuImg(
+  folder: string,
+  emptied: string = folder,
+): Promise<ImageConverter | null> {
   if (!mayRun('qemu-img') || !mayRun('prlimit')) return null
   const isThere = await run(['prlimit', '--core=0', 'qemu-img', '--version'], { cwd: '/' }).then(
     () => true,
     () => false,
   )
   if (!isThere) return null
-  await rm(folder, { recursive: true, force: true })
+  await rm(emptied, { recursive: true, force: true })
   await mkdir(folder, { recursive: true, mode: 0o700 })
   return { begin: async () => beginConversion(await mkdtemp(join(folder, 'conversion-'))) }
 }

@@ -86,11 +86,10 @@ interface Change {
 }
 
 function takeOver(account: EdgeAccount, { added, gone, store }: Change): void {
-  for (const digest of gone) {
-    account.forget(digest)
-    store.letGo(digest)
-  }
+  for (const digest of gone) account.forget(digest)
   for (const [digest, size] of added) account.add(digest, size)
+  // Of what is added there may have been another file before.
+  for (const digest of [...gone, ...added.map(([name]) => name)]) store.letGo(digest)
 }
 
 /** Each chunk is read and verified once for all workers, by the lead; by this one where it does not answer. */

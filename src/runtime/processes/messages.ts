@@ -5,6 +5,8 @@ import type { Config } from '../../config.ts'
 export interface Place {
   /** Another one for each worker that is started. */
   id: number
+  /** The same for a worker and for those that take its place. */
+  slot: number
   /** Whether it does what is done once for all of them. */
   isLead: boolean
   /** Whether no other worker has the files of the site open. */

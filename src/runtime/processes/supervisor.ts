@@ -17,7 +17,7 @@ import { createSwitchboard } from './switchboard.ts'
 const log = getLogger(['heliostat', 'workers'])
 
 /** How long workers have to let go of everything, once their requests have ended or are cut off. */
-const CLOSING_MS = 15_000
+const CLOSING_MS = 8_000
 
 export interface Supervisor {
   /** Resolves when all workers serve. */
@@ -114,12 +114,12 @@ function createCrew(parts: SupervisorParts) {
 /** The lead opens the site first: it makes, or mends, what the others find. */
 function openSites(slots: Slot[], config: Config): void {
   const hasLead = slots.some(({ isLead, state }) => isLead && state === 'ready')
-  for (const slot of slots) {
+  for (const [index, slot] of slots.entries()) {
     if (slot.state === 'drained') slot.send({ kind: 'close' })
     if (slot.state !== 'loaded' || !(slot.isLead || hasLead)) continue
     const isFirst = slots.every(({ state }) => ['loading', 'loaded', 'gone'].includes(state))
     slot.state = 'opening'
-    const place = { id: slot.id(), isLead: slot.isLead, isFirst, count: slots.length }
+    const place = { id: slot.id(), slot: index, isLead: slot.isLead, isFirst, count: slots.length }
     slot.send({ kind: 'start', config, place })
   }
 }
