@@ -3,7 +3,7 @@
  * Fills the registry in the file first, where it has no images yet: a million takes five minutes.
  */
 import { images, LIST_KEYS } from '../schema/tables.ts'
-import { createImageReads } from '../src/images/reads.ts'
+import { createImageList } from '../src/images/list/pages.ts'
 import { parseListQuery } from '../src/images/list/query.ts'
 import { openRegistry } from '../src/registry/database.ts'
 import { openEmbedded } from '../src/registry/embedded.ts'
@@ -34,7 +34,7 @@ if (file === undefined) throw new Error('Wanted the file of a registry')
 const registry = openRegistry(openEmbedded(file))
 await migrate(registry)
 if ((await registry.$count(images)) === 0) await writeManyImages(registry, Number(count))
-const { list } = createImageReads(registry, false)
+const list = createImageList(registry, false)
 
 console.log(`ms, median of ${ROUNDS}`.padEnd(50), ['admin', ...Object.keys(PROJECTS)].join('\t'))
 for (const query of ['', ...ORDERS, ...PAIRS.map((pair) => `sort=${pair}`), ...FILTERS]) {

@@ -82,4 +82,4 @@ const MEMBERS = `
 
 const LOCATIONS = `
   INSERT INTO image_locations (image_id, store, status, created_at, updated_at)
-  SELECT id, 'default', 'active', ${DAY_2023}, ${DAY_2023} FROM made WHERE h % 100 <> 1`
+  SELECT id, 'file', 'active', ${DAY_2023}, ${DAY_2023} FROM made WHERE h % 100 <> 1`

@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import type { InStatement } from '@libsql/client/web'
 import { LIST_KEYS, VISIBILITIES } from '../../../schema/tables.ts'
 import { parseListQuery } from '../../../src/images/list/query.ts'
-import { createImageReads } from '../../../src/images/reads.ts'
+import { createImageList } from '../../../src/images/list/pages.ts'
 import type { Viewer } from '../../../src/images/visibility.ts'
 import { openRegistry } from '../../../src/registry/database.ts'
 import { openTestRegistry, queuedRow, type TestRegistry } from '../../support/registry.ts'
@@ -35,7 +35,7 @@ async function statementsOf(query: string, viewer: Viewer, isLater: boolean) {
       return $client.execute(statement)
     },
   }
-  const { list } = createImageReads(openRegistry(noting), false)
+  const list = createImageList(openRegistry(noting), false)
   const marker = isLater ? queuedRow({ name: 'one', size: 1 }) : null
   await list(parseListQuery(new URLSearchParams(query), LIMITS), viewer, marker)
   return asked
