@@ -9,12 +9,26 @@ const FROM_MEMORY_MS = 4
 /** For how long reads go beside the event loop then. */
 const BESIDE_MS = 1_000
 
+/** So many reads are done at once before others have their turn: large bodies are many small reads where there is little memory for each. */
+const MOST_IN_TURN = 32
+
 let besideUntil = 0
+let inThisTurn = 0
+
+/** Whether this turn of the event loop has had enough of them. */
+function isEnough(): boolean {
+  if (inThisTurn === 0) {
+    setImmediate(() => {
+      inThisTurn = 0
+    })
+  }
+  return ++inThisTurn > MOST_IN_TURN
+}
 
 /** Small reads hold the event loop up, but not where the disk is asked: then others are served meanwhile. */
 export function readerOf({ fd }: Pick<FileHandle, 'fd'>): ReadAt {
   return async (buffer, position) => {
-    if (buffer.length > SMALL) return readBeside(fd, buffer, position)
+    if (buffer.length > SMALL || isEnough()) return readBeside(fd, buffer, position)
     const begun = performance.now()
     if (begun < besideUntil) return readBeside(fd, buffer, position)
     const bytesRead = readSync(fd, buffer, 0, buffer.length, position)

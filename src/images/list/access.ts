@@ -27,7 +27,13 @@ export function accessInOrder(terms: Term[], asked: SortKey[], marker: MarkerRow
   const [first] = sort
   const equal = first?.key === 'created_at' ? EQUALITY_KEYS.find(isAskedIn(terms)) : undefined
   const key = equal ?? first?.key ?? 'id'
-  const served = terms.filter((term) => isServed(term, key, first))
+  const [narrowest = null] = terms
+    .filter(isEqualityOf(key))
+    .toSorted((one, other) => valuesOf(one).length - valuesOf(other).length)
+  // Of two equalities with the key one leads into the index, and the other one is looked at.
+  const served = terms.filter(
+    (term) => isServed(term, key, first) && (!isEquality(term) || term === narrowest),
+  )
   const bounds = served.filter((term) => !isEquality(term)).map(termCondition)
   const values = served.filter(isEquality).flatMap(eachOf)
   return {
@@ -61,6 +67,12 @@ function isEquality(term: Term): term is Equality {
   return term.kind === 'absent' || term.values.length <= MOST_WAYS
 }
 
+/** What is asked for, of images that are equal to one that fulfils it in a key: that equality is all that is left of what is asked of the key. */
+export function narrowedTo(terms: Term[], image: MarkerRow, key: ListKey): Term[] {
+  const isOfKey = isEqualityOf(key)
+  return [...terms.filter((term) => !isOfKey(term)), equalTo(image, key)]
+}
+
 function isEqualityOf(key: ListKey) {
   return (term: Term): term is Equality => isEquality(term) && term.column === key
 }
@@ -88,7 +100,7 @@ function eachOf(term: Equality): Fragment[] {
 }
 
 /** What the images have in common that are equal to one of them in a key, which is no time. */
-export function equalTo(image: MarkerRow, key: ListKey): Term {
+function equalTo(image: MarkerRow, key: ListKey): Term {
   if (key === 'created_at' || key === 'updated_at') {
     throw new RangeError(`Got the key "${key}", in which few images are equal, wanted another one`)
   }

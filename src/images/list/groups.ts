@@ -1,4 +1,4 @@
-import { type Access, equalTo } from './access.ts'
+import { type Access, narrowedTo } from './access.ts'
 import type { ListRow, PageReader } from './reading.ts'
 import { type AskedPage, isChecked, startOfPage } from './statements.ts'
 
@@ -39,7 +39,7 @@ export async function readGroups(
 
     // Of a group that the marker is in, and not at the end of, only what comes after it.
     const isBegun = marker?.[first.key] === image[first.key]
-    const terms = [...page.terms, equalTo(image, first.key)]
+    const terms = narrowedTo(page.terms, image, first.key)
     const rest = { marker: isBegun ? marker : null, limit: next.limit, sort: others, terms }
     found.push(...(await readPage({ ...page, ...rest })))
     if (found.length >= page.limit) break

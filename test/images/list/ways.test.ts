@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test'
 import fc from 'fast-check'
 import { createImageList, type ImageList } from '../../../src/images/list/pages.ts'
 import { parseListQuery } from '../../../src/images/list/query.ts'
-import { openTestRegistry, type TestRegistry } from '../../support/registry.ts'
+import { openTestRegistry, queuedImage, type TestRegistry } from '../../support/registry.ts'
 import { isListed } from './model.ts'
 import { anyOrder } from './orders.ts'
 import { anyCaller, anyImage, anyQuery, forgetImages, parametersOf, writeImages } from './world.ts'
@@ -50,20 +50,48 @@ describe('a list of more images than are looked at together', () => {
     await fc.assert(property, { numRuns: 400, interruptAfterTimeLimit: 10_000 })
   })
 
+  it('has it once where it is asked for several values of what it is sorted by, and by something else', async () => {
+    await forgetImages(site.registry)
+    const rows = ['raw', 'qcow2'].flatMap((disk_format) =>
+      ['bare', 'bare', 'ova', 'ova'].map((container_format) => ({ disk_format, container_format })),
+    )
+    const images = rows.map((row, index) => ({
+      ...queuedImage({ ...row, visibility: 'public', created_at: 1_000 - index }),
+      members: {},
+    }))
+    await writeImages(site.registry, images)
+    const parameters = 'disk_format=in:raw,qcow2,iso&sort=disk_format:desc,container_format:asc'
+    const query = parseListQuery(new URLSearchParams(parameters), LIMITS)
+    for (const limit of [2, 6, 9]) {
+      const ids = await idsIn(list, { ...query, limit }, { isAdmin: false, projectId: 'alice' })
+      assert.deepEqual(
+        ids,
+        images.map(({ id }) => id),
+      )
+    }
+  })
+
   /** All pages, one after the other. */
   async function idsOf({ caller, query, order, limit }: Asked): Promise<string[]> {
     const params = new URLSearchParams([...parametersOf(query), ...order.parameters])
     const asked = { ...parseListQuery(params, LIMITS), limit }
-    const viewer = { isAdmin: caller.isAdmin, projectId: caller.project }
-    const ids: string[] = []
-    let marker: Parameters<ImageList>[2] = null
-    for (;;) {
-      const page = await list(asked, viewer, marker)
-      assert.ok(page.images.length <= limit)
-      ids.push(...page.images.map(({ id }) => id))
-      assert.ok(ids.length <= 25, 'an image is shown twice')
-      marker = page.images.at(-1) ?? null
-      if (!page.isFull || marker === null) return ids
-    }
+    return idsIn(list, asked, { isAdmin: caller.isAdmin, projectId: caller.project })
   }
 })
+
+async function idsIn(
+  list: ImageList,
+  asked: Parameters<ImageList>[0],
+  viewer: Parameters<ImageList>[1],
+): Promise<string[]> {
+  const ids: string[] = []
+  let marker: Parameters<ImageList>[2] = null
+  for (;;) {
+    const page = await list(asked, viewer, marker)
+    assert.ok(page.images.length <= asked.limit)
+    ids.push(...page.images.map(({ id }) => id))
+    assert.ok(ids.length <= 25, 'an image is shown twice')
+    marker = page.images.at(-1) ?? null
+    if (!page.isFull || marker === null) return ids
+  }
+}
