@@ -1,5 +1,6 @@
 import type { InStatement, ResultSet } from '@libsql/client/web'
 import type Database from 'libsql'
+import { createLru } from '../lru.ts'
 import { bindable, resultSet } from './embedded-values.ts'
 
 const MAX_CACHED_STATEMENTS = 256
@@ -78,7 +79,7 @@ interface Prepared {
 const READS = /^\s*(select|explain)\b/i
 
 function statementCache(database: Database.Database): (sql: string) => Prepared {
-  const cache = new Map<string, Prepared>()
+  const cache = createLru<Prepared>(MAX_CACHED_STATEMENTS)
   return (sql) => {
     const known = cache.get(sql)
     if (known) return known
@@ -86,8 +87,6 @@ function statementCache(database: Database.Database): (sql: string) => Prepared 
     const hasRows = prepared.reader
     // Rows as plain arrays. A statement without rows refuses the very question.
     if (hasRows) prepared.raw(true)
-    const oldest = cache.keys().next().value
-    if (cache.size >= MAX_CACHED_STATEMENTS && oldest !== undefined) cache.delete(oldest)
     const entry = { prepared, hasRows, reads: READS.test(sql) }
     cache.set(sql, entry)
     return entry

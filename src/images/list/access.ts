@@ -21,19 +21,13 @@ export interface Access {
   isOrdered: boolean
 }
 
-/** The images in the order of the list, whatever is asked of them. */
+/** The images in the order of the list, whatever is asked of them, which is one equality with each key at the most. */
 export function accessInOrder(terms: Term[], asked: SortKey[], marker: MarkerRow | null): Access {
   const sort = meaningful(terms, asked, marker)
   const [first] = sort
   const equal = first?.key === 'created_at' ? EQUALITY_KEYS.find(isAskedIn(terms)) : undefined
   const key = equal ?? first?.key ?? 'id'
-  const [narrowest = null] = terms
-    .filter(isEqualityOf(key))
-    .toSorted((one, other) => valuesOf(one).length - valuesOf(other).length)
-  // Of two equalities with the key one leads into the index, and the other one is looked at.
-  const served = terms.filter(
-    (term) => isServed(term, key, first) && (!isEquality(term) || term === narrowest),
-  )
+  const served = terms.filter((term) => isServed(term, key, first))
   const bounds = served.filter((term) => !isEquality(term)).map(termCondition)
   const values = served.filter(isEquality).flatMap(eachOf)
   return {

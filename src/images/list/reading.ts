@@ -1,5 +1,6 @@
 import { eq, getTableColumns, type Placeholder, sql, type SQL } from 'drizzle-orm'
 import { images } from '../../../schema/tables.ts'
+import { createLru } from '../../lru.ts'
 import type { Registry } from '../../registry/database.ts'
 import type { Fragment } from '../../registry/fragment.ts'
 import {
@@ -33,7 +34,7 @@ export interface PageReader {
 }
 
 export function createPageReader(registry: Registry, listLocations: boolean): PageReader {
-  const prepared = new Map<string, ReturnType<typeof prepare>>()
+  const prepared = createLru<ReturnType<typeof prepare>>(MOST_PREPARED)
   const findLong = registry
     .select({ properties: propertiesOf })
     .from(images)
@@ -61,10 +62,7 @@ export function createPageReader(registry: Registry, listLocations: boolean): Pa
       const order = sort.map(({ key, direction }) => `+${key} ${direction}`).join(', ')
       const key = `${rows.text} ${order}`
       const statement = prepared.get(key) ?? prepare(rows.text, order)
-      prepared.delete(key)
       prepared.set(key, statement)
-      const oldest = prepared.keys().next().value
-      if (prepared.size > MOST_PREPARED && oldest !== undefined) prepared.delete(oldest)
       return statement.all({ ...rows.args, project: projectId })
     },
 

@@ -2,7 +2,7 @@
 import { listIndex, type ListKey } from '../../../schema/tables.ts'
 import { all, type Fragment, fragment, joined, raw } from '../../registry/fragment.ts'
 import type { Access, Candidates } from './access.ts'
-import { listedCondition, termCondition } from './filters.ts'
+import { filterConditions, listedCondition } from './filters.ts'
 import { afterMarker, markerCondition, type MarkerRow, orderBy } from './order.ts'
 import { amongShares, isShared, type Part, partConditions } from './parts.ts'
 import type { Term } from './query.ts'
@@ -127,8 +127,7 @@ function leadingOf({ owner }: Part): Branch['leading'] {
 /** What an image has to meet to be on the page, if it is of one of the parts. */
 function searched({ hidden, terms, marker, ...page }: AskedPage): Fragment[] {
   return [
-    listedCondition(hidden),
-    ...terms.map(termCondition),
+    ...filterConditions({ hidden, terms }),
     ...(marker === null ? [] : [markerCondition(page.behind ?? page.sort, marker)]),
   ]
 }
