@@ -36,6 +36,5 @@ export const accessLog = createMiddleware<Env>(async function accessLogMiddlewar
 
 /** Looked for in the headers only where it is not known otherwise: from a plain object they are made for that. */
 function lengthOf(context: RequestContext): number {
-  const known: number | undefined = context.get('length')
-  return known ?? Number(context.res.headers.get('Content-Length') ?? 0)
+  return context.env?.answerLength ?? Number(context.res.headers.get('Content-Length') ?? 0)
 }

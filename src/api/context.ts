@@ -9,15 +9,13 @@ export interface Platform {
   isRepeated?: (header: string) => boolean
   /** Opens the body of the request, where the runtime has a better way than `Request`. To be called once. */
   openBody?: () => ReadableStream<Uint8Array>
-  /** Bytes of the answer, where it lies in memory as a whole: for the runtime to read when it is there. */
+  /** Bytes of the answer, where it lies in memory as a whole: for the log, and for the runtime to read when it is there. */
   answerLength?: number
 }
 
 interface Variables {
   caller: Caller
   requestId: string
-  /** Bytes of the answer, where they are known when it begins. */
-  length: number
   /** Has the request logged when its body has gone out (`sent`, with its bytes) instead of when its handler returns. */
   logWhenSent: (sent: Promise<number>) => void
 }

@@ -67,11 +67,14 @@ export interface HealthParts {
   duty: Pick<Duty, 'isOurs'>
   /** Null where no other process serves the site beside this one. */
   peers: Peers | null
+  /** Whether this process does what is done once for all that serve the site. */
+  isLead: boolean
 }
 
 /** Looks after a site on this machine, unless another process does, and tells how it is. */
 export function startHealth(parts: HealthParts): LocalHealth {
-  const { config, registry, stores, scrubbed, resident, damage, metrics, chores, peers } = parts
+  const { config, registry, stores, scrubbed, resident, damage, metrics, chores, peers, isLead } =
+    parts
   const edge = parts.edgeStatus
   const own = {
     disk: diskOf(parts),
@@ -80,11 +83,11 @@ export function startHealth(parts: HealthParts): LocalHealth {
   }
   const { disk, recount, failing } = sharedHealth(own, peers)
   offerNotes(parts)
-  const care = (peers?.isLead ?? true) ? takeCare(parts) : NO_CARE
+  const care = isLead ? takeCare(parts) : NO_CARE
   if (own.disk) metrics.show(diskReadings({ disk: own.disk }))
   metrics.show(damageReadings(parts, care))
   if (resident) metrics.show(residentReadings(resident.readThrough.counters))
-  if (peers?.isLead ?? true) showLead(parts, { recount: own.recount, care })
+  if (isLead) showLead(parts, { recount: own.recount, care })
   return {
     readiness: createReadiness({
       registry,

@@ -1,25 +1,22 @@
 /** What is kept on this machine, as a worker has it beside the lead: it reads the files, and the lead does the rest. */
-import { getLogger } from '@logtape/logtape'
 import type { IsWhole } from '../../blobs/local/check.ts'
 import type { LocalStore } from '../../blobs/local/store.ts'
-import { inTime, LATE } from '../../in-time.ts'
+import { LATE } from '../../in-time.ts'
 import { createEdgeAccount, type EdgeAccount } from '../../mirror/chunks/account.ts'
 import type { Filling } from '../../mirror/chunks/filling.ts'
 import { createLocalChunks } from '../../mirror/chunks/local-chunks.ts'
 import { createReading } from '../../mirror/chunks/reading.ts'
 import { createReadCounts, type ImageCache } from '../../mirror/pinning/image-cache.ts'
 import { createCachedImages } from '../../mirror/pinning/rows.ts'
-import { reasonOf } from '../../reason.ts'
 import type { Resident, ResidentParts } from '../resident.ts'
 import type { Peers, Sizes } from './calls.ts'
+import { orLate } from './lead-time.ts'
 import { createUseReports } from './use-reports.ts'
 
 /** How long the lead has for what can be done without it. */
 const LEAD_MS = 1_000
 
 const NOTHING_FETCHED = { misses: 0, corrupt: 0, upstreamBytes: 0, streamedThrough: 0 }
-
-const log = getLogger(['heliostat', 'workers'])
 
 type Parts = Pick<ResidentParts, 'registry' | 'store' | 'manifests' | 'limit' | 'check'>
 
@@ -95,7 +92,7 @@ function takeOver(account: EdgeAccount, { added, gone, store }: Change): void {
 /** Each chunk is read and verified once for all workers, by the lead; by this one where it does not answer. */
 function checkByLead(check: IsWhole, peers: Peers): IsWhole {
   return async (digest, chunk) => {
-    const stamp = await orLate(peers.askLead('verify', peers.id, digest))
+    const stamp = await orLate(peers.askLead('verify', peers.id, digest), LEAD_MS)
     return stamp === chunk.state.stamp || check(digest, chunk)
   }
 }
@@ -103,19 +100,11 @@ function checkByLead(check: IsWhole, peers: Peers): IsWhole {
 /** The lead has to know that the chunk is no longer here. */
 function quarantineByLead(store: LocalStore, peers: Peers): LocalStore['quarantine'] {
   return async (digest, stamp) => {
-    const isAside = await orLate(peers.askLead('quarantine', digest, stamp))
+    const isAside = await orLate(peers.askLead('quarantine', digest, stamp), LEAD_MS)
     if (isAside === LATE) return store.quarantine(digest, stamp)
     store.letGo(digest)
     return isAside
   }
-}
-
-async function orLate<T>(asked: Promise<T>): Promise<T | typeof LATE> {
-  const answer = asked.catch((error: unknown): typeof LATE => {
-    log.debug('The lead does not help: {reason}', { reason: reasonOf(error) })
-    return LATE
-  })
-  return inTime(answer, LEAD_MS)
 }
 
 /** Chunks that the lead fetches, each once whoever asks for it. */

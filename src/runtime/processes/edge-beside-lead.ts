@@ -1,11 +1,12 @@
 /** An edge as a worker has it beside the lead, which follows the upstream. */
-import { inTime } from '../../in-time.ts'
+import { LATE } from '../../in-time.ts'
 import type { ReadThroughCounters } from '../../mirror/chunks/read-through.ts'
 import type { EdgeCondition, EdgeStatus } from '../../mirror/edge-status.ts'
 import { createReplica, type Replica } from '../../mirror/follow/replica.ts'
 import type { Registry } from '../../registry/database.ts'
 import type { Resident } from '../resident.ts'
 import type { Peers } from './calls.ts'
+import { orLate } from './lead-time.ts'
 
 /** How long the lead has to say how it stands: whoever asks for readiness wants to know soon. */
 const LEAD_MS = 2_000
@@ -33,10 +34,8 @@ export function statusOfLead(
     counters: () => countersOfAll(peers),
 
     async condition() {
-      const asked = peers.askLead('condition').catch(() => null)
-      const found = await inTime(asked, LEAD_MS)
-      if (found !== null && typeof found !== 'symbol') return found
-      return withoutLead(replica, await hasSnapshot())
+      const found = await orLate(peers.askLead('condition'), LEAD_MS)
+      return found === LATE ? withoutLead(replica, await hasSnapshot()) : found
     },
   }
 }

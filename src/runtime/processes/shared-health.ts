@@ -1,6 +1,7 @@
 import type { DiskCondition } from '../../blobs/local/store.ts'
-import { inTime, LATE } from '../../in-time.ts'
+import { LATE } from '../../in-time.ts'
 import type { Peers } from './calls.ts'
+import { orLate } from './lead-time.ts'
 
 /** How long the lead has to say how it is: whoever asks for readiness wants to know soon. */
 const LEAD_MS = 2_000
@@ -30,11 +31,8 @@ export function sharedHealth(own: OwnHealth, peers: Peers | null): OwnHealth {
 
 /** What the lead says; where it says nothing, what is known here. */
 async function orOwn<T>(asked: Promise<T>, own: () => Promise<T>): Promise<T> {
-  const answer = await inTime(
-    asked.catch(() => LATE),
-    LEAD_MS,
-  )
-  return typeof answer === 'symbol' ? own() : answer
+  const answer = await orLate(asked, LEAD_MS)
+  return answer === LATE ? own() : answer
 }
 
 /** What one worker has been refused counts for all. */
