@@ -1,4 +1,4 @@
-import { getLogger } from '@logtape/logtape'
+import { getLogger, type LogRecord } from '@logtape/logtape'
 import { createMiddleware } from 'hono/factory'
 import { urlPath } from '../http/url-path.ts'
 import type { Env, RequestContext } from './context.ts'
@@ -11,17 +11,20 @@ export const accessLog = createMiddleware<Env>(async function accessLogMiddlewar
   let isLate = false
 
   function write(bytes: number): void {
-    log.info('{method} {path} {status} {bytes} B {milliseconds} ms', {
-      method: context.req.method,
-      path: urlPath(context.req.url),
-      status: context.res.status,
-      bytes,
-      milliseconds: Math.round(performance.now() - startedAt),
-      requestId: context.get('requestId') ?? null,
-      user: context.get('caller')?.userId ?? null,
-      project: context.get('caller')?.projectId ?? null,
-      peer: context.env?.peerAddress ?? null,
-    })
+    const caller = context.get('caller')
+    log.emit(
+      record({
+        method: context.req.method,
+        path: urlPath(context.req.url),
+        status: context.res.status,
+        bytes,
+        milliseconds: Math.round(performance.now() - startedAt),
+        requestId: context.get('requestId') ?? null,
+        user: caller?.userId ?? null,
+        project: caller?.projectId ?? null,
+        peer: context.env?.peerAddress ?? null,
+      }),
+    )
   }
 
   // A download is logged late, when its body has been sent or broken off: only then are its bytes and its time known.
@@ -33,6 +36,32 @@ export const accessLog = createMiddleware<Env>(async function accessLogMiddlewar
   const hasBody = context.req.method !== 'HEAD'
   if (!isLate) write(hasBody ? lengthOf(context) : 0)
 })
+
+interface Line {
+  method: string
+  path: string
+  status: number
+  bytes: number
+  milliseconds: number
+  requestId: string | null
+  user: string | null
+  project: string | null
+  peer: string | null
+}
+
+/** What `log.info` would make of the message and its properties, for a fifth of the time. */
+function record(line: Line): LogRecord {
+  const { method, path, status, bytes, milliseconds } = line
+  return {
+    category: log.category,
+    level: 'info',
+    timestamp: Date.now(),
+    // Texts and values in turns.
+    message: ['', method, ' ', path, ' ', status, ' ', bytes, ' B ', milliseconds, ' ms'],
+    rawMessage: '{method} {path} {status} {bytes} B {milliseconds} ms',
+    properties: { ...line },
+  }
+}
 
 /** Looked for in the headers only where it is not known otherwise: from a plain object they are made for that. */
 function lengthOf(context: RequestContext): number {

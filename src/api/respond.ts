@@ -17,14 +17,10 @@ export function respond(
   const id: string | undefined = context.get('requestId')
   // A runtime that gives no env, such as Workers, has it undefined.
   if (length !== null && context.env) context.env.answerLength = length
-  return new Response(body, {
-    status,
-    headers: {
-      ...headers,
-      ...(length !== null && { 'Content-Length': String(length) }),
-      ...(id !== undefined && { 'X-Openstack-Request-Id': id }),
-    },
-  })
+  const all = { ...headers }
+  if (length !== null) all['Content-Length'] = String(length)
+  if (id !== undefined) all['X-Openstack-Request-Id'] = id
+  return new Response(body, { status, headers: all })
 }
 
 function lengthOf(body: Body): number | null {

@@ -22,6 +22,9 @@ const MOST_UNREAD = 1 << 20
 /** How long he has to read the end of it. */
 const LAST_MS = 1000
 
+/** LogTape's word for sinks that read a record at once, and so need no copy of it. */
+const IMMEDIATE = Symbol.for('LogTape.sinkSnapshotPolicy.immediate')
+
 /** The log of a running server. */
 export interface Log {
   /** Goes on in a new file, since the old one may have been moved away; null where the log is no file of its own. */
@@ -36,7 +39,7 @@ export interface Log {
 export async function configureLogging(file: string | null, debug: boolean): Promise<Log> {
   const { sink, ...output } = file === null ? logToStderr() : logToFile(file)
   await configure({
-    sinks: { log: sink },
+    sinks: { log: Object.assign(sink, { [IMMEDIATE]: true }) },
     loggers: [
       { category: 'heliostat', lowestLevel: debug ? 'debug' : 'info', sinks: ['log'] },
       { category: ['logtape', 'meta'], lowestLevel: 'error', sinks: ['log'] },

@@ -9,11 +9,20 @@ export interface RegistryClient extends Client {
   freeing?: Client
   /** One for reading, which works beside the event loop, and not for long. */
   aside?: Client
+  /** Absent where asking takes as long as reading, such as at a server. */
+  changes?: Changes
+}
+
+/** Tells whether anything has changed. */
+export interface Changes {
+  /** A number that is another one after each commit, also that of another process. */
+  count(): number
   /**
-   * A number that is another one after each commit, also that of another process. Absent where asking takes as long as
-   * reading, such as at a server.
+   * From here to `thaw` other processes are looked at no more than once: for a stretch in which nothing comes in, so
+   * that nobody can have heard of what they commit meanwhile.
    */
-  changes?: () => number
+  freeze(): void
+  thaw(): void
 }
 
 /** The registry's handle. Atomic writes are single `batch()` calls, since an interactive transaction is not to be had everywhere. */

@@ -1,14 +1,14 @@
 import type { InStatement, ResultSet } from '@libsql/client/web'
 import type Database from 'libsql'
 import { createLru } from '../lru.ts'
+import type { Changes } from './database.ts'
 import { bindable, resultSet } from './embedded-values.ts'
 
 const MAX_CACHED_STATEMENTS = 256
 
 /** Runs statements on the connection of an embedded file. */
 export interface Runner {
-  /** A number that is another one after each commit, also that of another connection. */
-  changes(): number
+  changes: Changes
   run(statement: InStatement): ResultSet
   /** Statements in one text. */
   runText(sql: string): void
@@ -47,24 +47,39 @@ export function createRunner(database: Database.Database): Runner {
     database.exec(sql)
   }
 
-  return { run, runText, batch, changes: changes.count }
+  return { run, runText, batch, changes }
 }
 
 /** The engine tells of the commits of other connections; those of this one are counted when they begin. */
-function countChanges(database: Database.Database) {
+function countChanges(database: Database.Database): Changes & { ownCommit(): void } {
   const version = database.prepare('PRAGMA data_version').raw(true)
   let seen = 0
   let count = 0
+  let isFrozen = false
+  let hasLooked = false
+
+  function look(): void {
+    const [now] = version.get() as [number]
+    if (now !== seen) count++
+    seen = now
+    hasLooked = true
+  }
+
   return {
     /** Nobody else can look at the count between the beginning and the end of a statement, nor of a batch. */
     ownCommit(): void {
       count++
     },
-    count(): number {
-      const [now] = version.get() as [number]
-      if (now !== seen) count++
-      seen = now
+    count() {
+      if (!isFrozen || !hasLooked) look()
       return count
+    },
+    freeze() {
+      isFrozen = true
+      hasLooked = false
+    },
+    thaw() {
+      isFrozen = false
     },
   }
 }

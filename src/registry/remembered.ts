@@ -28,9 +28,9 @@ export function rememberReads({ $client: { changes } }: Registry): Remember {
     { keyOf, most, largest }: Memory<Arguments>,
   ) => {
     let known: Lru<Value> = createLru(most)
-    let asOf = changes()
+    let asOf = changes.count()
     return async (...args: Arguments): Promise<Value> => {
-      const now = changes()
+      const now = changes.count()
       if (now !== asOf) {
         known = createLru(most)
         asOf = now
@@ -40,7 +40,7 @@ export function rememberReads({ $client: { changes } }: Registry): Remember {
       if (remembered !== undefined) return remembered
       const found = await read(...args)
       // Meanwhile it may have changed.
-      const isNew = asOf === now && changes() === now
+      const isNew = asOf === now && changes.count() === now
       if (isNew && JSON.stringify(found).length <= largest) known.set(key, found)
       return found
     }

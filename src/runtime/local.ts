@@ -12,7 +12,7 @@ import { shownPath } from '../masking.ts'
 import { createFeed, type Feed } from '../mirror/feed/reader.ts'
 import { requireRole } from '../mirror/follow/role.ts'
 import { type Damage, openDamage } from '../registry/damage.ts'
-import type { Registry } from '../registry/database.ts'
+import type { Changes, Registry } from '../registry/database.ts'
 import { NOT_OURS, openDuty } from '../registry/duty.ts'
 import { lostFrames } from '../registry/log-check.ts'
 import { CURRENT_REVISION, databaseRevision, migrate } from '../registry/migrate.ts'
@@ -39,6 +39,8 @@ import { scheduleUpkeep } from './upkeep.ts'
 
 export interface LocalSite {
   services: SiteServices
+  /** Null where the registry does not tell of them. */
+  changes: Changes | null
   /** Ends timers and threads, and lets go of all files. */
   close(): Promise<void>
 }
@@ -88,6 +90,7 @@ export async function openLocalSite(
   const endUpkeep = parts.isLead ? scheduleUpkeep(services, parts.duty) : async () => undefined
   return {
     services,
+    changes: registry.$client.changes ?? null,
     async close() {
       await endUpkeep()
       await services.importer.stop()

@@ -6,6 +6,7 @@ import { createApp } from '../app.ts'
 import type { Config } from '../config.ts'
 import { refuseAmbiguous } from './ambiguous-requests.ts'
 import { createAnswers } from './answers.ts'
+import { answerInBatches } from './batches.ts'
 import { type Connections, trackConnections } from './connections.ts'
 import { listeningError } from './listening.ts'
 import { openLocalSite } from './local.ts'
@@ -76,7 +77,8 @@ export async function serveOnNode(
     { autoCleanupIncoming: false, hostname: 'localhost' },
   )
   const server = createServer(SERVER_OPTIONS)
-  answerInTurn(server, refuseAmbiguous(listener))
+  const answer = site.changes ? answerInBatches(listener, site.changes) : listener
+  answerInTurn(server, refuseAmbiguous(answer))
   server.on('checkContinue', continueWhenRead)
   // Uploads may take hours; headers still have to arrive within a minute.
   server.requestTimeout = 0
