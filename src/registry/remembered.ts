@@ -23,26 +23,41 @@ export type Remember = <Arguments extends unknown[], Value>(
 export function rememberReads({ $client: { changes } }: Registry): Remember {
   // Asking a server for changes takes as long as asking it for what is wanted.
   if (!changes) return (read) => read
+  const { count } = changes
   return <Arguments extends unknown[], Value>(
     read: (...args: Arguments) => Promise<Value>,
     { keyOf, most, largest }: Memory<Arguments>,
   ) => {
     let known: Lru<Value> = createLru(most)
-    let asOf = changes.count()
+    let running = new Map<string, Promise<Value>>()
+    let asOf = count()
+
+    async function readAndKeep(key: string, args: Arguments): Promise<Value> {
+      const begun = asOf
+      const found = await read(...args)
+      // Meanwhile it may have changed.
+      const isNew = asOf === begun && count() === begun
+      if (isNew && JSON.stringify(found).length <= largest) known.set(key, found)
+      return found
+    }
+
+    function readOnce(key: string, args: Arguments): Promise<Value> {
+      const reads = running
+      const reading = readAndKeep(key, args).finally(() => reads.delete(key))
+      reads.set(key, reading)
+      return reading
+    }
+
     return async (...args: Arguments): Promise<Value> => {
-      const now = changes.count()
+      const now = count()
       if (now !== asOf) {
         known = createLru(most)
+        running = new Map()
         asOf = now
       }
       const key = keyOf(...args)
-      const remembered = known.get(key)
-      if (remembered !== undefined) return remembered
-      const found = await read(...args)
-      // Meanwhile it may have changed.
-      const isNew = asOf === now && changes.count() === now
-      if (isNew && JSON.stringify(found).length <= largest) known.set(key, found)
-      return found
+      // What is being read was begun after the last commit as well.
+      return known.get(key) ?? running.get(key) ?? readOnce(key, args)
     }
   }
 }
