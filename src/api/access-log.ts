@@ -49,7 +49,7 @@ interface Line {
   peer: string | null
 }
 
-/** What `log.info` would make of the message and its properties, for a fifth of the time. */
+/** What `log.info` makes of the template and its properties, without reading the template anew for each request. */
 function record(line: Line): LogRecord {
   const { method, path, status, bytes, milliseconds } = line
   return {
