@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { NO_STORE } from '../../schema/tables.ts'
-import { createFileStore } from '../blobs/fs/store.ts'
+import { createCacheStore, createFileStore } from '../blobs/fs/store.ts'
 import { createGlanceFiles } from '../blobs/glance/files.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import type { ChunkStore } from '../blobs/store.ts'
@@ -67,6 +67,11 @@ export async function openLocalStores(parts: StoreParts): Promise<OpenedStores> 
 /** The store of an edge, or the one of an origin that is written by default where that is on this machine. */
 export function openLocalStore(config: Config): LocalStore {
   return createFileStore(chunkFolder(config))
+}
+
+/** The same of an edge that serves, which fetches again what a loss of power has taken. */
+export function openEdgeStore(config: Config): LocalStore {
+  return createCacheStore(chunkFolder(config))
 }
 
 /** The folder of a store of files, or of an edge's chunks. */

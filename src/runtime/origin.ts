@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Digester } from '../blobs/digest.ts'
-import { createFileStore, type FileStore } from '../blobs/fs/store.ts'
+import { createCacheStore, type FileStore } from '../blobs/fs/store.ts'
 import type { IsWhole } from '../blobs/local/check.ts'
 import { createLostChunks, type LostChunks } from '../blobs/local/lost-chunks.ts'
 import { createOwnChunks, type OwnChunks } from '../blobs/local/own-chunks.ts'
@@ -117,7 +117,7 @@ function needsCache({ stores, caching }: Config): boolean {
 /** Refuses a folder that is a store's: what a cache makes room of may be the only copy that there is. */
 async function openCacheFolder({ DEFAULT, heliostat }: Config, stores: Stores): Promise<FileStore> {
   const folder = DEFAULT.image_cache_dir ?? join(heliostat.data_dir, 'cache')
-  const cache = createFileStore(folder)
+  const cache = createCacheStore(folder)
   const isStore = stores.all.some(({ place }) => place === placeOfFiles(folder))
   if (!isStore && (await cache.owner()) === null) return cache
   throw new ConfigError(

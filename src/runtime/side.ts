@@ -6,7 +6,7 @@ import { createStoreOwner } from '../inventory/store-owner.ts'
 import { createStores } from '../stores/store.ts'
 import { createEdgeStatus, type EdgeStatus, type FollowingStatus } from '../mirror/edge-status.ts'
 import { type Edge, type EdgeParts, openEdge, openEdgeBesideLead } from './edge.ts'
-import { openLocalStore, storeOfEdge } from './local-stores.ts'
+import { openEdgeStore, storeOfEdge } from './local-stores.ts'
 import { openOrigin, type OriginParts, type Scrubbed } from './origin.ts'
 import { openPreferred } from './preferred.ts'
 import { countersOfAll, statusOfLead } from './processes/edge-beside-lead.ts'
@@ -39,7 +39,7 @@ export interface Side extends Pick<
 
 export async function openEdgeSide(parts: OriginParts, bodies: Bodies): Promise<Side> {
   const { config, registry, feed, manifests } = parts
-  const store = openLocalStore(config)
+  const store = openEdgeStore(config)
   const notes = await openScrubNotes(registry)
   const known = createLostChunks({ store, sizeOfChunk: manifests.sizeOfChunk, notes })
   const lost = sharedLost(known, { peers: parts.peers, store: NO_STORE })

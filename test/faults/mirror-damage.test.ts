@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { open, stat } from 'node:fs/promises'
+import { open, stat, truncate, unlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { compareDownload, MIB, sha256, wholeDownload } from '../support/mirrors.ts'
@@ -84,6 +84,21 @@ describe("a byte that is flipped on the edge's disk", () => {
     assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), WHOLE)
     assert.equal(pair.proxy.chunkBytes() - before, MIB)
     await assertQuarantined(damaged)
+  })
+
+  it('is found whatever a loss of power has left of files', async () => {
+    const { bytes, path } = await publish()
+    assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), WHOLE)
+    await pair.edge.stop()
+    const [zeroed, emptied, cut, gone] = [0, 1, 2, 3].map((i) => fileOf(digestAt(bytes, i)))
+    await writeFile(zeroed ?? '', Buffer.alloc(MIB))
+    await truncate(emptied ?? '', 0)
+    await truncate(cut ?? '', MIB / 2)
+    await unlink(gone ?? '')
+    const before = pair.proxy.chunkBytes()
+    await pair.restartEdge()
+    assert.deepEqual(await compareDownload(pair.edge.url, bytes, { path }), WHOLE)
+    assert.equal(pair.proxy.chunkBytes() - before, 4 * MIB)
   })
 
   it('costs the chunk also where the file has become shorter', async () => {

@@ -1,9 +1,10 @@
 import { open, readFile, stat, unlink } from 'node:fs/promises'
 import { hostname } from 'node:os'
+import { dirname } from 'node:path'
 import process from 'node:process'
 import { codeOf } from '../../error-code.ts'
 import type { Release } from '../local/store.ts'
-import { FILE_MODE } from './durable.ts'
+import { FILE_MODE, withFolder } from './durable.ts'
 
 /** Longer than any fetch of a chunk may take. */
 const STALE_MS = 150_000
@@ -28,7 +29,7 @@ export async function claimFile(path: string): Promise<Release | null> {
 
 async function create(path: string): Promise<Release | 'taken'> {
   try {
-    const file = await open(path, 'wx', FILE_MODE)
+    const file = await withFolder(dirname(path), () => open(path, 'wx', FILE_MODE))
     await file.writeFile(OWNER)
     await file.close()
     return () => unlink(path).catch(() => undefined)

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, rename, stat, unlink } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, rename, stat, unlink } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { codeOf } from '../../error-code.ts'
 import { writeFully } from './file-bytes.ts'
@@ -15,6 +15,21 @@ const FOLDER_MODE = 0o750
 export async function makeFolder(folder: string, root: string): Promise<void> {
   const made = await makeFolders(folder)
   if (made !== null) await Promise.all([dirname(made), root].map(syncFolder))
+}
+
+/** Does something in a folder, which is made where it is missing; durably, if it is told the root of it all. */
+export async function withFolder<T>(
+  folder: string,
+  act: () => Promise<T>,
+  root: string | null = null,
+): Promise<T> {
+  try {
+    return await act()
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error
+  }
+  await (root === null ? makeFolders(folder) : makeFolder(folder, root))
+  return act()
 }
 
 /**
@@ -51,22 +66,54 @@ async function makeOne(folder: string): Promise<string | null> {
  * leaves a whole file or none.
  */
 export async function writeWhole(file: string, bytes: Uint8Array, mode = FILE_MODE): Promise<void> {
+  await writeBeside(file, async (temporary) => {
+    await writeNew(temporary, mode, async (handle) => {
+      await writeFully(handle, bytes)
+      await handle.datasync()
+    })
+  })
+  await syncFolder(dirname(file))
+}
+
+/** The same without a sync: who dies leaves a whole file or none, but a machine that loses power may leave anything. */
+export async function writeUnsynced(file: string, bytes: Uint8Array): Promise<void> {
+  await writeBeside(file, (temporary) =>
+    writeNew(temporary, FILE_MODE, (handle) => writeFully(handle, bytes)),
+  )
+}
+
+/** Has the data of a file on the disk; throws where the disk could not take them. */
+export async function syncFile(file: string): Promise<void> {
+  const handle = await open(file, 'r')
+  try {
+    await handle.datasync()
+  } finally {
+    await handle.close()
+  }
+}
+
+async function writeBeside(
+  file: string,
+  write: (temporary: string) => Promise<void>,
+): Promise<void> {
   const temporary = `${file}.${randomUUID()}${UNFINISHED}`
   try {
-    await writeSynced(temporary, bytes, mode)
+    await write(temporary)
     await rename(temporary, file)
-    await syncFolder(dirname(file))
   } catch (error) {
     await unlink(temporary).catch(() => undefined)
     throw error
   }
 }
 
-async function writeSynced(file: string, bytes: Uint8Array, mode: number): Promise<void> {
+async function writeNew(
+  file: string,
+  mode: number,
+  fill: (handle: FileHandle) => Promise<void>,
+): Promise<void> {
   const handle = await open(file, 'wx', mode)
   try {
-    await writeFully(handle, bytes)
-    await handle.datasync()
+    await fill(handle)
   } finally {
     await handle.close()
   }

@@ -10,7 +10,8 @@ import { isDigest, requireDigest } from '../store.ts'
 import { claimFile } from './claims.ts'
 import { holds } from './comparison.ts'
 import { createDisk, type Disk, isOutOfSpace } from './disk.ts'
-import { makeFolder, UNFINISHED, writeWhole } from './durable.ts'
+import { makeFolder, UNFINISHED, withFolder, writeUnsynced, writeWhole } from './durable.ts'
+import { createLaterSyncs } from './later-syncs.ts'
 import { createOpenFiles, isAbsent, type OpenFile, stateOf } from './open-files.ts'
 
 const OPEN_FILES = 256
@@ -26,9 +27,33 @@ export interface FileStore extends LocalStore {
 
 /** Chunks as files `ab/abcdef…` below a folder. A crash leaves a whole chunk or none. */
 export function createFileStore(root: string): FileStore {
+  return createStore(root, { write: writeWhole, close: () => undefined })
+}
+
+/**
+ * The same for chunks that may be had again: they are synced some time after they were written, which nobody waits for.
+ * Whoever reads one that was there at the start has to verify it, since a loss of power may have left anything.
+ */
+export function createCacheStore(root: string): FileStore {
+  const syncs = createLaterSyncs((file) => setAside(file, null))
+  return createStore(root, {
+    async write(file, bytes) {
+      await writeUnsynced(file, bytes)
+      syncs.add(file)
+    },
+    close: syncs.end,
+  })
+}
+
+interface Writing {
+  write(file: string, bytes: Uint8Array): Promise<void>
+  close(): void
+}
+
+function createStore(root: string, writing: Writing): FileStore {
   const files = createOpenFiles(OPEN_FILES)
   const disk = createDisk(root)
-  const write = createWriter(root, disk)
+  const write = createWriter(root, disk, writing.write)
   const folder = (digest: string) => join(root, digest.slice(0, 2))
   const path = (digest: string) => join(folder(digest), requireDigest(digest))
 
@@ -52,12 +77,14 @@ export function createFileStore(root: string): FileStore {
     givenUp: disk.givenUp,
 
     async claim(digest) {
-      await makeFolder(folder(digest), root).catch(() => undefined)
       return claimFile(`${path(digest)}${CLAIM}`)
     },
 
     letGo: (digest) => files.evict(path(digest)),
-    close: () => files.close(),
+    close() {
+      writing.close()
+      files.close()
+    },
 
     async get(digest, span) {
       const file = await files.acquire(path(digest))
@@ -98,14 +125,18 @@ export function createFileStore(root: string): FileStore {
 }
 
 /** Writes chunks for as long as the disk has room for all that are being written. */
-function createWriter(root: string, disk: Disk) {
+function createWriter(root: string, disk: Disk, write: Writing['write']) {
   let writing = 0
+
+  async function writeThere(file: string, bytes: Uint8Array): Promise<void> {
+    await disk.requireSpace(dirname(file), writing)
+    await write(file, bytes)
+  }
+
   return async (file: string, bytes: Uint8Array): Promise<void> => {
     writing += bytes.length
     try {
-      await makeFolder(dirname(file), root)
-      await disk.requireSpace(dirname(file), writing)
-      await writeWhole(file, bytes)
+      await withFolder(dirname(file), () => writeThere(file, bytes), root)
       disk.accepted()
     } catch (error) {
       throw isOutOfSpace(error) ? disk.refused(error) : translate(error, basename(file))
