@@ -41,6 +41,41 @@ export async function answerWithin(
   }
 }
 
+/** How an answer comes that is not a `Response`. */
+export interface Progress {
+  /** Aborted when it is given up. */
+  readonly signal: AbortSignal
+  /** The head has come. */
+  begin(): void
+  /** So many bytes of the body came. */
+  came(bytes: number): void
+}
+
+/** The same for what takes in its body by itself, and tells how that comes. */
+export async function receivedWithin<T>(
+  limit: Limit,
+  receive: (progress: Progress) => Promise<T>,
+): Promise<T> {
+  const deadline = startDeadline(limit)
+  const { signal, passed, beginBody, rest, expectMore } = deadline
+  const progress = {
+    signal,
+    begin() {
+      beginBody()
+      expectMore()
+    },
+    came(bytes: number) {
+      rest(bytes)
+      expectMore()
+    },
+  }
+  try {
+    return await Promise.race([receive(progress), passed])
+  } finally {
+    deadline.end()
+  }
+}
+
 function startDeadline(limit: Limit, signal?: AbortSignal): Deadline {
   const stop = new AbortController()
   const pace = 'idle' in limit ? startPace(limit.idle, limit.least ?? 1) : null

@@ -3,6 +3,7 @@ import type { IsWhole } from '../blobs/local/check.ts'
 import type { LocalStore } from '../blobs/local/store.ts'
 import type { Config } from '../config.ts'
 import type { Manifests } from '../inventory/manifests.ts'
+import type { DirectGet } from '../http/direct-get.ts'
 import { refuseForeign } from '../inventory/store-owner.ts'
 import type { Feed } from '../mirror/feed/reader.ts'
 import { createFollower, type Follower } from '../mirror/follow/follower.ts'
@@ -10,6 +11,8 @@ import { createReplica, type Replica } from '../mirror/follow/replica.ts'
 import type { PinPolicy } from '../mirror/pinning/policy.ts'
 import { createUpstream } from '../mirror/upstream/client.ts'
 import type { Registry } from '../registry/database.ts'
+import { denoRuntime } from './deno-runtime.ts'
+import { createDirectGet } from './direct-get.ts'
 import type { SiteMetrics } from './metrics.ts'
 import type { Peers } from './processes/calls.ts'
 import { openBesideLead } from './processes/beside-lead.ts'
@@ -40,7 +43,7 @@ export async function openEdge(parts: EdgeParts): Promise<Edge> {
   const siteId = await feed.siteId()
   await refuseForeign(store, siteId)
   const { upstream: urls, upstream_token: token } = config.mirror
-  const upstream = createUpstream({ urls, token, siteId })
+  const upstream = createUpstream({ urls, token, siteId, direct: openDirectGet() })
   const chunk = metrics.timeFills(upstream.chunk)
   const resident = await openResident({ ...residentParts(parts), chunk })
   const { pins } = resident
@@ -59,6 +62,11 @@ export async function openEdge(parts: EdgeParts): Promise<Edge> {
       await resident.close()
     },
   }
+}
+
+/** Not on Deno, which reads into memory of its own, nor where Node goes through the proxy that its environment names. */
+function openDirectGet(): DirectGet | null {
+  return denoRuntime() || process.env.NODE_USE_ENV_PROXY === '1' ? null : createDirectGet()
 }
 
 /** The same where another process follows the upstream, and fetches what is not here. */

@@ -1,7 +1,7 @@
 /** What is kept of an outage: since when the upstream has not been heard, and that it has been told. */
 import { getLogger } from '@logtape/logtape'
 import { reasonOf } from '../../reason.ts'
-import { UnreachableError } from '../upstream/sites.ts'
+import { UnreachableError } from '../upstream/site-failures.ts'
 import type { Replica } from './replica.ts'
 
 /** For so long an edge may seem to have been alone that was not, where it was killed. */

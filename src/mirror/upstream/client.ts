@@ -28,7 +28,7 @@ export interface Upstream extends UpstreamContent {
 }
 
 export function createUpstream(options: UpstreamOptions): Upstream {
-  const { ask } = createUpstreamSites(options)
+  const { ask, askBytes } = createUpstreamSites(options)
   let isEdge = false
 
   async function askHead(since: number, wait: number, signal: AbortSignal): Promise<Head> {
@@ -51,6 +51,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   return {
     ...createUpstreamContent({
       ask,
+      askBytes,
       manifestLimit: STEADY,
       chunkLimit: () => (isEdge ? FROM_EDGE : STEADY),
       askHead,

@@ -7,10 +7,11 @@ import {
 import type { Limit } from '../../http/deadline.ts'
 import { reasonOf } from '../../reason.ts'
 import { readText, requireOk } from './documents.ts'
-import type { Ask } from './sites.ts'
+import type { Ask, AskBytes } from './sites.ts'
 
 export interface ContentParts {
   ask: Ask
+  askBytes: AskBytes
   manifestLimit: Limit
   chunkLimit(): Limit
   /** Throws where no upstream answers. */
@@ -36,7 +37,7 @@ export interface UpstreamContent {
 }
 
 export function createUpstreamContent(parts: ContentParts): UpstreamContent {
-  const { ask, manifestLimit, chunkLimit, askHead } = parts
+  const { ask, askBytes, manifestLimit, chunkLimit, askHead } = parts
 
   return {
     async manifest(digest, signal) {
@@ -62,11 +63,12 @@ export function createUpstreamContent(parts: ContentParts): UpstreamContent {
     },
 
     chunk(digest, memory, { fresh = false, isWhole = async () => true } = {}) {
-      const use = async (response: Response) => {
-        const bytes = await collect(requireOk(response), memory)
-        return bytes && (await isWhole(bytes)) ? bytes : null
-      }
-      return ask(`chunks/${digest}`, use, { limit: chunkLimit(), fresh, forClient: true })
+      return askBytes({
+        path: `chunks/${digest}`,
+        memory,
+        use: async (bytes) => ((await isWhole(bytes)) ? bytes : null),
+        options: { limit: chunkLimit(), fresh, forClient: true },
+      })
     },
   }
 }
@@ -76,15 +78,4 @@ function parseNamed(text: string, digest: string): Manifest {
   const manifest = parseManifest(text)
   if (manifestDigest(manifest) === digest) return manifest
   throw new Error('Manifest is refused: it is not what its name says')
-}
-
-/** Null for more than there is room for: whatever that is, it is not the chunk. */
-async function collect(response: Response, memory: Uint8Array): Promise<Uint8Array | null> {
-  let filled = 0
-  for await (const part of response.body ?? []) {
-    if (filled + part.length > memory.length) return null
-    memory.set(part, filled)
-    filled += part.length
-  }
-  return memory.subarray(0, filled)
 }

@@ -62,7 +62,7 @@ function parseText(text: string): unknown {
 }
 
 /** The answer, if it is one [200]; throws a sentence for the operator. */
-export function requireOk(response: Response): Response {
+export function requireOk<T extends { status: number; body?: Body }>(response: T): T {
   if (response.status === 200) return response
   void response.body?.cancel()
   throw new Error(refusal(response.status))

@@ -1,12 +1,10 @@
-import { getLogger } from '@logtape/logtape'
-import { HeliostatError } from '../../errors.ts'
-import { answerWithin, type Limit } from '../../http/deadline.ts'
-import { reasonOf } from '../../reason.ts'
+import { answerWithin, type Limit, receivedWithin } from '../../http/deadline.ts'
+import type { DirectAnswer, DirectGet } from '../../http/direct-get.ts'
+import { requireOk } from './documents.ts'
+import { failed, retryAt, type Site, succeeded, unreachable } from './site-failures.ts'
 
-const FIRST_PAUSE_MS = 500
-const LONGEST_PAUSE_MS = 30_000
-
-const log = getLogger(['heliostat', 'upstream'])
+/** What stands before a site seldom changes how it answers. */
+const NOT_PLAIN_MS = 60_000
 
 export interface UpstreamOptions {
   /** In the order of preference. */
@@ -14,6 +12,8 @@ export interface UpstreamOptions {
   token: string | null
   /** Who asks, for those who look after the upstream. */
   siteId?: string
+  /** Null where everything is asked for by `fetch`. */
+  direct?: DirectGet | null
 }
 
 /** The header by which a site says which one it is: its id. */
@@ -36,60 +36,47 @@ interface AskOptions {
 /** What is made of an answer. Null stands for what is not there. `blame` tells of what turns out to be wrong later. */
 type Use<T> = (response: Response, blame: (error: unknown) => void) => Promise<T | null>
 
+/** What is made of bytes, which lie in the memory that was given. Null stands for what is not there, or is too much. */
+type UseBytes<T> = (bytes: Uint8Array) => Promise<T | null>
+
 interface Question<T> {
   path: string
   use: Use<T>
   options: AskOptions
 }
 
-/** No upstream answers, as far as they were asked: each has been told in the log. */
-export class UnreachableError extends HeliostatError {}
-
-interface Failures {
-  count: number
-  /** By `performance.now()`. */
-  retryAt: number
+interface PlainQuestion {
+  path: string
+  memory: Uint8Array
+  /** Whoever asks waits for the end: there is no signal by which to leave. */
+  options: Omit<AskOptions, 'signal'>
 }
 
-/** An upstream that does not answer is left alone for a while, so that the preferred one is asked again by itself. */
-interface Site {
-  url: string
-  /** By the kind of question: a site that tells where the feed stands may be one that never gives a chunk. */
-  failures: Map<string, Failures>
-  /** Of the last failure; null while it is well. */
-  reason: string | null
+interface BytesQuestion<T> extends PlainQuestion {
+  use: UseBytes<T>
 }
 
 /** What `use` makes of the first answer. Null where every site that answers lacks the thing. */
 export type Ask = <T>(path: string, use: Use<T>, options: AskOptions) => Promise<T | null>
 
+/** The same of an answer that is nothing but bytes. */
+export type AskBytes = <T>(question: BytesQuestion<T>) => Promise<T | null>
+
 /** The upstreams behind one question: the first that answers is the one that counts. */
 export interface UpstreamSites {
   ask: Ask
+  askBytes: AskBytes
 }
 
-export function createUpstreamSites({ urls, token, siteId }: UpstreamOptions): UpstreamSites {
-  const sites = urls.map((url): Site => ({
+export function createUpstreamSites(options: UpstreamOptions): UpstreamSites {
+  const sites = options.urls.map((url): Site => ({
     url: url.replace(/\/$/, ''),
+    plainAt: 0,
     failures: new Map(),
     reason: null,
   }))
-  const headers: Record<string, string> = {
-    // What is compressed may expand to any size.
-    'Accept-Encoding': 'identity',
-    ...(token !== null && { Authorization: `Bearer ${token}` }),
-    ...(siteId !== undefined && { [SITE_HEADER]: siteId }),
-  }
-
-  async function request(site: Site, path: string, options: AskOptions) {
-    const send = (signal: AbortSignal) =>
-      fetch(`${site.url}/mirror/v1/${path}`, {
-        headers: options.fresh ? { ...headers, 'Cache-Control': 'no-cache' } : headers,
-        redirect: 'error',
-        signal,
-      })
-    return answerWithin(options.limit, send, options.signal)
-  }
+  const { request, requestPlain } = createRequests(options)
+  const askEach = createRounds(sites)
 
   async function answerOf<T>(site: Site, { path, use, options }: Question<T>): Promise<T | null> {
     const response = await request(site, path, options)
@@ -103,40 +90,107 @@ export function createUpstreamSites({ urls, token, siteId }: UpstreamOptions): U
     return null
   }
 
+  async function bytesOf<T>(site: Site, question: BytesQuestion<T>): Promise<T | null> {
+    const { path, memory, use, options } = question
+    const plain = await requestPlain(site, question)
+    if (plain?.status === 404) return null
+    if (plain) {
+      requireOk(plain)
+      return plain.bytes && use(plain.bytes)
+    }
+    const collectAndUse = async (response: Response) => {
+      const bytes = await collect(requireOk(response), memory)
+      return bytes && use(bytes)
+    }
+    return answerOf(site, { path, use: collectAndUse, options })
+  }
+
+  return {
+    ask: (path, use, options) =>
+      askEach(path, options, (site) => answerOf(site, { path, use, options })),
+    askBytes: (question) =>
+      askEach(question.path, question.options, (site) => bytesOf(site, question)),
+  }
+}
+
+function createRequests({ token, siteId, direct = null }: UpstreamOptions) {
+  const headers: Record<string, string> = {
+    // What is compressed may expand to any size.
+    'Accept-Encoding': 'identity',
+    ...(token !== null && { Authorization: `Bearer ${token}` }),
+    ...(siteId !== undefined && { [SITE_HEADER]: siteId }),
+  }
+  const urlOf = (site: Site, path: string) => `${site.url}/mirror/v1/${path}`
+  const headersFor = ({ fresh }: AskOptions) =>
+    fresh ? { ...headers, 'Cache-Control': 'no-cache' } : headers
+
+  return {
+    request(site: Site, path: string, options: AskOptions): Promise<Response> {
+      const send = (signal: AbortSignal) =>
+        fetch(urlOf(site, path), { headers: headersFor(options), redirect: 'error', signal })
+      return answerWithin(options.limit, send, options.signal)
+    },
+
+    /** Null where it has to be asked for by `fetch`. */
+    async requestPlain(
+      site: Site,
+      { path, memory, options }: PlainQuestion,
+    ): Promise<DirectAnswer | null> {
+      if (!direct || site.plainAt > performance.now()) return null
+      const plain = await receivedWithin(options.limit, (progress) =>
+        direct(urlOf(site, path), { headers: headersFor(options), memory, progress }),
+      )
+      if (!plain) site.plainAt = performance.now() + NOT_PLAIN_MS
+      return plain
+    },
+  }
+}
+
+/** Asks one site after the other. */
+function createRounds(sites: Site[]) {
   function isWorthAsking(site: Site, evenIfAllFailed: boolean): boolean {
     const isLeftAlone = (other: Site) => retryAt(other) > performance.now()
     return !isLeftAlone(site) || (evenIfAllFailed && sites.every(isLeftAlone))
   }
 
-  return {
-    async ask(path, use, options) {
-      let answered = false
-      for (const site of sites) {
-        if (!isWorthAsking(site, options.evenIfAllFailed ?? false)) continue
-        const startedAt = performance.now()
-        try {
-          const result = await askTwice(site, () => answerOf(site, { path, use, options }))
-          succeeded(site, kindOf(path))
-          if (result !== null) return result
-          answered = true
-        } catch (error) {
-          if (options.signal?.aborted) throw error
-          failed(site, kindOf(path), { error, startedAt })
-        }
+  return async <T>(
+    path: string,
+    options: AskOptions,
+    askOne: (site: Site) => Promise<T | null>,
+  ): Promise<T | null> => {
+    let answered = false
+    for (const site of sites) {
+      if (!isWorthAsking(site, options.evenIfAllFailed ?? false)) continue
+      const startedAt = performance.now()
+      try {
+        const result = await askTwice(site, () => askOne(site))
+        succeeded(site, kindOf(path))
+        if (result !== null) return result
+        answered = true
+      } catch (error) {
+        if (options.signal?.aborted) throw error
+        failed(site, kindOf(path), { error, startedAt })
       }
-      if (answered) return null
-      throw unreachable(sites, options.forClient ?? false)
-    },
+    }
+    if (answered) return null
+    throw unreachable(sites, options.forClient ?? false)
   }
+}
+
+/** Null for more than there is room for: whatever that is, it is not what was asked for. */
+async function collect(response: Response, memory: Uint8Array): Promise<Uint8Array | null> {
+  let filled = 0
+  for await (const part of response.body ?? []) {
+    if (filled + part.length > memory.length) return null
+    memory.set(part, filled)
+    filled += part.length
+  }
+  return memory.subarray(0, filled)
 }
 
 /** `head`, `changes`, `snapshot`, `manifests` or `chunks`. */
 function kindOf(path: string): string {
   return path.split(/[/?]/)[0] ?? ''
-}
-
-function retryAt({ failures }: Site): number {
-  return Math.max(0, ...[...failures.values()].map((failure) => failure.retryAt))
 }
 
 /** Before a byte of it is read, since `fetch` expands whatever the header names, asked for or not. */
@@ -155,51 +209,4 @@ async function askTwice<T>({ failures }: Site, ask: () => Promise<T>): Promise<T
     if (failures.size > 0 || !(error instanceof TypeError)) throw error
     return ask()
   }
-}
-
-function unreachable(sites: Site[], forClient: boolean): UnreachableError {
-  const next = Math.min(...sites.map(retryAt))
-  const seconds = Math.max(1, Math.ceil((next - performance.now()) / 1000))
-  const failures = sites.filter(({ reason }) => reason !== null)
-  const reasons = failures.map(({ url, reason }) => `${url}: ${reason}`).join('; ')
-  return new UnreachableError(
-    'unavailable',
-    forClient
-      ? 'What is asked for is not all here, and no upstream answers'
-      : `No upstream answers: ${reasons}`,
-    { headers: { 'Retry-After': String(seconds) } },
-  )
-}
-
-/** A site that answers where the feed stands, as it could not before, is back with all that it has. */
-function succeeded(site: Site, kind: string): void {
-  if (!site.failures.has(kind)) return
-  if (kind === 'head') site.failures.clear()
-  else site.failures.delete(kind)
-  if (site.failures.size > 0) return
-  log.info('Upstream {url} answers again', { url: site.url })
-  site.reason = null
-}
-
-function failed(
-  site: Site,
-  kind: string,
-  { error, startedAt }: { error: unknown; startedAt: number },
-): void {
-  const reason = reasonOf(error)
-  // Not with each attempt: an outage may take days.
-  if (reason !== site.reason)
-    log.warn('Upstream {url} does not answer: {reason}', { url: site.url, reason })
-  site.reason = reason
-  const now = performance.now()
-  const { count, retryAt: known } = site.failures.get(kind) ?? { count: 0, retryAt: 0 }
-  // Questions that were under way together fail together, which counts once.
-  if (known > now) return
-  const pause = Math.min(FIRST_PAUSE_MS * 2 ** count, LONGEST_PAUSE_MS)
-  // Jitter, so that a thousand edges do not come back at once. What took its time to fail is not worth it at once again.
-  const wait = Math.max(
-    pause * (0.5 + Math.random() / 2),
-    Math.min(now - startedAt, LONGEST_PAUSE_MS),
-  )
-  site.failures.set(kind, { count: count + 1, retryAt: now + wait })
 }

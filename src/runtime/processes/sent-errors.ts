@@ -1,6 +1,6 @@
 import { type ErrorCode, HeliostatError } from '../../errors.ts'
 import { NowhereError } from '../../mirror/chunks/filling.ts'
-import { UnreachableError } from '../../mirror/upstream/sites.ts'
+import { UnreachableError } from '../../mirror/upstream/site-failures.ts'
 import { reasonOf } from '../../reason.ts'
 import type { Outcome, SentError } from './messages.ts'
 
