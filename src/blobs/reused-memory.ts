@@ -5,28 +5,36 @@
 export interface ReusedMemory {
   /** What is in it is left from another. */
   take(size: number): Uint8Array
-  /** Takes back what `take` has given, once nothing reads or writes it any more. */
-  giveBack(memory: Uint8Array): void
+  /**
+   * Takes back what `take` has given, once nothing writes it any more. Whoever still reads it has to stop at `retaken`.
+   */
+  giveBack(memory: Uint8Array, retaken?: () => void): void
   /** Lends it for as long as something is done with it. */
   lend<T>(size: number, use: (memory: Uint8Array) => Promise<T>): Promise<T>
+}
+
+interface Idle {
+  buffer: ArrayBufferLike
+  retaken(): void
 }
 
 export function createReusedMemory(
   allocate: (size: number) => Uint8Array<ArrayBufferLike>,
 ): ReusedMemory {
-  /** The smallest first. */
-  const idle: ArrayBufferLike[] = []
+  /** The smallest first, of equal ones the one that has been idle for longest. */
+  const idle: Idle[] = []
 
   function take(size: number): Uint8Array {
-    const fits = idle.findIndex(({ byteLength }) => byteLength >= size)
+    const fits = idle.findIndex(({ buffer }) => buffer.byteLength >= size)
     // In place of one that is too small there is the larger one from now on.
-    const [buffer] = idle.splice(fits < 0 ? 0 : fits, 1)
-    return buffer && fits >= 0 ? new Uint8Array(buffer, 0, size) : allocate(size)
+    const [found] = idle.splice(fits < 0 ? 0 : fits, 1)
+    found?.retaken()
+    return found && fits >= 0 ? new Uint8Array(found.buffer, 0, size) : allocate(size)
   }
 
-  function giveBack({ buffer }: Uint8Array): void {
-    const larger = idle.findIndex(({ byteLength }) => byteLength > buffer.byteLength)
-    idle.splice(larger < 0 ? idle.length : larger, 0, buffer)
+  function giveBack({ buffer }: Uint8Array, retaken = () => {}): void {
+    const larger = idle.findIndex((other) => other.buffer.byteLength > buffer.byteLength)
+    idle.splice(larger < 0 ? idle.length : larger, 0, { buffer, retaken })
   }
 
   return {

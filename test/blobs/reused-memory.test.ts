@@ -37,6 +37,18 @@ describe('reused memory', () => {
     assert.deepEqual(made, [8, 4])
   })
 
+  it('tells who still reads it that it is taken again, or let go of for a larger one', () => {
+    const { memory } = watched()
+    const told: string[] = []
+    const [first, second] = [memory.take(8), memory.take(8)]
+    memory.giveBack(first, () => told.push('first'))
+    memory.giveBack(second, () => told.push('second'))
+    memory.take(8)
+    assert.deepEqual(told, ['first'])
+    memory.take(16)
+    assert.deepEqual(told, ['first', 'second'])
+  })
+
   it('is never more than was in use at once, however the sizes change', () => {
     const { memory, made } = watched()
     for (let size = 1; size <= 100; size++) memory.giveBack(memory.take(size))

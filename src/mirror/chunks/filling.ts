@@ -6,6 +6,7 @@ import { createTurns } from '../../turns.ts'
 import type { Upstream } from '../upstream/client.ts'
 import { createAbsences } from './absences.ts'
 import type { LocalChunks } from './local-chunks.ts'
+import type { RecentChunks } from './recent.ts'
 import type { Residency } from './residency.ts'
 
 /** More would share the link between ever thinner streams, none of which ends, and each takes the memory of a chunk. */
@@ -21,6 +22,7 @@ export interface FillingParts {
   residency: Pick<Residency, 'reserve' | 'settle'>
   sizeOfChunk(digest: string): Promise<number | null>
   digester: Pick<Digester, 'sha256' | 'memory'>
+  recent: Pick<RecentChunks, 'add'>
 }
 
 /** There is a chunk that nobody has whole, though everybody answers who may have it. */
@@ -48,7 +50,7 @@ export interface Filling {
 }
 
 export function createFilling(parts: FillingParts): Filling {
-  const { local, residency, sizeOfChunk, digester } = parts
+  const { local, residency, sizeOfChunk, digester, recent } = parts
   const counters = { misses: 0, coalesced: 0, corrupt: 0, upstreamBytes: 0, streamedThrough: 0 }
   const fetchVerified = createFetch(parts, counters)
   const running = new Map<string, Promise<Uint8Array | null>>()
@@ -60,14 +62,18 @@ export function createFilling(parts: FillingParts): Filling {
     const claim = await local.claimUnlessHere(digest)
     if (claim === null) return null
     const fits = await residency.reserve(size)
+    const memory = digester.memory.take(size)
+    let retaken: (() => void) | undefined
     try {
-      return await digester.memory.lend(size, async (memory) => {
-        const bytes = await fetchVerified(digest, memory)
-        if (fits && (await keep(local, digest, bytes))) return null
-        counters.streamedThrough++
-        return bytes.slice()
-      })
+      const bytes = await fetchVerified(digest, memory)
+      if (fits && (await keep(local, digest, bytes))) {
+        retaken = recent.add(digest, bytes)
+        return null
+      }
+      counters.streamedThrough++
+      return bytes.slice()
     } finally {
+      digester.memory.giveBack(memory, retaken)
       if (fits) residency.settle(size)
       await claim()
     }

@@ -6,6 +6,7 @@ import type { EdgeAccount } from './account.ts'
 import { createFilling, type FillCounters } from './filling.ts'
 import { createLocalChunks, type LocalChunks } from './local-chunks.ts'
 import { createReading, type Reading } from './reading.ts'
+import { createRecentChunks } from './recent.ts'
 import { createResidency, type Residency } from './residency.ts'
 
 export interface ReadThroughParts {
@@ -47,8 +48,16 @@ export function createReadThrough(parts: ReadThroughParts): ReadThrough {
   const local = createLocalChunks({ store: parts.local, sizeOfChunk, check, account })
   const stays = (digest: string) => isPinned(digest) || reading.ahead.isWanted(digest)
   const residency = createResidency({ account, limit, isPinned: stays, remove: local.remove })
-  const filling = createFilling({ upstream, local, residency, sizeOfChunk, digester })
-  const reading = createReading({ account, local, filling, sizeOfChunk, limit: limit / processes })
+  const recent = createRecentChunks()
+  const filling = createFilling({ upstream, local, residency, sizeOfChunk, digester, recent })
+  const reading = createReading({
+    account,
+    local,
+    filling,
+    sizeOfChunk,
+    recent,
+    limit: limit / processes,
+  })
   const { openChunk, get, walk, guard, fill } = reading
 
   return {

@@ -7,6 +7,7 @@ import type { EdgeAccount } from './account.ts'
 import type { Filling } from './filling.ts'
 import type { LocalChunks } from './local-chunks.ts'
 import { createReadAhead, type ReadAhead } from './read-ahead.ts'
+import type { RecentChunks } from './recent.ts'
 
 /** How often a chunk is fetched for one reader. */
 const ATTEMPTS = 3
@@ -16,6 +17,8 @@ export interface ReadingParts {
   local: Pick<LocalChunks, 'open'>
   filling: Pick<Filling, 'fill' | 'isRunning'>
   sizeOfChunk(digest: string): Promise<number | null>
+  /** Null where another process fetches. */
+  recent: Pick<RecentChunks, 'read'> | null
   /** Bytes that the chunks which readers have had fetched ahead may take. */
   limit: number
 }
@@ -36,7 +39,7 @@ export interface Reading {
 }
 
 export function createReading(parts: ReadingParts): Reading {
-  const { account, local, filling, sizeOfChunk, limit } = parts
+  const { account, local, filling, sizeOfChunk, recent, limit } = parts
   const readAhead = createReadAhead({ isResident: account.has, fill: filling.fill, limit })
   const fill = (digest: string) => readAhead.held(digest) ?? filling.fill(digest)
   let hits = 0
@@ -44,7 +47,8 @@ export function createReading(parts: ReadingParts): Reading {
   async function openChunk(digest: string): Promise<OpenChunk> {
     const here = filling.isRunning(digest) ? null : await local.open(digest)
     if (here) hits++
-    return here ?? (await openFilled(digest))
+    const chunk = here ?? (await openFilled(digest))
+    return recent ? readFirst(recent, digest, chunk) : chunk
   }
 
   /** What has been stored may have made room for something else by the time that it is opened. */
@@ -85,6 +89,19 @@ export function createReading(parts: ReadingParts): Reading {
       await fetchFirstGap(pieces(content, range))
       return open(content, range)
     },
+  }
+}
+
+/** The same chunk, of which no more is read from the disk than is not in memory. */
+function readFirst(
+  recent: Pick<RecentChunks, 'read'>,
+  digest: string,
+  { read, release }: OpenChunk,
+): OpenChunk {
+  return {
+    read: async (buffer, position) =>
+      recent.read(digest, buffer, position) ?? (await read(buffer, position)),
+    release,
   }
 }
 

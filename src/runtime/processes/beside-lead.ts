@@ -37,6 +37,7 @@ export async function openBesideLead(parts: Parts, peers: Peers): Promise<Reside
     local,
     filling,
     sizeOfChunk,
+    recent: null,
     limit: limit / peers.count,
   })
   const counters = () => ({

@@ -89,6 +89,41 @@ async function quarantined(digest: string): Promise<number> {
   return names.filter((name) => name.endsWith('.damaged')).length
 }
 
+describe('a chunk that has just come', () => {
+  it('is read from the memory that it came in, until another one comes there', async () => {
+    let reads = 0
+    const chunks = [chunk, randomChunk(SIZE)]
+    const edge = createReadThrough({
+      ...parts({
+        async openChunk(digest) {
+          const file = await store.openChunk(digest)
+          const read: OpenFile['read'] = (buffer, position) => {
+            reads++
+            return file?.read(buffer, position) ?? unreadable()
+          }
+          return counted(file, { read })
+        },
+      }),
+      limit: 2 * SIZE,
+      upstream: {
+        async chunk(digest: string, memory: Uint8Array) {
+          memory.set(chunks.find((known) => known.digest === digest)?.bytes ?? [])
+          return memory
+        },
+      },
+    })
+    const opened = await edge.openChunk(chunk.digest)
+    const part = new Uint8Array(SIZE)
+    assert.equal(await opened.read(part.subarray(0, 10), 0), 10)
+    assert.equal(reads, 0)
+    await edge.ensure(chunks[1]?.digest ?? '')
+    assert.equal(await opened.read(part.subarray(10), 10), SIZE - 10)
+    assert.equal(reads, 1)
+    assert.deepEqual(part, chunk.bytes)
+    opened.release()
+  })
+})
+
 describe('a chunk that the disk cannot read', () => {
   beforeEach(() => store.put(chunk.digest, chunk.bytes))
 
