@@ -9,6 +9,8 @@ import type { LocalChunks } from './local-chunks.ts'
 import { createReadAhead, type ReadAhead } from './read-ahead.ts'
 import type { RecentChunks } from './recent.ts'
 
+/** A read up to this is as quick from its file, which sees to it that others have their turn. */
+const SMALL = 64 << 10
 /** How often a chunk is fetched for one reader. */
 const ATTEMPTS = 3
 
@@ -100,7 +102,8 @@ function readFirst(
 ): OpenChunk {
   return {
     read: async (buffer, position) =>
-      recent.read(digest, buffer, position) ?? (await read(buffer, position)),
+      (buffer.length > SMALL ? recent.read(digest, buffer, position) : null) ??
+      (await read(buffer, position)),
     release,
   }
 }

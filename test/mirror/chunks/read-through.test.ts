@@ -91,8 +91,10 @@ async function quarantined(digest: string): Promise<number> {
 
 describe('a chunk that has just come', () => {
   it('is read from the memory that it came in, until another one comes there', async () => {
+    const size = 1 << 20
     let reads = 0
-    const chunks = [chunk, randomChunk(SIZE)]
+    const chunks = [randomChunk(size), randomChunk(size)]
+    const [first = chunk, second = chunk] = chunks
     const edge = createReadThrough({
       ...parts({
         async openChunk(digest) {
@@ -104,7 +106,8 @@ describe('a chunk that has just come', () => {
           return counted(file, { read })
         },
       }),
-      limit: 2 * SIZE,
+      manifests: { sizeOfChunk: async () => size },
+      limit: 2 * size,
       upstream: {
         async chunk(digest: string, memory: Uint8Array) {
           memory.set(chunks.find((known) => known.digest === digest)?.bytes ?? [])
@@ -112,14 +115,15 @@ describe('a chunk that has just come', () => {
         },
       },
     })
-    const opened = await edge.openChunk(chunk.digest)
-    const part = new Uint8Array(SIZE)
-    assert.equal(await opened.read(part.subarray(0, 10), 0), 10)
+    const opened = await edge.openChunk(first.digest)
+    const bytes = new Uint8Array(size)
+    const half = size / 2
+    assert.equal(await opened.read(bytes.subarray(0, half), 0), half)
     assert.equal(reads, 0)
-    await edge.ensure(chunks[1]?.digest ?? '')
-    assert.equal(await opened.read(part.subarray(10), 10), SIZE - 10)
+    await edge.ensure(second.digest)
+    assert.equal(await opened.read(bytes.subarray(half), half), half)
     assert.equal(reads, 1)
-    assert.deepEqual(part, chunk.bytes)
+    assert.deepEqual(bytes, first.bytes)
     opened.release()
   })
 })
