@@ -1,12 +1,16 @@
 #!/usr/bin/env node
 // The launcher: it has Node run the bundle of the commands, never that of older sources, and Deno the sources.
 import { existsSync } from 'node:fs'
+import module from 'node:module'
+import { fileURLToPath } from 'node:url'
 import { nameSources } from './source-places.js'
 
 const OLDEST = [20, 11]
 /** Absent from the package that is published, whose bundle is all that there is. */
 const BUILD = new URL('../../scripts/build.js', import.meta.url)
 const BUNDLE = new URL('../../dist/heliostat.js', import.meta.url)
+/** What V8 has compiled, kept where the folder may be written and Node knows how (22.1). A new bundle begins it anew. */
+const COMPILED = new URL('../../dist/compiled', import.meta.url)
 const SOURCES = new URL('./main.ts', import.meta.url)
 
 const { node } = process.versions
@@ -24,6 +28,7 @@ async function runOnNode() {
 async function commands() {
   const mistake = existsSync(BUILD) ? await (await import(BUILD)).ensureBundle() : null
   if (mistake === null) {
+    module.enableCompileCache?.(fileURLToPath(COMPILED))
     nameSources()
     return BUNDLE
   }
