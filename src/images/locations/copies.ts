@@ -1,5 +1,5 @@
 /** The registry's side of copying images from store to store. */
-import { and, eq, inArray, isNotNull, not, type SQL, sql } from 'drizzle-orm'
+import { and, eq, inArray, not, type SQL, sql } from 'drizzle-orm'
 import { imageLocations, images } from '../../../schema/tables.ts'
 import { HeliostatError } from '../../errors.ts'
 import { hasCondemned } from '../../inventory/condemned.ts'
@@ -65,9 +65,12 @@ const source = sql<string | null>`(SELECT l.blob FROM image_locations l
   WHERE l.image_id = images.id AND l.status IN ('active', 'staged') AND l.blob IS NOT NULL
   ORDER BY l.id LIMIT 1)`
 
-/** An upload has no blob before its end, and a lease of its own. */
+/**
+ * An upload has no blob before its end, and a lease of its own. The plus keeps SQLite from looking for what is being
+ * saved among all that has a blob.
+ */
 function isDead(): SQL | undefined {
-  return and(isNotNull(imageLocations.blob), isUnheard(imageLocations.updated_at))
+  return and(sql`+${imageLocations.blob} IS NOT NULL`, isUnheard(imageLocations.updated_at))
 }
 
 async function begin(
