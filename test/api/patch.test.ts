@@ -489,22 +489,41 @@ describe('two patches at the same moment', () => {
 })
 
 describe('a patch of an image that changes at the same moment', () => {
-  const during = async (other: Promise<Response>, operations: unknown) => {
-    const [, answer] = await Promise.all([other, refusal(operations)])
-    return answer
+  /** What it is answered, each answer once, when it comes a few steps of the program after the other request. */
+  async function answersDuring(
+    other: () => Promise<Response>,
+    operations: unknown,
+  ): Promise<string[]> {
+    const answers = new Set<string>()
+    for (let later = 0; later < 60; later++) {
+      const attributes = { name: 'cirros', container_format: 'bare', disk_format: 'raw' }
+      id = (await createImage(site, attributes, MEMBER)).id
+      const running = other()
+      for (let step = 0; step < later; step++) await Promise.resolve()
+      answers.add((await refusal(operations)).replace(id, 'ID'))
+      assert.equal((await running).status, 204)
+    }
+    return [...answers].toSorted()
   }
 
-  it('finds nothing once it is deleted (404)', async () => {
-    const answer = await during(deleteImage(site, id, MEMBER), replace('/name', 'new'))
-    assert.equal(answer, `404 No image found with ID ${id}`)
+  it('comes before its deletion (200) or finds nothing (404)', async () => {
+    const answers = await answersDuring(
+      () => deleteImage(site, id, MEMBER),
+      replace('/name', 'new'),
+    )
+    assert.deepEqual(answers, ['200 undefined', '404 No image found with ID ID'])
   })
 
-  it('sets no format once an upload has begun (409)', async () => {
-    await patch(replace('/container_format', 'bare'))
-    const upload = uploadData(site, id, bytesOf('data'), MEMBER)
-    const answer = await during(upload, replace('/disk_format', 'qcow2'))
-    assert.equal(answer, `409 Image ${id} was changed meanwhile: look at it again`)
-    assert.equal((await upload).status, 204)
+  it('sets its format before an upload begins (200), or none (409, and 403 where it has looked later)', async () => {
+    const answers = await answersDuring(
+      () => uploadData(site, id, bytesOf('data'), MEMBER),
+      replace('/disk_format', 'qcow2'),
+    )
+    assert.deepEqual(answers, [
+      '200 undefined',
+      '403 Attribute disk_format can be only replaced for a queued image.',
+      '409 Image ID was changed meanwhile: look at it again',
+    ])
   })
 })
 

@@ -7,6 +7,7 @@ import type { OpenFile } from '../../../src/blobs/fs/open-files.ts'
 import { createFileStore, type FileStore } from '../../../src/blobs/fs/store.ts'
 import { createChunkCheck } from '../../../src/blobs/local/check.ts'
 import type { OpenChunk } from '../../../src/blobs/local/store.ts'
+import { createReusedMemory } from '../../../src/blobs/reused-memory.ts'
 import { createEdgeAccount } from '../../../src/mirror/chunks/account.ts'
 import { createReadThrough } from '../../../src/mirror/chunks/read-through.ts'
 import { type Chunk, randomChunk } from '../../support/chunks.ts'
@@ -95,6 +96,11 @@ describe('a chunk that has just come', () => {
     let reads = 0
     const chunks = [randomChunk(size), randomChunk(size)]
     const [first = chunk, second = chunk] = chunks
+    // The other one has memory that is everybody's.
+    const digester = {
+      ...inlineDigester,
+      memory: createReusedMemory((bytes) => new Uint8Array(bytes)),
+    }
     const edge = createReadThrough({
       ...parts({
         async openChunk(digest) {
@@ -106,6 +112,7 @@ describe('a chunk that has just come', () => {
           return counted(file, { read })
         },
       }),
+      digester,
       manifests: { sizeOfChunk: async () => size },
       limit: 2 * size,
       upstream: {
