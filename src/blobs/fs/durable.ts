@@ -66,39 +66,33 @@ async function makeOne(folder: string): Promise<string | null> {
  * leaves a whole file or none.
  */
 export async function writeWhole(file: string, bytes: Uint8Array, mode = FILE_MODE): Promise<void> {
-  await writeBeside(file, async (temporary) => {
-    await writeNew(temporary, mode, async (handle) => {
-      await writeFully(handle, bytes)
-      await handle.datasync()
-    })
+  await writeBeside(file, mode, async (handle) => {
+    await writeFully(handle, bytes)
+    await handle.datasync()
   })
   await syncFolder(dirname(file))
 }
 
 /** The same without a sync: who dies leaves a whole file or none, but a machine that loses power may leave anything. */
 export async function writeUnsynced(file: string, bytes: Uint8Array): Promise<void> {
-  await writeBeside(file, (temporary) =>
-    writeNew(temporary, FILE_MODE, (handle) => writeFully(handle, bytes)),
-  )
+  await writeBeside(file, FILE_MODE, (handle) => writeFully(handle, bytes))
 }
 
 /** Has the data of a file on the disk; throws where the disk could not take them. */
-export async function syncFile(file: string): Promise<void> {
-  const handle = await open(file, 'r')
-  try {
-    await handle.datasync()
-  } finally {
-    await handle.close()
-  }
+export function syncFile(file: string): Promise<void> {
+  return withOpened(open(file, 'r'), (handle) => handle.datasync())
 }
 
-async function writeBeside(
-  file: string,
-  write: (temporary: string) => Promise<void>,
-): Promise<void> {
+function syncFolder(folder: string): Promise<void> {
+  return withOpened(open(folder, 'r'), (handle) => handle.sync())
+}
+
+type Act = (handle: FileHandle) => Promise<void>
+
+async function writeBeside(file: string, mode: number, fill: Act): Promise<void> {
   const temporary = `${file}.${randomUUID()}${UNFINISHED}`
   try {
-    await write(temporary)
+    await withOpened(open(temporary, 'wx', mode), fill)
     await rename(temporary, file)
   } catch (error) {
     await unlink(temporary).catch(() => undefined)
@@ -106,23 +100,10 @@ async function writeBeside(
   }
 }
 
-async function writeNew(
-  file: string,
-  mode: number,
-  fill: (handle: FileHandle) => Promise<void>,
-): Promise<void> {
-  const handle = await open(file, 'wx', mode)
+async function withOpened(opening: Promise<FileHandle>, act: Act): Promise<void> {
+  const handle = await opening
   try {
-    await fill(handle)
-  } finally {
-    await handle.close()
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
-  try {
-    await handle.sync()
+    await act(handle)
   } finally {
     await handle.close()
   }
