@@ -35,14 +35,15 @@ export function createFileStore(root: string): FileStore {
  * Whoever reads one that was there at the start has to verify it, since a loss of power may have left anything.
  */
 export function createCacheStore(root: string): FileStore {
-  const syncs = createLaterSyncs((file) => setAside(file, null))
-  return createStore(root, {
+  const syncs = createLaterSyncs((file) => store.quarantine(basename(file), null))
+  const store = createStore(root, {
     async write(file, bytes) {
       await writeUnsynced(file, bytes)
       syncs.add(file)
     },
     close: syncs.end,
   })
+  return store
 }
 
 interface Writing {
