@@ -7,7 +7,7 @@ import type { EdgeAccount } from './account.ts'
 import type { Filling } from './filling.ts'
 import type { LocalChunks } from './local-chunks.ts'
 import { createReadAhead, type ReadAhead } from './read-ahead.ts'
-import type { RecentChunks } from './recent.ts'
+import { readFrom, type RecentChunks } from './recent.ts'
 
 /** A read up to this is as quick from its file, which sees to it that others have their turn. */
 const SMALL = 64 << 10
@@ -110,11 +110,7 @@ function readFirst(
 
 function inMemory(bytes: Uint8Array): OpenChunk {
   return {
-    async read(buffer, position) {
-      const part = bytes.subarray(position, position + buffer.length)
-      buffer.set(part)
-      return part.length
-    },
+    read: async (buffer, position) => readFrom(bytes, buffer, position),
     release: () => undefined,
   }
 }

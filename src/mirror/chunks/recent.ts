@@ -22,10 +22,14 @@ export function createRecentChunks(): RecentChunks {
 
     read(digest, buffer, position) {
       const bytes = recent.get(digest)
-      if (!bytes) return null
-      const part = bytes.subarray(position, position + buffer.length)
-      buffer.set(part)
-      return part.length
+      return bytes ? readFrom(bytes, buffer, position) : null
     },
   }
+}
+
+/** `ReadAt` of bytes in memory, at once. */
+export function readFrom(bytes: Uint8Array, buffer: Uint8Array, position: number): number {
+  const part = bytes.subarray(position, position + buffer.length)
+  buffer.set(part)
+  return part.length
 }
