@@ -1,9 +1,4 @@
-/** A step of EXPLAIN QUERY PLAN. */
-export interface Step {
-  id: number
-  parent: number
-  detail: string
-}
+import type { Step } from '../../support/query-plans.ts'
 
 /**
  * What makes a list of images take longer the more of them there are: scans, and sorting more than the page itself. The

@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { InStatement } from '@libsql/client/web'
 import { LIST_KEYS, VISIBILITIES } from '../../../schema/tables.ts'
 import { parseListQuery } from '../../../src/images/list/query.ts'
 import { createImageList } from '../../../src/images/list/pages.ts'
 import type { Viewer } from '../../../src/images/visibility.ts'
-import { openRegistry } from '../../../src/registry/database.ts'
+import { planOf, statementsOf } from '../../support/query-plans.ts'
 import { openTestRegistry, queuedRow, type TestRegistry } from '../../support/registry.ts'
-import { faultsOf, type Step } from './plan-faults.ts'
+import { faultsOf } from './plan-faults.ts'
 
 const LIMITS = { limit_param_default: 25, api_limit_max: 1000 }
 const VIEWERS: Record<string, Viewer> = {
@@ -24,31 +23,12 @@ before(async () => {
 after(() => site.close())
 
 /** The statements that a list asks, before any that has bounds of its own. */
-async function statementsOf(query: string, viewer: Viewer, isLater: boolean) {
-  const { $client } = site.registry
-  const asked: Exclude<InStatement, string>[] = []
-  const noting = {
-    ...$client,
-    execute(statement: InStatement) {
-      assert.ok(typeof statement === 'object')
-      asked.push(statement)
-      return $client.execute(statement)
-    },
-  }
-  const list = createImageList(openRegistry(noting), false)
+function statementsOfList(query: string, viewer: Viewer, isLater: boolean) {
   const marker = isLater ? queuedRow({ name: 'one', size: 1 }) : null
-  await list(parseListQuery(new URLSearchParams(query), LIMITS), viewer, marker)
-  return asked
-}
-
-async function planOf(statement: Exclude<InStatement, string>): Promise<Step[]> {
-  const sql = `EXPLAIN QUERY PLAN ${statement.sql}`
-  const { rows } = await site.registry.$client.execute({ ...statement, sql })
-  return rows.map((row) => ({
-    id: Number(row[0]),
-    parent: Number(row[1]),
-    detail: String(row[3]),
-  }))
+  const asked = parseListQuery(new URLSearchParams(query), LIMITS)
+  return statementsOf(site.registry, (registry) =>
+    createImageList(registry, false)(asked, viewer, marker),
+  )
 }
 
 /** Lists that take the same time however many images there are. */
@@ -86,13 +66,13 @@ describe('a list of images', () => {
         ['later', true],
       ] as const) {
         it(`is merged from indexes that have it in order: "${query}", a ${page} page for ${name}`, async () => {
-          const asked = await statementsOf(query, viewer, isLater)
+          const asked = await statementsOfList(query, viewer, isLater)
           // Of those who are members of images it is asked first how many these are.
           const isCounted =
             asked.length > 1 && /^SELECT count.* FROM image_members /.test(asked[0]?.sql ?? '')
           assert.ok(asked.length <= (isCounted ? 2 : 1), `${asked.length} statements`)
           for (const statement of asked) {
-            const steps = await planOf(statement)
+            const steps = await planOf(site.registry, statement)
             assert.deepEqual(faultsOf(steps), [], steps.map(({ detail }) => detail).join('\n'))
           }
         })
@@ -104,13 +84,15 @@ describe('a list of images', () => {
 describe('what is wrong with a plan', () => {
   it('is a scan of all images', async () => {
     const sql = 'SELECT id FROM images WHERE min_ram = 7'
-    assert.deepEqual(faultsOf(await planOf({ sql, args: [] })), ['SCAN images'])
+    assert.deepEqual(faultsOf(await planOf(site.registry, { sql, args: [] })), ['SCAN images'])
   })
 
   it('is a page that is chosen by sorting', async () => {
     const chosen =
       'SELECT rowid FROM images WHERE os_hidden = 0 AND checksum = 7 AND deleted_at IS NULL ORDER BY min_ram LIMIT 25'
     const sql = `SELECT name FROM images WHERE rowid IN (${chosen})`
-    assert.deepEqual(faultsOf(await planOf({ sql, args: [] })), ['USE TEMP B-TREE FOR ORDER BY'])
+    assert.deepEqual(faultsOf(await planOf(site.registry, { sql, args: [] })), [
+      'USE TEMP B-TREE FOR ORDER BY',
+    ])
   })
 })

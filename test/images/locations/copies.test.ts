@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { InStatement } from '@libsql/client/web'
 import { createCopyRows } from '../../../src/images/locations/copies.ts'
-import { openRegistry } from '../../../src/registry/database.ts'
+import { planOf, statementsOf } from '../../support/query-plans.ts'
 import { openTestRegistry, type TestRegistry } from '../../support/registry.ts'
 
 let test: TestRegistry
@@ -13,23 +12,12 @@ after(() => test.close())
 
 describe('dead copies', () => {
   it('are looked for every few seconds, among what is being saved and not in all locations', async () => {
-    const { $client } = test.registry
-    const asked: Exclude<InStatement, string>[] = []
-    const noting = {
-      ...$client,
-      execute(statement: InStatement) {
-        assert.ok(typeof statement === 'object')
-        asked.push(statement)
-        return $client.execute(statement)
-      },
-    }
-    await createCopyRows(openRegistry(noting)).dead()
-    const [statement] = asked
+    const { registry } = test
+    const [statement] = await statementsOf(registry, (noting) => createCopyRows(noting).dead())
     assert.ok(statement)
-    const sql = `EXPLAIN QUERY PLAN ${statement.sql}`
-    const { rows } = await $client.execute({ ...statement, sql })
+    const plan = await planOf(registry, statement)
     assert.deepEqual(
-      rows.map((row) => row[3]),
+      plan.map(({ detail }) => detail),
       ['SCAN image_locations USING INDEX image_locations_saving'],
     )
   })
