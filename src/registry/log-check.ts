@@ -15,7 +15,10 @@ type Sums = [number, number]
 /** What another process was writing in the moment of the first look is whole after it. */
 const SECOND_LOOK_MS = 100
 
-/** How many frames of a log are lost, since they or one before them are damaged; 0 also where there is no log. */
+/**
+ * How many frames of a log are lost, since they or one before them are damaged; 0 also where there is no log. Damage of
+ * the very last frame is not seen: it looks as what a process leaves that is killed while it writes.
+ */
 export async function lostFrames(path: string): Promise<number> {
   if ((await lookForLost(path)) === 0) return 0
   await setTimeout(SECOND_LOOK_MS)
@@ -29,10 +32,10 @@ async function lookForLost(path: string): Promise<number> {
   let sums = log && sumUp(log, bytes.subarray(0, 24), [0, 0])
   if (!log || !sums || !matches(sums, bytes, 24)) return countFrames(bytes)
   for (let frame = 0; frame < log.frames; frame++) {
-    const at = HEADER + frame * log.frameSize
+    const at = frameAt(log, frame)
     sums = sumUp(log, bytes.subarray(at, at + 8), sums)
     sums = sumUp(log, bytes.subarray(at + FRAME_HEADER, at + log.frameSize), sums)
-    if (!hasSalt(log, at) || !matches(sums, bytes, at + 16)) return countSalted(log, frame)
+    if (!hasSalt(log, at) || !matches(sums, bytes, at + 16)) return countLost(log, frame)
   }
   return 0
 }
@@ -66,14 +69,29 @@ function matches([first, second]: Sums, bytes: Buffer, at: number): boolean {
   return bytes.readUInt32BE(at) === first && bytes.readUInt32BE(at + 4) === second
 }
 
+function frameAt({ frameSize }: Log, frame: number): number {
+  return HEADER + frame * frameSize
+}
+
+/** Such a frame tells the size of the database. */
+function isCommit({ bytes }: Log, at: number): boolean {
+  return bytes.readUInt32BE(at + 4) !== 0
+}
+
 /** Whether a frame is of this log. What was there before it was begun anew has other salt. */
 function hasSalt({ bytes }: Log, at: number): boolean {
   return bytes.compare(bytes, 16, 24, at + 8, at + 16) === 0
 }
 
-function countSalted(log: Log, from: number): number {
+/**
+ * From a frame that is not whole up to the last one that commits. Without one behind it nothing is lost: then a process
+ * was killed in its transaction, of which the frames stay that no later transaction has written over.
+ */
+function countLost(log: Log, from: number): number {
   const rest = Array.from({ length: log.frames - from }, (_, index) => from + index)
-  return rest.filter((frame) => hasSalt(log, HEADER + frame * log.frameSize)).length
+  const ours = rest.filter((frame) => hasSalt(log, frameAt(log, frame)))
+  const last = ours.findLastIndex((frame) => isCommit(log, frameAt(log, frame)))
+  return ours[last] === from ? 0 : last + 1
 }
 
 /** Of a log whose header is damaged: by the page size that SQLite usually has. */

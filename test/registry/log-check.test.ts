@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import { afterEach, beforeEach, describe, it } from 'node:test'
 import { sql } from 'drizzle-orm'
+import Database from 'libsql'
 import { lostFrames } from '../../src/registry/log-check.ts'
 import { openTestRegistry, type TestRegistry } from '../support/registry.ts'
-
-const FRAME = 24 + 4096
+import { FRAME, lastFrameOf } from '../support/write-ahead-log.ts'
 
 let database: TestRegistry
 /** A copy of its log, as a process leaves it that is killed. */
@@ -44,6 +44,37 @@ describe('a write-ahead log', () => {
 
   it('has lost nothing when its last frame was not written to the end', async () => {
     await writeFile(log, (await readFile(log)).subarray(0, -1000))
+    assert.equal(await lostFrames(log), 0)
+  })
+
+  it('has lost nothing when a killed transaction lies behind a later one that took its place', async () => {
+    const { registry, file } = database
+    await registry.run(sql`PRAGMA wal_checkpoint(TRUNCATE)`)
+    await registry.run(sql`INSERT INTO numbers VALUES (6)`)
+    const large = 'x'.repeat(10 * 4096)
+    await registry.run(sql`CREATE TABLE texts AS SELECT ${large} AS text`)
+    // Killed before the frame that commits it.
+    const killed = (await readFile(`${file}-wal`)).subarray(0, -FRAME)
+    await copyFile(file, log)
+    await writeFile(`${log}-wal`, killed)
+    const again = new Database(log)
+    again.exec('INSERT INTO numbers VALUES (7)')
+    const bytes = await readFile(`${log}-wal`)
+    again.close()
+    assert.equal(bytes.length, killed.length)
+    assert.notDeepEqual(bytes, killed)
+    await writeFile(log, bytes)
+    assert.equal(await lostFrames(log), 0)
+  })
+
+  it('has lost nothing when its last frame has its head, but not yet its page', async () => {
+    await database.registry.run(sql`PRAGMA wal_checkpoint(RESTART)`)
+    const before = await readFile(log)
+    await database.registry.run(sql`INSERT INTO numbers VALUES (6)`)
+    const bytes = await readFile(`${database.file}-wal`)
+    const last = lastFrameOf(bytes)
+    before.copy(bytes, last + 24, last + 24, last + FRAME)
+    await writeFile(log, bytes)
     assert.equal(await lostFrames(log), 0)
   })
 
