@@ -71,6 +71,15 @@ describe('two workers of one edge', () => {
     for (const read of await readAtOnce(4, next)) assert.deepEqual(read, WHOLE)
   })
 
+  it('go on fetching with the next lead where one lives, but hangs', async () => {
+    const cold = await publish()
+    const { lead } = await crewOf(pair.edge)
+    process.kill(lead, 'SIGSTOP')
+    for (const read of await readAtOnce(4, cold)) assert.deepEqual(read, WHOLE)
+    assert.match(pair.edge.log(), /has answered nothing for 20 seconds, and is killed/)
+    assert.notEqual((await crewOf(pair.edge, lead)).lead, lead)
+  })
+
   it('cut nobody off but whom the dying one serves', async () => {
     const image = await publish()
     const { other } = await crewOf(pair.edge)

@@ -42,6 +42,8 @@ export type ToWorker =
   /** All who may need it are done. */
   | { kind: 'close' }
   | { kind: 'reopen-log' }
+  /** To be answered as soon as there is time for it. */
+  | { kind: 'ping' }
 
 export type FromWorker =
   | { kind: 'loaded' }
@@ -55,6 +57,7 @@ export type FromWorker =
   | { kind: 'ask-numbers'; id: number }
   | { kind: 'tell-others'; call: Call }
   | { kind: 'outcome'; id: number; outcome: Outcome }
+  | { kind: 'pong' }
 
 export const NO_LEAD: SentError = {
   kind: 'refusal',

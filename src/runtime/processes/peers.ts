@@ -94,6 +94,7 @@ function createCalls(channel: Channel) {
     return offer(...(args as never[]))
   }
 
+  channel.on('ping', () => channel.send({ kind: 'pong' }))
   channel.on('call', async ({ id, call }) => {
     const outcome = await outcomeOf(perform(call))
     if (id !== null) channel.send({ kind: 'outcome', id, outcome })

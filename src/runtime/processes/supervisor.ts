@@ -10,6 +10,7 @@ import { getLogger } from '@logtape/logtape'
 import type { Config } from '../../config.ts'
 import { inTime, LATE } from '../../in-time.ts'
 import type { RunningServer } from '../node.ts'
+import { watchForHung } from './hung.ts'
 import type { FromWorker } from './messages.ts'
 import { createSlot, type Ending, type Slot } from './slot.ts'
 import { createSwitchboard } from './switchboard.ts'
@@ -66,6 +67,7 @@ function createCrew(parts: SupervisorParts) {
     }),
   )
   const switchboard = createSwitchboard(slots)
+  const watch = watchForHung(slots)
   let isStarted = false
   let isStopping = false
   let tellStarted: (url: string) => void
@@ -73,6 +75,8 @@ function createCrew(parts: SupervisorParts) {
   for (const slot of slots) slot.start()
 
   function heard(slot: Slot, message: FromWorker): void {
+    watch.heard(slot)
+    if (message.kind === 'pong') return
     if (message.kind === 'loaded' || message.kind === 'drained') slot.state = message.kind
     else if (message.kind === 'ready') isReady(slot, message.url)
     else switchboard.heard(slot, message)
@@ -103,6 +107,7 @@ function createCrew(parts: SupervisorParts) {
 
     async close(): Promise<void> {
       isStopping = true
+      watch.stop()
       const ended = Promise.all(slots.map((slot) => slot.ended()))
       for (const slot of slots) slot.send({ kind: 'stop' })
       const limit = config.heliostat.shutdown_timeout * 1000 + CLOSING_MS
