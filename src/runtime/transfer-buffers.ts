@@ -3,13 +3,13 @@ const SMALLEST = 4 << 10
 /** Bodies up to this are read as a whole: the read of a larger one would hold up other requests. */
 const SHORT = 64 << 10
 /** What the transfers may have together before new ones get smaller buffers. */
-const AMPLE = 16 << 20
+const AMPLE = 32 << 20
 /** The buffers of so many take 176 MiB at the most. */
 const MOST_TRANSFERS = 8192
 
 /**
  * Reused buffers for bodies, two a transfer. Each doubling of the transfers halves the buffers of those that come then:
- * 16 of them have 16 MiB, 64 of them 32 MiB, 2,048 of them 128 MiB.
+ * 32 of them have 32 MiB, 64 of them 48 MiB, 2,048 of them 128 MiB.
  */
 export interface TransferBuffers {
   /** Whether one more would be too many. */
