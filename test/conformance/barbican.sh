@@ -12,9 +12,11 @@ start_barbican() {
 user create barbican --password barbican
 role add service --user barbican --project service
 END
+  # Or it may not be there yet when it is looked into.
+  : >"$folder/uwsgi"
   configure_barbican "$folder" >"$HOME/.barbican/barbican.conf"
   uwsgi --plugins python3 --http-socket 127.0.0.1:0 --add-header 'Connection: close' \
-    --need-app --wsgi-file /usr/bin/barbican-wsgi-api --die-on-term >"$folder/uwsgi" 2>&1 </dev/null &
+    --need-app --wsgi-file /usr/bin/barbican-wsgi-api --die-on-term >>"$folder/uwsgi" 2>&1 </dev/null &
   barbican_pid=$!
   for _ in {1..300}; do
     kill -0 "$barbican_pid" 2>/dev/null || break
@@ -54,7 +56,7 @@ END
 
 stop_barbican() {
   [[ -n $barbican_pid ]] || return 0
-  kill "$barbican_pid" 2>/dev/null || true
+  kill -KILL "$barbican_pid" 2>/dev/null || true
   wait "$barbican_pid" 2>/dev/null || true
   barbican_pid=
 }

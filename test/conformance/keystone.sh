@@ -68,9 +68,10 @@ run_keystone() {
   fail "Keystone has not started: $(tail -n 20 "$keystone_folder/uwsgi")"
 }
 
+# uWSGI that has only begun to start takes SIGTERM for a wish to start anew.
 stop_keystone() {
   [[ -n $keystone_pid ]] || return 0
-  kill "$keystone_pid" 2>/dev/null || true
+  kill -KILL "$keystone_pid" 2>/dev/null || true
   wait "$keystone_pid" 2>/dev/null || true
   keystone_pid=
 }
