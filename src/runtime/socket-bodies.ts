@@ -141,12 +141,18 @@ function createWriter(outgoing: ServerResponse): Writer {
   const part = transferBuffers.begin()
   const buffers: Buffer<ArrayBuffer>[] = []
   const writes: Promise<void>[] = [Promise.resolve(), Promise.resolve()]
+  const refusals: ((why: Error) => void)[] = []
   let turn = 0
   let written = 0
+  // Node never calls back for a write between the end of the socket and that of the response.
+  outgoing.once('close', () => {
+    refusals.forEach((refuse) => refuse(new Error('The reader is gone')))
+  })
 
   function write(bytes: Buffer): Promise<void> {
     written += bytes.length
     const done = new Promise<void>((resolve, reject) => {
+      refusals[turn] = reject
       outgoing.write(bytes, (error) => (error ? reject(error) : resolve()))
     })
     // Met by the next await of this turn; until then it must not count as unhandled.
