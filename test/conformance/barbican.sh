@@ -12,20 +12,8 @@ start_barbican() {
 user create barbican --password barbican
 role add service --user barbican --project service
 END
-  # Or it may not be there yet when it is looked into.
-  : >"$folder/uwsgi"
   configure_barbican "$folder" >"$HOME/.barbican/barbican.conf"
-  uwsgi --plugins python3 --http-socket 127.0.0.1:0 --add-header 'Connection: close' \
-    --need-app --wsgi-file /usr/bin/barbican-wsgi-api --die-on-term >>"$folder/uwsgi" 2>&1 </dev/null &
-  barbican_pid=$!
-  for _ in {1..300}; do
-    kill -0 "$barbican_pid" 2>/dev/null || break
-    barbican_url=http://$(sed -n 's/.* bound to TCP address \([0-9.:]*\).*/\1/p' "$folder/uwsgi")
-    # It answers with 300, a choice of versions.
-    curl -s -o /dev/null "$barbican_url" && break
-    sleep 0.1
-  done
-  kill -0 "$barbican_pid" 2>/dev/null || fail "Barbican has not started: $(tail -n 20 "$folder/uwsgi")"
+  run_wsgi barbican /usr/bin/barbican-wsgi-api "$folder/uwsgi" /
   administer <<END
 service create key-manager --name barbican
 endpoint create key-manager public $barbican_url --region RegionOne
@@ -55,8 +43,5 @@ END
 }
 
 stop_barbican() {
-  [[ -n $barbican_pid ]] || return 0
-  kill -KILL "$barbican_pid" 2>/dev/null || true
-  wait "$barbican_pid" 2>/dev/null || true
-  barbican_pid=
+  stop_wsgi barbican
 }

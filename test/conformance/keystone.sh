@@ -1,6 +1,8 @@
 # Sourced after server.sh by the suites that ask who is calling: a real Keystone of Debian's packages, on a free port.
 # Every user's password is the user's name.
 
+source "$(dirname "${BASH_SOURCE[0]}")/wsgi.sh"
+
 keystone_folder=
 keystone_url=
 keystone_pid=
@@ -50,30 +52,14 @@ manage_keystone() {
     fail "keystone-manage $1: $(tail -n 20 "$keystone_folder/manage")"
 }
 
-# run_keystone: also starts it again, where it was before stop_keystone. uWSGI closes each connection, but does not say so.
+# run_keystone: also starts it again, where it was before stop_keystone.
 run_keystone() {
-  local address=${keystone_url#http://}
-  : >"$keystone_folder/uwsgi"
-  OS_KEYSTONE_CONFIG_FILES=$keystone_folder/keystone.conf uwsgi --plugins python3 \
-    --http-socket "${address:-127.0.0.1:0}" --add-header 'Connection: close' \
-    --need-app --wsgi-file /usr/bin/keystone-wsgi-public --die-on-term \
-    >>"$keystone_folder/uwsgi" 2>&1 </dev/null &
-  keystone_pid=$!
-  for _ in {1..300}; do
-    kill -0 "$keystone_pid" 2>/dev/null || break
-    keystone_url=http://$(sed -n 's/.* bound to TCP address \([0-9.:]*\).*/\1/p' "$keystone_folder/uwsgi")
-    curl -sf -o /dev/null "$keystone_url/v3" && return
-    sleep 0.1
-  done
-  fail "Keystone has not started: $(tail -n 20 "$keystone_folder/uwsgi")"
+  OS_KEYSTONE_CONFIG_FILES=$keystone_folder/keystone.conf \
+    run_wsgi keystone /usr/bin/keystone-wsgi-public "$keystone_folder/uwsgi" /v3 "${keystone_url#http://}"
 }
 
-# uWSGI that has only begun to start takes SIGTERM for a wish to start anew.
 stop_keystone() {
-  [[ -n $keystone_pid ]] || return 0
-  kill -KILL "$keystone_pid" 2>/dev/null || true
-  wait "$keystone_pid" 2>/dev/null || true
-  keystone_pid=
+  stop_wsgi keystone
 }
 
 # start_known_server FOLDER [OPTION=VALUE...]: start_server with callers that Keystone knows, and who find it through
