@@ -28,6 +28,7 @@ export function isWorkerProcess(): boolean {
 /** Reports to the supervisor, and resolves when that has this worker open the site. */
 export async function joinWorkers(): Promise<Joined> {
   const channel = openChannel()
+  channel.on('ping', () => channel.send({ kind: 'pong' }))
   const closed = new Promise<void>((resolve) => {
     channel.on('close', () => resolve())
     channel.onLost(resolve)
@@ -94,7 +95,6 @@ function createCalls(channel: Channel) {
     return offer(...(args as never[]))
   }
 
-  channel.on('ping', () => channel.send({ kind: 'pong' }))
   channel.on('call', async ({ id, call }) => {
     const outcome = await outcomeOf(perform(call))
     if (id !== null) channel.send({ kind: 'outcome', id, outcome })
