@@ -70,10 +70,11 @@ async function startWith(
 function configuration(folder: string, contents: string): string {
   // As another user its workers could not read the folder. Without root the line would only be warned of.
   const user = process.getuid?.() === 0 ? 'user root;' : ''
+  // A download keeps each slice open that it has sent, 256 files a GiB.
   return `
 ${user}
 worker_processes ${availableParallelism()};
-worker_rlimit_nofile 8192;
+worker_rlimit_nofile 65536;
 pid ${folder}/pid;
 events { worker_connections 4096; }
 http {
