@@ -94,8 +94,13 @@ export async function removeImage({ url, headers }: ImageService, id: string): P
 }
 
 /** An image with the bytes of a file; returns what can be downloaded. */
-export async function publish(lab: Lab, service: ImageService, file: string) {
-  const id = await createImage(service)
+export async function publish(
+  lab: Lab,
+  service: ImageService,
+  file: string,
+  attributes: Record<string, unknown> = {},
+) {
+  const id = await createImage(service, attributes)
   await upload(lab, service, { id, file })
   return { id, url: `${service.url}/v2/images/${id}/file`, headers: service.headers }
 }

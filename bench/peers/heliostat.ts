@@ -14,10 +14,14 @@ export const LAUNCHER = join(import.meta.dirname, '../../src/cli/heliostat.js')
 export const MIRROR_TOKEN = randomBytes(16).toString('hex')
 
 const SYNC_MS = 60_000
+const SHOWN_MS = 10_000
 /** The log has a request within a second. */
 const LOG_MS = 1_200
 
 const logLine = z.object({ path: z.string().optional(), bytes: z.number().optional() })
+
+/** An error has none. */
+const shownImage = z.object({ status: z.string() })
 
 export interface Site extends Keeper {
   /** With these `heliostat` works on the same data. */
@@ -79,6 +83,23 @@ export async function startEdge(lab: Lab, origin: Server): Promise<Site> {
     await setTimeout(20)
   }
   return edge
+}
+
+/** Resolves when an edge shows an image with that status. */
+export async function untilShown(
+  { url }: Server,
+  { id, status }: { id: string; status: string },
+): Promise<void> {
+  const limit = performance.now() + SHOWN_MS
+  for (;;) {
+    const response = await fetch(`${url}/v2/images/${id}`)
+    const found = shownImage.safeParse(await response.json()).data
+    if (found?.status === status) return
+    if (performance.now() > limit) {
+      throw new Error(`a change was not seen in ${SHOWN_MS / 1000} s`)
+    }
+    await setTimeout(1)
+  }
 }
 
 /** The bytes of chunks that a site has sent to those that follow it, by its own log. */

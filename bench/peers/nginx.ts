@@ -2,11 +2,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { freePorts } from '../../test/support/free-ports.ts'
 import type { Keeper, Lab, Server } from '../lab.ts'
 import { install } from './packages.ts'
 
 const NEEDS = { commands: ['nginx'], packages: ['nginx-light'] }
+/** It writes its log in batches. */
+const LOG_MS = 500
 
 /** Serves the files of a folder. `sentByNginx` tells how many bytes it has sent. */
 export async function startNginx(lab: Lab, root: string): Promise<Server> {
@@ -42,8 +45,9 @@ export async function startSliceCache(lab: Lab, upstream: string): Promise<Keepe
   return { ...server, dataDir: folder }
 }
 
-/** The bytes of all bodies that it has sent, by its own log, which is late by a fifth of a second. */
+/** The bytes of all bodies that it has sent, by its own log. */
 export async function sentByNginx({ log }: Server): Promise<number> {
+  await setTimeout(LOG_MS)
   const lines = (await readFile(log, 'utf8')).matchAll(/^\d{3} (\d+)$/gm)
   return [...lines].reduce((sum, [, bytes]) => sum + Number(bytes), 0)
 }

@@ -8,6 +8,7 @@ import { getWorkload } from './get.ts'
 import { growth } from './growth.ts'
 import { memory, sizes } from './large.ts'
 import { ranges } from './ranges.ts'
+import { rebuilt } from './rebuilt.ts'
 import { start } from './start.ts'
 import { upload } from './upload.ts'
 
@@ -19,6 +20,7 @@ export const WORKLOADS: Workload[] = [
   ranges,
   coldGet,
   stampede,
+  rebuilt,
   show,
   list,
   filteredList,

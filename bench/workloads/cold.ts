@@ -1,6 +1,5 @@
 /** Caches that have nothing yet: what the first reader waits for, and what a hundred at once cost the origin. */
 import { rm } from 'node:fs/promises'
-import { setTimeout } from 'node:timers/promises'
 import { download, type DownloadReport, requireSame } from '../downloads.ts'
 import { GIB, MIB, publish } from '../images.ts'
 import type { Keeper, Lab, Server } from '../lab.ts'
@@ -13,8 +12,6 @@ import type { Case, Contender, Measure, Reading, Workload } from '../workload.ts
 import { prepareFile } from './one-file.ts'
 
 const STAMPEDE = { clients: 100, size: 256 * MIB }
-/** nginx writes its log in batches. */
-const LOG_MS = 500
 
 const SPEED: Measure = {
   name: 'speed',
@@ -94,10 +91,7 @@ async function prepareCaches(lab: Lab, size: number): Promise<Cache[]> {
   const before = {
     origin: nginx,
     urlAt: ({ url }: Server) => `${url}/image`,
-    async sent() {
-      await setTimeout(LOG_MS)
-      return sentByNginx(nginx)
-    },
+    sent: () => sentByNginx(nginx),
     file,
   }
   return [

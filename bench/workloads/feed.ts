@@ -2,12 +2,11 @@ import { setTimeout } from 'node:timers/promises'
 import { createImage } from '../images.ts'
 import type { Server } from '../lab.ts'
 import { quantile } from '../measure.ts'
-import { startEdge, startHeliostat } from '../peers/heliostat.ts'
+import { startEdge, startHeliostat, untilShown } from '../peers/heliostat.ts'
 import type { Reading, Workload } from '../workload.ts'
 
 const CHANGES = 40
 const PAUSE_MS = 150
-const LIMIT_MS = 10_000
 
 /** How long a change takes from its acknowledgement until an edge shows it. */
 export const feedLag: Workload = {
@@ -37,19 +36,8 @@ async function lags(origin: Server, edge: Server): Promise<Reading> {
     await setTimeout(PAUSE_MS * (0.5 + Math.random()))
     const id = await createImage({ url: origin.url, headers: {} })
     const changedAt = performance.now()
-    await untilShown(edge, id)
+    await untilShown(edge, { id, status: 'queued' })
     all.push(performance.now() - changedAt)
   }
   return { values: { p50: quantile(all, 0.5), p99: quantile(all, 0.99) } }
-}
-
-async function untilShown({ url }: Server, id: string): Promise<void> {
-  const limit = performance.now() + LIMIT_MS
-  for (;;) {
-    const response = await fetch(`${url}/v2/images/${id}`)
-    await response.arrayBuffer()
-    if (response.ok) return
-    if (performance.now() > limit) throw new Error(`a change was not seen in ${LIMIT_MS / 1000} s`)
-    await setTimeout(1)
-  }
 }
