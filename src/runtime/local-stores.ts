@@ -30,6 +30,9 @@ export interface StoreParts extends RegistryParts {
   guard(own: OwnStore): Promise<ChunkStore>
 }
 
+/** While one chunk is written and synced, the next one is digested. */
+const WRITES_AT_ONCE = 2
+
 /** A store on this machine, whose chunks can be looked at. */
 export interface OwnStore {
   id: string
@@ -193,7 +196,7 @@ async function openFiles(
     close: () => local.close(),
     adapter: {
       place: placeOfFiles(folder),
-      writesAtOnce: 1,
+      writesAtOnce: WRITES_AT_ONCE,
       properties: async () => ({
         data_dir: options.filesystem_store_datadir ?? heliostat.data_dir,
         chunk_size: heliostat.chunk_size,
