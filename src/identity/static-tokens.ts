@@ -43,7 +43,8 @@ export function makeToken(user: string, project: string, roles: string): NewToke
         'since colons part the fields of a token’s line, and blanks the lines',
     )
   }
-  const token = randomBytes(32).toString('base64url')
+  // No client takes one that begins with a hyphen for the value of an option.
+  const token = randomBytes(32).toString('hex')
   const line = `${hashToken(token).toString('hex')}:${user}:${project}:${roles}`
   parseTokens(line)
   return { token, line }

@@ -106,6 +106,10 @@ describe('a token that is made', () => {
     assert.notEqual(makeToken('a', 'b', 'c').token, makeToken('a', 'b', 'c').token)
   })
 
+  it('is no option on a command line', () => {
+    assert.match(makeToken('a', 'b', 'c').token, /^[0-9a-f]{64}$/)
+  })
+
   it('is none for a user that no line can hold', () => {
     assert.throws(() => makeToken('ann smith', 'project-a', 'member'), { name: 'ConfigError' })
     assert.throws(() => makeToken('ann:b', 'project-a', 'member'), { name: 'ConfigError' })
