@@ -161,7 +161,9 @@ describe('the metrics of an edge', () => {
     assert.equal(numbers['heliostat_hits_total'], 0)
     assert.equal(numbers['heliostat_misses_total'], 0)
     const { cached_images: cached } = await (await fetch(`${edge.url}/v2/cache`)).json()
-    assert.deepEqual(cached, [])
+    // Of another one, which is all zeros, the edge may not know yet that it was deleted.
+    const ids = cached.map(({ image_id }: { image_id: string }) => image_id)
+    assert.ok(!ids.includes(id))
   })
 
   it('count bytes by where they came from', async () => {
