@@ -22,12 +22,13 @@ const SECOND = [
 ]
 const BUILD = `
 set -euo pipefail
-mmdebstrap --quiet --variant=minbase --include="$1" bookworm system.tar
+cd "$1"
+mmdebstrap --quiet --variant=minbase --include="$2" bookworm system.tar
 mkdir system
 tar --directory system --extract --file system.tar
 truncate --size 2G disk.raw
 mke2fs -q -t ext4 -d system disk.raw
-qemu-img convert -O qcow2 disk.raw "$2"
+qemu-img convert -O qcow2 disk.raw disk.qcow2
 rm -rf system system.tar disk.raw
 `
 
@@ -40,8 +41,6 @@ export async function buildTwice(lab: Lab): Promise<{ first: string; second: str
 async function build(lab: Lab, packages: string[]): Promise<string> {
   lab.tell(`Building a disk with ${packages.length} packages and what they need`)
   const folder = await lab.subfolder('disk')
-  const path = join(folder, 'disk.qcow2')
-  const script = `cd "$0"\n${BUILD}`
-  await lab.command('bash', ['-c', script, folder, packages.join(','), path])
-  return path
+  await lab.command('bash', ['-c', BUILD, 'bash', folder, packages.join(',')])
+  return join(folder, 'disk.qcow2')
 }

@@ -88,43 +88,46 @@ interface Parts {
   nginx: Server
 }
 
-async function prepareCasync({ lab, disks, folder, nginx }: Parts): Promise<Contender> {
+async function prepareCasync(parts: Parts): Promise<Contender> {
+  const { lab, disks, folder, nginx } = parts
   await install({ commands: ['casync'], packages: ['casync'] }, lab)
   const [store, index] = ['chunks.castr', 'disk.caibx']
   await lab.command('casync', [
     ...['make', `--store=${join(folder, store)}`],
     ...[join(folder, index), disks.second],
   ])
-  return contender(
-    'casync',
-    () => sentByNginx(nginx),
-    async () => {
-      const made = join(await lab.subfolder('casync'), 'disk')
-      await lab.command('casync', [
-        ...['extract', `--store=${nginx.url}/${store}`, `--seed=${disks.first}`],
-        ...[`${nginx.url}/${index}`, made],
-      ])
-      await lab.command('cmp', [made, disks.second])
-    },
-  )
+  return making(parts, 'casync', (made) => [
+    ...['extract', `--store=${nginx.url}/${store}`, `--seed=${disks.first}`],
+    ...[`${nginx.url}/${index}`, made],
+  ])
 }
 
-async function prepareZsync({ lab, disks, folder, nginx }: Parts): Promise<Contender> {
+async function prepareZsync(parts: Parts): Promise<Contender> {
+  const { lab, disks, folder, nginx } = parts
   await install({ commands: ['zsync'], packages: ['zsync'] }, lab)
   const description = 'disk.zsync'
   await lab.command('zsyncmake', [
     ...['-u', `${nginx.url}/disk`, '-o', join(folder, description)],
     disks.second,
   ])
+  return making(parts, 'zsync', (made) => [
+    ...['-q', '-i', disks.first, '-o', made],
+    `${nginx.url}/${description}`,
+  ])
+}
+
+/** A program that makes the second one of the first and of what it fetches. */
+function making(
+  { lab, disks, nginx }: Parts,
+  program: string,
+  argsFor: (made: string) => string[],
+): Contender {
   return contender(
-    'zsync',
+    program,
     () => sentByNginx(nginx),
     async () => {
-      const made = join(await lab.subfolder('zsync'), 'disk')
-      await lab.command('zsync', [
-        ...['-q', '-i', disks.first, '-o', made],
-        `${nginx.url}/${description}`,
-      ])
+      const made = join(await lab.subfolder(program), 'disk')
+      await lab.command(program, argsFor(made))
       await lab.command('cmp', [made, disks.second])
     },
   )
